@@ -1,0 +1,80 @@
+# `make demo`, `make test` and `make lint` need Python 3.11 or newer and make; everything else they fetch themselves.
+# Each program has an environment of its own because their pins contradict each other (target-jsonl wants
+# jsonschema 2.6, Meltano SQLAlchemy 2.0). `make PYTHON=python3.13 test` tests with another Python.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+WORKERS ?= 2
+
+BIN := .venv/bin
+PROGRAMS := meltano target-postgres target-duckdb target-jsonl
+STAMPS := .venv/.ready $(PROGRAMS:%=.venvs/%/.ready)
+
+# What goes into each environment; the exact versions stand in constraints/.
+REQUIRES_meltano := meltano~=4.4
+REQUIRES_target-postgres := meltanolabs-target-postgres~=0.8.1
+# With DuckDB 1.3 and newer, target-duckdb 0.8.0 loses the first row of every batch.
+REQUIRES_target-duckdb := target-duckdb~=0.8.0 "duckdb<1.3"
+REQUIRES_target-jsonl := target-jsonl~=0.1.4
+
+# No chatter about pip itself, and only errors: the progress lines below are ours.
+PIP_FLAGS := -qq --disable-pip-version-check
+
+.PHONY: help setup demo test lint format pins clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    run Meltano from a stand-in Exact Online into a real PostgreSQL, twice"
+	@echo "make test    lint, then all tests (unit, SDK, end to end)"
+	@echo "make lint    ruff, mypy and deptry"
+	@echo "make format  let ruff mend what it can"
+	@echo "make pins    renew constraints/ with the newest versions that pyproject.toml and this file allow"
+	@echo "make clean   remove the environments and what the demo left"
+
+demo: setup
+	@$(BIN)/python -m scripts.demo
+
+test: setup lint
+	$(BIN)/pytest -n $(WORKERS)
+
+lint: .venv/.ready
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/deptry .
+
+format: .venv/.ready
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# Side by side, whatever -j the caller gave: fetching and unpacking are what takes the time.
+setup:
+	@$(MAKE) --no-print-directory -j4 $(STAMPS)
+
+# --group needs a newer pip than the one that comes with Python 3.11. hatchling comes first so that the editable
+# build uses the pinned one, without an environment of its own.
+.venv/.ready: pyproject.toml constraints/dev.txt
+	@echo "Preparing .venv (the tap, its tests, the linters) …"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 …")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints/dev.txt --upgrade pip hatchling editables
+	@$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints/dev.txt --no-build-isolation --group test --group lint -e .
+	@touch $@
+
+.venvs/%/.ready: constraints/%.txt
+	@echo "Preparing .venvs/$* …"
+	@test -x .venvs/$*/bin/python || $(PYTHON) -m venv .venvs/$*
+	@.venvs/$*/bin/python -m pip install $(PIP_FLAGS) -c constraints/$*.txt $(REQUIRES_$*)
+	@touch $@
+
+pins: clean
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --upgrade pip hatchling editables
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-build-isolation --group test --group lint -e .
+	@scripts/pin dev .venv
+	@$(foreach name,$(PROGRAMS),\
+	  $(PYTHON) -m venv .venvs/$(name) && \
+	  .venvs/$(name)/bin/python -m pip install $(PIP_FLAGS) $(REQUIRES_$(name)) && \
+	  scripts/pin $(name) .venvs/$(name) &&) true
+
+clean:
+	rm -rf .venv .venvs .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
