@@ -1,0 +1,180 @@
+"""What can go wrong with Exact Online, and who should do what about it.
+
+::
+
+    ExactError
+    ├── SettingsError            a setting is wrong; change it
+    ├── LoginError               a person must act on the login or the app registration
+    │   ├── NotLoggedIn              no usable token at all
+    │   ├── LoginExpired             unused for 30 days
+    │   ├── LoginSuperseded          old refresh token, or a second login with the same app and user
+    │   └── AppRefused               client id or secret is wrong
+    ├── TokenStoreError          the store can't be read, written, locked or decrypted
+    ├── DivisionError            one division can't be read; the others go on
+    │   ├── DivisionNotInScope       the consent does not cover it
+    │   ├── DivisionUnavailable      archived, blocked, moving, or its licence expired
+    │   └── DayBudgetSpent           the calls of the day are used up (or reserved)
+    ├── StreamError              one stream in one division can't be read; the other streams go on
+    │   ├── ScopeViolated            the app registration lacks a scope
+    │   ├── NotLicensed              the licence or the user's rights do not cover it
+    │   ├── EndpointMissing          404
+    │   ├── QueryRefused             400: field, filter or missing $select
+    │   └── KeyBlocked               too many errors: Exact blocks this endpoint for an hour or more
+    ├── TemporaryError           Exact or the network fails; retried, given up for this run
+    │   ├── Unreachable              no connection, time-out, DNS
+    │   ├── ServerFault              408, 5xx
+    │   └── BrokenAnswer             truncated or empty body, HTML instead of JSON
+    ├── NotExactOnline           the address answers, but not as Exact Online does
+    └── Stopped                  the run was asked to stop (signal)
+
+Every error carries one sentence about what happened and one about what to do. Neither ever holds a
+token, a secret or the content of a row.
+"""
+
+from __future__ import annotations
+
+
+class ExactError(Exception):
+    """Base of all failures.
+
+    Args:
+        what: What happened, one sentence without a final full stop is fine.
+        remedy: What the reader should do about it.
+        division: Number of the administration concerned, if one.
+        stream: Name of the stream concerned, if one.
+        status: HTTP status of the answer, if there was one.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        remedy: str = "",
+        *,
+        division: int | None = None,
+        stream: str | None = None,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.remedy = remedy
+        self.division = division
+        self.stream = stream
+        self.status = status
+
+    def __str__(self) -> str:
+        """One line: where, what, remedy."""
+        where = []
+        if self.division is not None:
+            where.append(f"division {self.division}")
+        if self.stream:
+            where.append(f"stream {self.stream}")
+        text = f"{', '.join(where)}: {self.what}" if where else self.what
+        if self.remedy:
+            text = f"{text.rstrip('. ')}. {self.remedy}"
+        return text
+
+
+class SettingsError(ExactError):
+    """A setting is wrong. ``setting`` names it."""
+
+    def __init__(self, setting: str, what: str, remedy: str = "") -> None:
+        super().__init__(f"Setting '{setting}': {what}", remedy)
+        self.setting = setting
+
+
+class LoginError(ExactError):
+    """A person must act on the login or on the app registration; no division can be read."""
+
+
+class NotLoggedIn(LoginError):
+    """There is no usable token."""
+
+
+class LoginExpired(LoginError):
+    """The refresh token was not used for 30 days."""
+
+
+class LoginSuperseded(LoginError):
+    """The refresh token was used before, or another login replaced this one."""
+
+
+class AppRefused(LoginError):
+    """Exact does not accept the client id and secret."""
+
+
+class TokenStoreError(ExactError):
+    """The token store can't be read, written, locked or decrypted."""
+
+
+class DivisionError(ExactError):
+    """One division can't be read; the others go on."""
+
+
+class DivisionNotInScope(DivisionError):
+    """The consent given at login does not cover the division."""
+
+
+class DivisionUnavailable(DivisionError):
+    """The division is archived, blocked or its licence has expired."""
+
+
+class DayBudgetSpent(DivisionError):
+    """The day's calls for this division are used up, or the rest is reserved for others."""
+
+
+class StreamError(ExactError):
+    """One stream in one division can't be read; the other streams go on."""
+
+
+class ScopeViolated(StreamError):
+    """The app registration lacks the scope that the endpoint needs."""
+
+
+class NotLicensed(StreamError):
+    """The licence of the administration or the rights of the user do not cover the endpoint."""
+
+
+class EndpointMissing(StreamError):
+    """Exact answers 404 for the endpoint."""
+
+
+class QueryRefused(StreamError):
+    """Exact answers 400. ``message`` is Exact's own text (about the query, never about data)."""
+
+    def __init__(self, message: str, *, division: int | None = None, stream: str | None = None) -> None:
+        super().__init__(
+            f"Exact Online refuses the query: {message or 'no reason given'}",
+            "If this lasts, report it with this line: the endpoint has changed at Exact",
+            division=division,
+            stream=stream,
+            status=400,
+        )
+        self.message = message
+
+
+class KeyBlocked(StreamError):
+    """Too many errors on this endpoint: Exact blocks it for an hour or more."""
+
+
+class TemporaryError(ExactError):
+    """Exact or the network failed, also after the retries."""
+
+
+class Unreachable(TemporaryError):
+    """No connection, no answer in time, or an unknown host."""
+
+
+class ServerFault(TemporaryError):
+    """Exact answered 408 or 5xx."""
+
+
+class BrokenAnswer(TemporaryError):
+    """The body is truncated, empty, or not what was asked for."""
+
+
+class NotExactOnline(ExactError):
+    """The address answers, but not as Exact Online does (settings ``country``, ``api_url``)."""
+
+
+class Stopped(ExactError):
+    """The run was asked to stop."""
