@@ -48,7 +48,7 @@ format: .venv/.ready
 
 # Side by side, whatever -j the caller gave: fetching and unpacking are what takes the time.
 setup:
-	@$(MAKE) --no-print-directory -j4 $(STAMPS)
+	@$(MAKE) -s --no-print-directory -j4 $(STAMPS)
 
 # --group needs a newer pip than the one that comes with Python 3.11. hatchling comes first so that the editable
 # build uses the pinned one, without an environment of its own.
