@@ -166,7 +166,9 @@ def bookmark_of(resource: dict[str, Any]) -> str | None:
     return modified
 
 
-def endpoint(resource: dict[str, Any], entity: str, codes: dict[str, int], stamps: set[str]) -> dict[str, Any]:
+def endpoint(
+    resource: dict[str, Any], entity: str, codes: dict[str, int], stamps: set[str]
+) -> dict[str, Any]:
     """One entry of the data file."""
     uri: str = resource["uri"]
     path = re.sub(r"^/api/v1/(beta/)?(\{division\}/)?", "", uri)
@@ -232,7 +234,8 @@ def build(data: dict[str, Any]) -> dict[str, Any]:
     check(endpoints, {sync for _, sync in ENTITY_TYPES.values() if sync} - set(by_resource))
     return {
         "entity_types": [
-            [code, entity, *([by_resource[sync]] if sync else [])] for code, (entity, sync) in ENTITY_TYPES.items()
+            [code, entity, *([by_resource[sync]] if sync else [])]
+            for code, (entity, sync) in ENTITY_TYPES.items()
         ],
         "endpoints": endpoints,
     }
@@ -260,7 +263,11 @@ def dump(data: dict[str, Any]) -> str:
     """JSON with one field a line: differences stay readable."""
     lines = json.dumps(data, ensure_ascii=False, indent=1).split("\n")
     text = "\n".join(lines)
-    flat = re.sub(r"\[\s+((?:\"[^\"\n]*\"|-?\d+|true|false)(?:,\s+(?:\"[^\"\n]*\"|-?\d+|true|false))*)\s+\]", _one_line, text)
+    flat = re.sub(
+        r"\[\s+((?:\"[^\"\n]*\"|-?\d+|true|false)(?:,\s+(?:\"[^\"\n]*\"|-?\d+|true|false))*)\s+\]",
+        _one_line,
+        text,
+    )
     return flat + "\n"
 
 
