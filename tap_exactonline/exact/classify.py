@@ -1,0 +1,273 @@
+"""Which failure an answer means, and whose turn it is to do something about it.
+
+Sources: Exact's pages "API limits" and "REST API FAQ's"; the ``Reason`` header and the texts after
+"Forbidden" are undocumented and known from what the service sends.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tap_exactonline.exact.errors import (
+    DayBudgetSpent,
+    DivisionNotInScope,
+    DivisionUnavailable,
+    EndpointMissing,
+    ExactError,
+    KeyBlocked,
+    LoginError,
+    NotExactOnline,
+    NotLicensed,
+    QueryRefused,
+    ScopeViolated,
+    ServerFault,
+    StreamError,
+)
+from tap_exactonline.exact.limits import Spent
+from tap_exactonline.exact.odata import error_message
+from tap_exactonline.exact.server_clock import clock_time
+
+MANAGE_COMPANIES = (
+    "Grant the app access to it: My Exact Online > Security centre > App permissions > Manage companies"
+)
+NEXT_RUN = "Nothing is lost: the next run goes on from here"
+
+_DIVISION_REASONS = {
+    "licenseexpired": "the licence of the administration's owner has expired",
+    "blockedcustomer": "Exact has blocked the owner of the administration",
+    "divisionblocked": "the administration is blocked",
+    "nodivisionaccess": "the user who logged in has no access to the administration",
+}
+_USER_REASONS = {
+    "blockeduser": "the user who logged in is blocked",
+    "inactiveuser": "the user who logged in is inactive",
+}
+_LICENCE = re.compile(r"licen[cs]e (?:has )?expired|licentie.*(?:verlopen|vervallen)", re.IGNORECASE)
+_KEY_BLOCK = re.compile(
+    r"too many (?:errors|failed)|error (?:rate )?limit|(?:api )?key (?:is |has been )?(?:temporarily )?blocked",
+    re.IGNORECASE,
+)
+_DAY = re.compile(r"\b(?:daily|per day|day limit|dag(?:elijks\w*|limiet)?)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What there is to know about a failed answer, without its body."""
+
+    status: int
+    message: str = ""
+    reason: str = ""
+
+    @classmethod
+    def of(cls, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Pick what matters out of an answer."""
+        return cls(status, error_message(body), headers.get("Reason") or "")
+
+    @property
+    def about_user(self) -> bool:
+        """Whether the user, and not the token, is refused."""
+        return _plain(self.reason) in _USER_REASONS
+
+    @property
+    def about_day(self) -> bool:
+        """Whether a 429 names the day's limit in its text."""
+        return bool(_DAY.search(self.message))
+
+    @property
+    def about_errors(self) -> bool:
+        """Whether the answer says that the key is blocked for too many errors."""
+        return bool(_KEY_BLOCK.search(f"{self.message} {self.reason}"))
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What was asked for: the words that an error needs."""
+
+    division: int | None
+    stream: str
+    endpoint: str
+    api_url: str
+    scope: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The endpoint as Exact counts it: the case of a path does not matter."""
+        return self.endpoint.lower()
+
+    @property
+    def stream_name(self) -> str | None:
+        return self.stream or None
+
+
+def failure(answer: Answer, subject: Subject) -> ExactError:  # noqa: PLR0911 -- a table in the form of a function
+    """The error for an answer that is not 2xx and not 429."""
+    status = answer.status
+    if status in (400, 414):
+        message = answer.message or ("the address is too long" if status == 414 else "")  # noqa: PLR2004
+        return QueryRefused(message, division=subject.division, stream=subject.stream_name)
+    if status in (401, 403):
+        return _denied(answer, subject)
+    if status == 404:  # noqa: PLR2004
+        return _missing(answer, subject)
+    if status == 408 or status >= 500:  # noqa: PLR2004
+        return ServerFault(
+            f"Exact Online answers with HTTP {status}{_quoted(answer.message)}",
+            f"{NEXT_RUN}. Exact has maintenance at night; if this lasts, look at its status page",
+            division=subject.division,
+            stream=subject.stream_name,
+            status=status,
+        )
+    if status == 407:  # noqa: PLR2004
+        return NotExactOnline(
+            "a proxy on the way to Exact Online asks for a login",
+            "Put user and password of the proxy into HTTPS_PROXY",
+            status=status,
+        )
+    if 300 <= status < 400:  # noqa: PLR2004
+        return NotExactOnline(
+            f"{subject.api_url} redirects to another address, which Exact Online's API never does",
+            "Check the settings country and api_url; the token was not sent on",
+            division=subject.division,
+            stream=subject.stream_name,
+            status=status,
+        )
+    return StreamError(
+        f"Exact Online answers with HTTP {status}{_quoted(answer.message)}",
+        "If this lasts, report it with this line",
+        division=subject.division,
+        stream=subject.stream_name,
+        status=status,
+    )
+
+
+def _denied(answer: Answer, subject: Subject) -> ExactError:  # noqa: PLR0911 -- likewise
+    reason = _plain(answer.reason)
+    text = answer.message.lower()
+    division, stream = subject.division, subject.stream_name
+    for name, what in _USER_REASONS.items():
+        if name in reason:
+            return LoginError(
+                f"Exact Online refuses the login: {what}",
+                "Have an administrator of Exact Online release the user, or log in as another: tap-exactonline login",
+                status=answer.status,
+            )
+    if answer.status == 401:  # noqa: PLR2004
+        return rejected(answer)
+    if answer.about_errors:
+        return key_blocked(subject, "Exact Online has blocked the endpoint after too many errors", 403)
+    if "scope violated" in text or "scopeviolat" in reason:
+        needed = f"the scope '{subject.scope}'" if subject.scope and subject.scope != "-" else "a scope"
+        return ScopeViolated(
+            f"the app registration lacks {needed} that {subject.endpoint} needs",
+            "Add it to the app in the Exact Online App Centre and log in once more: tap-exactonline login",
+            division=division,
+            stream=stream,
+            status=403,
+        )
+    if "division scope" in text or "divisionscope" in reason:
+        return DivisionNotInScope(
+            "the consent given at login does not cover this administration",
+            MANAGE_COMPANIES,
+            division=division,
+            stream=stream,
+            status=403,
+        )
+    for name, what in _DIVISION_REASONS.items():
+        if name in reason or (name == "licenseexpired" and _LICENCE.search(answer.message)):
+            return DivisionUnavailable(
+                what,
+                "Put it right in Exact Online, or leave it out: exclude_divisions",
+                division=division,
+                stream=stream,
+                status=403,
+            )
+    return NotLicensed(
+        f"the licence or the rights of the user do not cover {subject.endpoint}{_quoted(answer.message)}",
+        "Deselect the stream, or give the user who logged in the rights for it",
+        division=division,
+        stream=stream,
+        status=403,
+    )
+
+
+def rejected(answer: Answer) -> LoginError:
+    """A 401 that a new token does not mend."""
+    return LoginError(
+        f"Exact Online does not accept the access token{_quoted(answer.message)}",
+        "Log in once more: tap-exactonline login",
+        status=answer.status,
+    )
+
+
+def _missing(answer: Answer, subject: Subject) -> ExactError:
+    if subject.endpoint.lower() == "current/me":
+        return NotExactOnline(
+            f"{subject.api_url} does not know {subject.endpoint}, which Exact Online always has",
+            "Check the settings country and api_url",
+            status=404,
+        )
+    return EndpointMissing(
+        f"Exact Online does not know {subject.endpoint}{_quoted(answer.message)}",
+        "Deselect the stream; the endpoint is not offered in this country or licence, or has been withdrawn",
+        division=subject.division,
+        stream=subject.stream_name,
+        status=404,
+    )
+
+
+def key_blocked(subject: Subject, what: str, status: int | None = 429) -> KeyBlocked:
+    return KeyBlocked(
+        what,
+        "Leave it alone for an hour; deselect the stream if it keeps failing, since each error prolongs the block",
+        division=subject.division,
+        stream=subject.stream_name,
+        status=status,
+    )
+
+
+def web_page(subject: Subject) -> NotExactOnline:
+    """The address answers with a web page where data was asked for, from the first call on."""
+    return NotExactOnline(
+        f"{subject.api_url} answers with a web page instead of data",
+        "Check the settings country and api_url, and whether a proxy or firewall wants a login",
+        division=subject.division,
+        stream=subject.stream_name,
+    )
+
+
+def refused_for_good(times: int, subject: Subject) -> ServerFault:
+    """Answer 429 again and again although the headers promised calls."""
+    return ServerFault(
+        f"Exact Online refused the call {times} times (HTTP 429), each time after the wait it asked for",
+        f"Does another program use the same app and administration? {NEXT_RUN}",
+        division=subject.division,
+        stream=subject.stream_name,
+        status=429,
+    )
+
+
+def day_spent(subject: Subject, spent: Spent, reserve: int, *, guessed: bool = False) -> DayBudgetSpent:
+    """No more calls of the division today."""
+    if guessed:
+        what = "Exact Online refuses all calls (HTTP 429) without saying why; most likely those of the day are used"
+    elif spent.left > 0:
+        what = f"{spent.left} calls of the day are left, and reserve_calls keeps {reserve} for others"
+    else:
+        what = "all calls of the day are used"
+    return DayBudgetSpent(
+        what,
+        f"A run after {clock_time(spent.resets)} goes on from here",
+        division=subject.division,
+        stream=subject.stream_name,
+        status=429,
+    )
+
+
+def _plain(reason: str) -> str:
+    return re.sub(r"[^a-z]", "", reason.lower())
+
+
+def _quoted(message: str) -> str:
+    return f": {message}" if message else ""

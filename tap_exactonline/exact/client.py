@@ -1,0 +1,290 @@
+"""One GET to Exact Online: signed, within budget, retried where that helps.
+
+Nothing else talks to the API, so what holds here holds for every call: calls of a division are
+serial, a call that would be refused is not made, a refused call is not repeated, and what fails for a
+moment is tried again, from the start of that page.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from tap_exactonline.exact import classify
+from tap_exactonline.exact.addresses import api_url_for, check_api_url, link_within
+from tap_exactonline.exact.bodies import WebPage, read_body
+from tap_exactonline.exact.classify import Answer, Subject
+from tap_exactonline.exact.errors import BrokenAnswer, Stopped, TemporaryError
+from tap_exactonline.exact.lanes import Lane, Lanes
+from tap_exactonline.exact.limits import Budget, Go, Spent, Wait
+from tap_exactonline.exact.refusals import Refusals, TooMany
+from tap_exactonline.exact.retry import Patience
+from tap_exactonline.exact.server_clock import ServerClock, retry_after
+from tap_exactonline.exact.transport import Response, Transport
+
+__all__ = ["ExactClient", "HasAccessToken", "api_url_for", "check_api_url"]
+
+T = TypeVar("T")
+
+_GOOD = (200, 204)
+_UNAUTHORIZED, _TOO_MANY = 401, 429
+_MOST_WEB_PAGES = 2
+
+
+class HasAccessToken(Protocol):
+    """What the client needs of the credentials."""
+
+    def access_token(self) -> str:
+        """A token that is valid now."""
+        ...
+
+    def reject(self, access_token: str) -> None:
+        """Exact has refused this very token."""
+        ...
+
+
+@dataclass(slots=True)
+class _Trial:
+    """What happened to one page so far."""
+
+    url: str
+    subject: Subject
+    rejected: bool = False
+    too_many: TooMany = field(default_factory=TooMany)
+
+
+class ExactClient:
+    """Reads from Exact Online. Thread-safe; one per process.
+
+    Args:
+        api_url: Address of the instance, see `check_api_url`.
+        credentials: Hands out access tokens.
+        user_agent: Name and version of the program.
+        reserve_calls: Calls of each division's day that are left to others.
+        connect_timeout: Seconds for connecting.
+        read_timeout: Seconds for which the server may be silent. A whole answer may take five times that.
+        max_tries: Tries of one page when Exact or the network fails.
+        stop: When set, waiting ends and no further call is made.
+        on_wait: Told before each waiting: division, seconds, why.
+        retry_base: Seconds before the second try; doubled for each further one, with jitter.
+        max_retry_time: Seconds after which no further try of a page begins.
+        clock: Local time, seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_url: str,
+        credentials: HasAccessToken,
+        user_agent: str,
+        reserve_calls: int = 0,
+        connect_timeout: float = 10,
+        read_timeout: float = 120,
+        max_tries: int = 6,
+        stop: threading.Event | None = None,
+        on_wait: Callable[[int | None, float, str], None] | None = None,
+        retry_base: float = 1.0,
+        max_retry_time: float = 900.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.api_url = check_api_url(api_url)
+        self._credentials = credentials
+        self._reserve = reserve_calls
+        self._max_tries = max_tries
+        self._max_retry_time = max_retry_time
+        self._retry_base = retry_base
+        self._stop = stop or threading.Event()
+        self._on_wait = on_wait
+        self._clock = ServerClock(clock)
+        self._refusals = Refusals(self._clock.now, reserve_calls)
+        self._transport = Transport(
+            user_agent=user_agent,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            total_timeout=5 * read_timeout,
+            stop=self._stop,
+            clock=clock,
+        )
+        self._lanes = Lanes(self._clock.now, reserve_calls, self._check_stop)
+        self._answered = False
+        self._web_pages = 0
+
+    def get(
+        self,
+        path: str,
+        *,
+        division: int | None,
+        query: str = "",
+        decode: Callable[[bytes], T],
+        stream: str = "",
+        scope: str | None = None,
+        beta: bool = False,
+    ) -> T:
+        """Read one page.
+
+        Args:
+            path: Service and entity, such as ``sync/CRM/Accounts``, or ``current/Me``.
+            division: Administration; None for ``current/Me``, which has none.
+            query: Encoded query string, see `odata.select_query`.
+            decode: Turns the body into whatever is returned. May raise `MalformedPage` or
+                `msgspec.DecodeError` for a broken body, which is then asked for again.
+            stream: Name for messages.
+            scope: Scope that the endpoint needs, for messages.
+            beta: Whether the endpoint lies under ``/api/v1/beta``.
+
+        Raises:
+            ExactError: of every kind in `errors`.
+        """
+        parts = [self.api_url, "api/v1"]
+        if beta:
+            parts.append("beta")
+        if division is not None:
+            parts.append(str(division))
+        url = "/".join([*parts, path.strip("/")]) + (f"?{query}" if query else "")
+        return self._read(url, decode, Subject(division, stream, path.strip("/"), self.api_url, scope))
+
+    def follow(
+        self,
+        url: str,
+        *,
+        division: int | None,
+        decode: Callable[[bytes], T],
+        stream: str = "",
+        scope: str | None = None,
+    ) -> T:
+        """Read the page that a ``__next`` link names, verbatim.
+
+        Raises:
+            BrokenAnswer: if the link leads elsewhere than to this API and division. The token is not
+                sent there.
+            ExactError: as `get`.
+        """
+        absolute = link_within(self.api_url, url)
+        segments = unquote(urlsplit(absolute).path).split("/") if absolute else []
+        if absolute is None or (division is not None and str(division) not in segments):
+            raise BrokenAnswer(
+                "the link to the next page leads away from the API of this administration; it was not followed",
+                "If api_url names a proxy, let it rewrite the addresses in the answers; otherwise report this",
+                division=division,
+                stream=stream or None,
+            )
+        endpoint = re.sub(r"^.*?/api/v1/(?:beta/)?(?:\d+/)?", "", urlsplit(absolute).path)
+        return self._read(absolute, decode, Subject(division, stream, endpoint, self.api_url, scope))
+
+    def calls(self, division: int | None = None) -> int:
+        """Calls made so far, retries included: of a division, or of all together."""
+        return self._lanes.calls(division)
+
+    def budget(self, division: int | None) -> Budget:
+        """What the last answers told about the calls that a division has left."""
+        return self._lanes.budget(division)
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._transport.close()
+
+    # -- one page ------------------------------------------------------------------------------
+
+    def _read(self, url: str, decode: Callable[[bytes], T], subject: Subject) -> T:
+        try:
+            with self._lanes.enter(subject.division) as lane:
+                return self._try(url, decode, subject, lane)
+        except TemporaryError as error:
+            # The layers below do not know what was being read.
+            if error.division is None:
+                error.division = subject.division
+            error.stream = error.stream or subject.stream_name
+            raise
+
+    def _try(self, url: str, decode: Callable[[bytes], T], subject: Subject, lane: Lane) -> T:
+        patience = Patience(self._max_tries, self._max_retry_time, self._retry_base)
+        trial = _Trial(url, subject)
+        while True:
+            self._refusals.check(url, subject)
+            # First the budget, then the token: it lives for ten minutes and would age in the waiting.
+            self._wait_for_budget(lane, subject)
+            token = self._credentials.access_token()
+            self._check_stop()
+            hint = None
+            try:
+                response = self._send(url, token, lane)
+                if response.status in _GOOD:
+                    return self._good(response, decode, subject)
+            except TemporaryError as exc:
+                error = exc
+            else:
+                failure = self._failed(response, token, trial, lane)
+                if failure is None:
+                    continue
+                error, hint = failure, retry_after(response.headers, self._clock.now())
+            seconds = patience.after_failure(hint)
+            if seconds is None:
+                raise error
+            self._wait(subject.division, seconds, f"{error.what}; {patience}")
+
+    def _good(self, response: Response, decode: Callable[[bytes], T], subject: Subject) -> T:
+        try:
+            result = read_body(response.status, response.body, decode)
+        except WebPage as exc:
+            self._web_pages += 1
+            if not self._answered and self._web_pages >= _MOST_WEB_PAGES:
+                raise classify.web_page(subject) from exc
+            raise
+        self._answered = True
+        self._refusals.good_answer(subject)
+        return result
+
+    def _failed(self, response: Response, token: str, trial: _Trial, lane: Lane) -> TemporaryError | None:
+        """An answer that is not good: the error to be retried, or None to ask again at once."""
+        answer = Answer.of(response.status, response.headers, response.body)
+        subject = trial.subject
+        self._refusals.count(answer, subject)
+        if answer.status == _TOO_MANY:
+            self._refusals.too_many(answer, response.headers, subject, lane.limits, trial.too_many)
+            return None
+        if answer.status == _UNAUTHORIZED and not trial.rejected and not answer.about_user:
+            trial.rejected = True
+            self._credentials.reject(token)
+            # The same token once more would only be another error.
+            if self._credentials.access_token() != token:
+                return None
+        failure = self._refusals.remember(trial.url, answer, subject)
+        if isinstance(failure, TemporaryError):
+            return failure
+        raise failure
+
+    def _send(self, url: str, token: str, lane: Lane) -> Response:
+        lane.limits.took()
+        lane.calls += 1
+        response = self._transport.get(url, token)
+        self._clock.observe(response.headers.get("Date"), response.sent, response.received)
+        lane.limits.observe(response.headers)
+        return response
+
+    # -- waiting -------------------------------------------------------------------------------
+
+    def _wait_for_budget(self, lane: Lane, subject: Subject) -> None:
+        while True:
+            self._check_stop()
+            match lane.limits.next_call():
+                case Go():
+                    return
+                case Spent() as spent:
+                    raise classify.day_spent(subject, spent, self._reserve)
+                case Wait(seconds, why):
+                    self._wait(subject.division, seconds, why)
+
+    def _wait(self, division: int | None, seconds: float, why: str) -> None:
+        if self._on_wait is not None:
+            self._on_wait(division, seconds, why)
+        self._stop.wait(seconds)
+        self._check_stop()
+
+    def _check_stop(self) -> None:
+        if self._stop.is_set():
+            raise Stopped("stopped as asked", classify.NEXT_RUN)

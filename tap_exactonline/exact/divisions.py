@@ -1,0 +1,286 @@
+"""Which administrations there are, and which of them are read.
+
+``system/Divisions`` lists what the user may open and the app was granted; ``hrm/Divisions`` and
+``system/AllDivisions`` list those of one licence only, or such as answer 403 afterwards. It is an
+endpoint *of* a division, so one has to be known before: the one that the user opened last
+(``current/Me``), or any that is configured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tap_exactonline.exact.classify import MANAGE_COMPANIES
+from tap_exactonline.exact.client import ExactClient
+from tap_exactonline.exact.errors import (
+    BrokenAnswer,
+    DivisionError,
+    DivisionNotInScope,
+    DivisionUnavailable,
+    ExactError,
+    NotLoggedIn,
+    QueryRefused,
+    ServerFault,
+    StreamError,
+)
+from tap_exactonline.exact.odata import read_rows, select_query
+
+STREAM = "system_divisions"
+SCOPE = "Organization administration"
+
+_ACTIVE = 1
+_STATUS = {0: "inactive", 1: "active", 2: "archived"}
+_BLOCKING = {
+    1: "being backed up or restored",
+    2: "being converted",
+    3: "being converted",
+    4: "waiting to be converted",
+    5: "waiting to be copied",
+    6: "being copied",
+}
+_NEEDED = (
+    "Code",
+    "Hid",
+    "Description",
+    "Status",
+    "BlockingStatus",
+    "DivisionMoveDate",
+    "DivisionHRLinkUnlinkDate",
+)
+_FIELDS = (
+    *_NEEDED,
+    "Country",
+    "Legislation",
+    "Currency",
+    "CustomerName",
+    "ArchiveDate",
+    "IsMainDivision",
+    "Current",
+)
+_MOST_STARTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """One administration.
+
+    Attributes:
+        code: Its number in addresses.
+        hid: The number that Exact Online shows to people.
+        description: Its name.
+        country: Two letters, such as ``NL``.
+        legislation: Exact's code of the legislation.
+        currency: Three letters, such as ``EUR``.
+        status: 0 inactive, 1 active, 2 archived; None if Exact does not say.
+        blocking_status: 0 none, else what keeps it closed; None if Exact does not say.
+        move_date: When it moved to another database, as Exact writes it; only good for comparing.
+            Timestamps from before are void.
+        hr_link_date: The same for HR data.
+        is_main: Whether it is the main one of its licence.
+        row: The row as it came.
+    """
+
+    code: int
+    hid: str | None = None
+    description: str = ""
+    country: str | None = None
+    legislation: str | None = None
+    currency: str | None = None
+    status: int | None = None
+    blocking_status: int | None = None
+    move_date: str | None = None
+    hr_link_date: str | None = None
+    is_main: bool = False
+    row: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def closed(self) -> str:
+        """Why it cannot be read, such as ``archived``; empty if it can."""
+        if self.status is not None and self.status != _ACTIVE:
+            return _STATUS.get(self.status, f"in status {self.status}")
+        if self.blocking_status:
+            return _BLOCKING.get(self.blocking_status, f"blocked (status {self.blocking_status})")
+        return ""
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> Division:
+        """From a row of ``system/Divisions``; only ``Code`` is indispensable.
+
+        Raises:
+            KeyError, ValueError, TypeError: if the row has no number.
+        """
+        return cls(
+            code=int(row["Code"]),
+            hid=_text(row.get("Hid")),
+            description=(_text(row.get("Description")) or "").strip(),
+            country=_text(row.get("Country")),
+            legislation=_text(row.get("Legislation")),
+            currency=_text(row.get("Currency")),
+            status=_number(row.get("Status")),
+            blocking_status=_number(row.get("BlockingStatus")),
+            move_date=_text(row.get("DivisionMoveDate")),
+            hr_link_date=_text(row.get("DivisionHRLinkUnlinkDate")),
+            is_main=row.get("IsMainDivision") in (True, 1, "true", "True", "1"),
+            row=row,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The administrations to read, and an error for each configured one that cannot be."""
+
+    selected: list[Division]
+    problems: list[DivisionError]
+
+
+def list_divisions(
+    client: ExactClient, start: int | None = None, fallback: Iterable[int] = ()
+) -> list[Division]:
+    """All administrations that the login may open, in the order of their numbers.
+
+    Args:
+        client: The client.
+        start: An administration to ask through; by default the one that the user opened last.
+        fallback: Others to ask through where Exact refuses the first (say, the configured ones).
+
+    Raises:
+        DivisionError: if no administration to ask through is granted.
+        ExactError: as the client.
+    """
+    problem: ExactError | None = None
+    starts = list(dict.fromkeys([*([] if start is None else [start]), *fallback]))
+    if start is None:
+        try:
+            starts = list(dict.fromkeys([current_division(client), *starts]))
+        except (StreamError, DivisionError, ServerFault, BrokenAnswer) as exc:
+            if not starts:
+                raise
+            problem = exc
+    for division in starts[:_MOST_STARTS]:
+        try:
+            return _read_all(client, division)
+        except DivisionError as exc:
+            problem = problem or exc
+    if problem is None:  # no starts at all
+        raise NotLoggedIn("the user has no administration", "Open one in Exact Online, or set divisions")
+    raise problem
+
+
+def current_division(client: ExactClient) -> int:
+    """The administration that the user opened last. It changes by a click, so read nothing else from it.
+
+    Raises:
+        ExactError: as the client.
+    """
+    query = select_query(["CurrentDivision"])
+    page = client.get("current/Me", division=None, query=query, decode=read_rows, stream=STREAM, scope=SCOPE)
+    division = _number(page.rows[0].get("CurrentDivision")) if page.rows else None
+    if division is None:
+        raise BrokenAnswer("current/Me names no administration", "Set divisions", stream=STREAM)
+    return division
+
+
+def choose(
+    divisions: Sequence[Division], wanted: Sequence[int] | None, excluded: Sequence[int] | None
+) -> Chosen:
+    """Pick the administrations to read.
+
+    Args:
+        divisions: What `list_divisions` returned.
+        wanted: Setting ``divisions``; None or empty means all that are open.
+        excluded: Setting ``exclude_divisions``; wins over ``wanted``.
+    """
+    left_out = set(excluded or ())
+    by_code = {division.code: division for division in divisions}
+    if not wanted:
+        return Chosen([one for one in by_code.values() if not one.closed and one.code not in left_out], [])
+    selected: list[Division] = []
+    problems: list[DivisionError] = []
+    for code in dict.fromkeys(wanted):
+        if code in left_out:
+            continue
+        division = by_code.get(code)
+        if division is None:
+            problems.append(_absent(code, divisions))
+        elif division.closed:
+            problems.append(
+                DivisionUnavailable(
+                    f"{division.description or 'the administration'} is {division.closed}",
+                    "Take it out of divisions, or open it in Exact Online",
+                    division=code,
+                )
+            )
+        else:
+            selected.append(division)
+    return Chosen(selected, problems)
+
+
+def _absent(code: int, divisions: Sequence[Division]) -> DivisionNotInScope:
+    for one in divisions:
+        if one.hid == str(code):
+            return DivisionNotInScope(
+                f"{code} is the number that Exact Online shows for {one.description}; in addresses it is {one.code}",
+                f"Write {one.code} into divisions",
+                division=code,
+            )
+    return DivisionNotInScope(
+        "configured, but the login may not read it",
+        f"{MANAGE_COMPANIES}; or correct the number, see tap-exactonline divisions",
+        division=code,
+    )
+
+
+def _read_all(client: ExactClient, start: int) -> list[Division]:
+    fields = list(_FIELDS)
+    while True:
+        try:
+            rows = _read_rows(client, start, fields)
+            break
+        except QueryRefused as exc:
+            # The reference is not the service: do without a field that it does not know.
+            named = {name for name in fields if name in exc.message and name != "Code"}
+            rest = [name for name in fields if name not in named] if named else list(_NEEDED)
+            if len(rest) == len(fields):
+                raise
+            fields = rest
+    found: dict[int, Division] = {}
+    for row in rows:
+        try:
+            one = Division.of(row)
+        except (KeyError, TypeError, ValueError) as exc:
+            raise BrokenAnswer("system/Divisions has a row without a number", stream=STREAM) from exc
+        found[one.code] = one
+    return [found[code] for code in sorted(found)]
+
+
+def _read_rows(client: ExactClient, start: int, fields: Sequence[str]) -> list[dict[str, Any]]:
+    page = client.get(
+        "system/Divisions",
+        division=start,
+        query=select_query(fields),
+        decode=read_rows,
+        stream=STREAM,
+        scope=SCOPE,
+    )
+    rows = list(page.rows)
+    seen = set()
+    while page.next_url is not None:
+        if page.next_url in seen:
+            raise BrokenAnswer("the pages of system/Divisions go round in a circle", stream=STREAM)
+        seen.add(page.next_url)
+        page = client.follow(page.next_url, division=start, decode=read_rows, stream=STREAM, scope=SCOPE)
+        rows += page.rows
+    return rows
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or value == "" else str(value)
+
+
+def _number(value: Any) -> int | None:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,247 @@
+"""The budgets of a division: calls a minute, calls a day, and errors an hour.
+
+Pure logic: no network, no waiting, the clock is given. All times are seconds since the epoch by the
+*server's* clock (see `server_clock`).
+
+Exact (page "API limits"): calls are counted per app and administration, in fixed clock minutes and
+in days; each answer tells in headers what is left, with resets as UTC epoch milliseconds. An answer
+may carry all of them, some, or none. More than ten answers 400, 401, 403 or 404 on one endpoint
+within an hour block the key.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tap_exactonline.exact.server_clock import retry_after
+
+MINUTE = 60.0
+HOUR = 3600.0
+DAY = 86400.0
+MARGIN = 1.0
+"""Seconds added to a reset: resets are whole minutes and clocks never agree entirely."""
+
+MAX_ERRORS = 8
+"""Errors per endpoint and hour after which we stop by ourselves; Exact blocks after ten."""
+
+COUNTED_ERRORS = frozenset({400, 401, 403, 404})
+
+_SECONDS_NOT_MILLISECONDS = 1e11  # as milliseconds this is 1973, as seconds the year 5138
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What is known of a division's calls. None: unknown. Resets are seconds since the epoch."""
+
+    day_left: int | None = None
+    day_limit: int | None = None
+    day_resets: float | None = None
+    minute_left: int | None = None
+    minute_limit: int | None = None
+    minute_resets: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """The next call may be made now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The next call would be refused now."""
+
+    seconds: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """No more calls before the day is over."""
+
+    resets: float
+    left: int
+
+
+class _Window:
+    """Calls left until a reset."""
+
+    def __init__(self, length: float) -> None:
+        self.length = length
+        self.limit: int | None = None
+        self.left: int | None = None
+        self.resets: float | None = None
+
+    def end(self, now: float) -> float:
+        """The next clock boundary: windows are fixed minutes and UTC days."""
+        return (math.floor(now / self.length) + 1) * self.length
+
+    def observe(self, left: int | None, limit: int | None, resets: float | None, now: float) -> None:
+        if limit is not None:
+            self.limit = limit
+        if resets is not None:
+            self.resets = resets
+        if left is not None:
+            self.left = left
+            if resets is None and (self.resets is None or self.resets <= now):
+                self.resets = self.end(now)
+
+    def roll(self, now: float, margin: float) -> None:
+        """Forget what was left once the window is over."""
+        if self.left is not None and self.resets is not None and now >= self.resets + margin:
+            self.left = None
+            self.resets = None
+
+
+class DivisionLimits:
+    """The minute and day budget of one division. Not thread-safe; a division is read serially.
+
+    Args:
+        now: The server's clock.
+        reserve: Calls of the day that are left to others.
+    """
+
+    def __init__(self, now: Callable[[], float], reserve: int = 0) -> None:
+        self._now = now
+        self.reserve = max(0, reserve)
+        self._minute = _Window(MINUTE)
+        self._day = _Window(DAY)
+        self._not_before = 0.0
+        self._not_before_why = ""
+
+    def next_call(self) -> Go | Wait | Spent:
+        """Whether the next call may be made, and if not, for how long."""
+        now = self._now()
+        # A day is closed until its end is certainly over; a minute with calls left may roll at once.
+        self._day.roll(now, MARGIN)
+        self._minute.roll(now, MARGIN if self._minute.left == 0 else 0.0)
+        if self._day.left is not None and self._day.left <= self.reserve:
+            return Spent(self._day.resets or self._day.end(now), self._day.left)
+        if now < self._not_before:
+            return Wait(self._not_before - now, self._not_before_why)
+        if self._minute.left is not None and self._minute.left <= 0:
+            resets = self._minute.resets or self._minute.end(now)
+            # A window lasts one minute; a longer wait means that the clocks disagree.
+            seconds = min(max(resets - now, 0.0), MINUTE) + MARGIN
+            limit = f"the {self._minute.limit} calls" if self._minute.limit else "the calls"
+            return Wait(seconds, f"{limit} of this minute are used")
+        return Go()
+
+    def took(self) -> None:
+        """A call is about to be sent: count it, in case its answer has no headers."""
+        for window in (self._minute, self._day):
+            if window.left is not None and window.left > 0:
+                window.left -= 1
+
+    def observe(self, headers: Mapping[str, str]) -> None:
+        """Take over what the headers of an answer say, and only that."""
+        now = self._now()
+        self._minute.observe(
+            _count(headers.get("X-RateLimit-Minutely-Remaining")),
+            _count(headers.get("X-RateLimit-Minutely-Limit")),
+            _instant(headers.get("X-RateLimit-Minutely-Reset")),
+            now,
+        )
+        self._day.observe(
+            _count(headers.get("X-RateLimit-Remaining")),
+            _count(headers.get("X-RateLimit-Limit")),
+            _instant(headers.get("X-RateLimit-Reset")),
+            now,
+        )
+
+    def refused(self, headers: Mapping[str, str], times: int) -> bool:
+        """An answer 429 came: set when to ask again.
+
+        Args:
+            headers: Those of the answer, already given to `observe`.
+            times: How many answers 429 this call has had in a row, this one included.
+
+        Returns:
+            Whether the headers explain the refusal by a spent minute or day. If not, something else
+            is the matter, and trying again for long is pointless.
+        """
+        now = self._now()
+        if _count(headers.get("X-RateLimit-Remaining")) == 0:
+            return True
+        asked = retry_after(headers, now)
+        explained = _count(headers.get("X-RateLimit-Minutely-Remaining")) == 0
+        if explained and times == 1 and asked is None:
+            return True  # next_call() waits for the reset of the minute
+        wait = self._minute.end(now) + MARGIN - now if asked is None else asked + MARGIN
+        self._not_before = now + wait
+        self._not_before_why = "Exact Online refuses calls for now (HTTP 429)"
+        return explained or asked is not None
+
+    def close_day(self) -> Spent:
+        """Treat the day as spent although no header said so."""
+        now = self._now()
+        self._day.left = 0
+        if self._day.resets is None or self._day.resets <= now:
+            self._day.resets = self._day.end(now)
+        return Spent(self._day.resets, 0)
+
+    def budget(self) -> Budget:
+        """What is known now."""
+        return Budget(
+            day_left=self._day.left,
+            day_limit=self._day.limit,
+            day_resets=self._day.resets,
+            minute_left=self._minute.left,
+            minute_limit=self._minute.limit,
+            minute_resets=self._minute.resets,
+        )
+
+
+class ErrorBudget:
+    """Counts errors per endpoint over a sliding hour, which is never less than Exact counts."""
+
+    def __init__(self, now: Callable[[], float], most: int = MAX_ERRORS) -> None:
+        self._now = now
+        self.most = most
+        self._errors: dict[tuple[int | None, str], deque[float]] = {}
+        self._blocked: dict[tuple[int | None, str], float] = {}
+
+    def count(self, division: int | None, endpoint: str) -> int:
+        """Errors of the last hour."""
+        errors = self._errors.get((division, endpoint))
+        if not errors:
+            return 0
+        while errors and errors[0] <= self._now() - HOUR:
+            errors.popleft()
+        return len(errors)
+
+    def add(self, division: int | None, endpoint: str, status: int) -> None:
+        if status in COUNTED_ERRORS:
+            self._errors.setdefault((division, endpoint), deque()).append(self._now())
+
+    def block(self, division: int | None, endpoint: str, seconds: float = HOUR) -> None:
+        """Exact said that the endpoint is blocked: do not ask again before the time is over."""
+        self._blocked[division, endpoint] = self._now() + seconds
+
+    def blocked_for(self, division: int | None, endpoint: str) -> float | None:
+        """Seconds for which the endpoint must be left alone, or None."""
+        now = self._now()
+        until = self._blocked.get((division, endpoint), 0.0)
+        if self.count(division, endpoint) >= self.most:
+            until = max(until, self._errors[division, endpoint][0] + HOUR)
+        return until - now if until > now else None
+
+
+def _count(text: str | None) -> int | None:
+    try:
+        return max(0, int(float(text))) if text is not None else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _instant(text: str | None) -> float | None:
+    """A reset header in seconds; Exact sends UTC epoch milliseconds."""
+    try:
+        value = float(text) if text is not None else 0.0
+    except ValueError:
+        return None
+    if not math.isfinite(value) or value <= 0:
+        return None
+    return value / 1000 if value > _SECONDS_NOT_MILLISECONDS else value

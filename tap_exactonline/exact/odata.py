@@ -1,0 +1,219 @@
+"""The wire format of Exact Online: OData 2 in JSON.
+
+Queries and literals on the way out, envelopes, dates and error texts on the way in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+from uuid import UUID
+
+import msgspec
+
+MAX_URL = 6000
+"""Characters that an address may have after encoding (Exact, "REST API Restrictions")."""
+
+BOM = b"\xef\xbb\xbf"
+
+_MAX_MESSAGE = 300
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- Exact's dates are wall clock, without a zone
+_DATE = re.compile(r"/Date\((-?\d+)([+-]\d{4})?\)/")
+_ISO_ZONE = re.compile(r"(?:[zZ]|[+-]\d{2}:?\d{2})$")
+_ISO_FRACTION = re.compile(r"\.(\d{1,9})\d*$")
+_XML_MESSAGE = re.compile(rb"<(?:\w+:)?message\b[^>]*>([^<]{1,2000})<")
+# Readable in an address and never mistaken for a separator. Not `&`, `=`, `+`, `#`, `%`, `?`.
+_SAFE = "$,'()/:"
+
+Row = TypeVar("Row")
+
+
+class MalformedPage(ValueError):  # noqa: N818 -- says what it is, like all of our failures
+    """The body is not a page of Exact Online: truncated, no JSON, or without the ``d`` around it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """One page of rows. ``next_url`` is Exact's own link to the next, None on the last."""
+
+    rows: list[Row]
+    next_url: str | None
+
+
+def select_query(
+    select: Sequence[str],
+    filter: str | None = None,  # noqa: A002 -- OData's own word
+    expand: Sequence[str] = (),
+    extra: Mapping[str, str] | None = None,
+) -> str:
+    """An encoded query string, without the question mark.
+
+    An empty ``$filter`` is refused by Exact, so an empty part is left out.
+
+    Args:
+        select: Names of fields.
+        filter: A filter in OData's language, not encoded.
+        expand: Names of navigation properties.
+        extra: Further parameters, not encoded: ``{"$top": "1"}``, or those of a function.
+    """
+    parts: dict[str, str] = dict(extra or {})
+    if expand:
+        parts["$expand"] = ",".join(expand)
+    if filter and filter.strip():
+        parts["$filter"] = filter
+    if select:
+        parts["$select"] = ",".join(select)
+    # $select last: it is the longest, and whoever reads a log wants to see the filter.
+    return "&".join(f"{quote(name, safe='$')}={quote(value, safe=_SAFE)}" for name, value in parts.items())
+
+
+def fits(url: str) -> bool:
+    """Whether an encoded address is short enough for Exact."""
+    return len(url) <= MAX_URL
+
+
+def datetime_literal(moment: datetime) -> str:
+    """``datetime'2024-01-31T09:00:00'`` for a naive datetime, cut down to whole seconds.
+
+    Raises:
+        ValueError: if the datetime has a zone: Exact's clock knows none, and converting silently
+            would shift a filter by hours.
+    """
+    if moment.tzinfo is not None:
+        raise ValueError("Exact's datetimes have no time zone: give a naive datetime")
+    return f"datetime'{moment.replace(microsecond=0).isoformat()}'"
+
+
+def guid_literal(value: str | UUID) -> str:
+    """``guid'…'``.
+
+    Raises:
+        ValueError: if the text is no GUID.
+    """
+    return f"guid'{value if isinstance(value, UUID) else UUID(value)}'"
+
+
+def string_literal(value: str) -> str:
+    """A text in single quotes; quotes inside are doubled."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def timestamp_filter(after: int, operator: str = "gt") -> str:
+    """``Timestamp gt 123L``: rows of a sync endpoint changed after a row version (64 bits, hence L)."""
+    return f"Timestamp {operator} {int(after)}L"
+
+
+def modified_filter(since: datetime, field: str = "Modified") -> str:
+    """``Modified ge datetime'…'``. Several rows share a second, so it is never ``gt``."""
+    return f"{field} ge {datetime_literal(since)}"
+
+
+def read_rows(body: bytes) -> Page[dict[str, Any]]:
+    """Read a page in any of Exact's envelopes into plain dicts.
+
+    Lists come as ``{"d": {"results": [...], "__next": "..."}}``, with ``$top`` as ``{"d": [...]}``, and
+    a single entity as ``{"d": {...}}``. ``__metadata`` and deferred links are left out, expanded
+    collections become lists.
+
+    Raises:
+        MalformedPage: if the body is none of these.
+    """
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise MalformedPage(f"no valid JSON ({len(body)} bytes)") from exc
+    if not isinstance(document, dict) or "d" not in document:
+        raise MalformedPage("JSON without the 'd' that Exact Online puts around an answer")
+    data = document["d"]
+    next_url = None
+    if isinstance(data, dict) and "results" in data:
+        next_url = data.get("__next")
+        data = data["results"]
+    elif isinstance(data, dict) and data:
+        data = [data]
+    if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
+        raise MalformedPage("'d' holds no rows")
+    if next_url is not None and not isinstance(next_url, str):
+        raise MalformedPage("'__next' is no link")
+    return Page([_plain(row) for row in data], next_url or None)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        if "results" in value and isinstance(value["results"], list):
+            return [_plain(item) for item in value["results"]]
+        return {
+            name: _plain(item)
+            for name, item in value.items()
+            if name != "__metadata" and not (isinstance(item, dict) and "__deferred" in item)
+        }
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def parse_date(text: str) -> datetime:
+    """A naive datetime from ``/Date(1706691600000)/``: the wall clock that Exact shows.
+
+    Negative values are before 1970. An offset inside (``+0100``) does not move the clock, and ISO
+    texts are read the same way, without their zone.
+
+    Raises:
+        ValueError: if the text is no date, or lies outside the years 1 to 9999.
+    """
+    match = _DATE.fullmatch(text)
+    if match:
+        try:
+            return _EPOCH + timedelta(milliseconds=int(match[1]))
+        except OverflowError as exc:
+            raise ValueError("date outside the years 1 to 9999") from exc
+    local = _ISO_ZONE.sub("", text) if "T" in text or ":" in text else text
+    # Python 3.11 reads up to six digits; .NET writes seven.
+    local = _ISO_FRACTION.sub(lambda digits: "." + digits[1][:6].ljust(6, "0"), local)
+    try:
+        return datetime.fromisoformat(local).replace(tzinfo=None)
+    except ValueError as exc:
+        raise ValueError("neither /Date(ms)/ nor an ISO date") from exc
+
+
+def error_message(body: bytes) -> str:
+    """Exact's own words out of the body of a failure, on one line, at most 300 characters.
+
+    Returns an empty text for a web page, and for anything that is not an error text.
+    """
+    text = _message_of(body)
+    text = " ".join(text.split())
+    return text if len(text) <= _MAX_MESSAGE else text[: _MAX_MESSAGE - 1] + "…"
+
+
+def _message_of(body: bytes) -> str:
+    stripped = body.lstrip(BOM + b" \t\r\n")
+    if is_markup(stripped):
+        found = None if b"<html" in stripped[:2000].lower() else _XML_MESSAGE.search(stripped)
+        return found[1].decode("utf-8", "replace") if found else ""
+    try:
+        document = msgspec.json.decode(stripped)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        text = stripped[: 4 * _MAX_MESSAGE].decode("utf-8", "replace")
+        # Broken JSON may hold rows; only a plain sentence is a message.
+        return "" if text[:1] in "{[" else text
+    if isinstance(document, str):
+        return document
+    if not isinstance(document, dict):
+        return ""
+    error = document.get("error", document.get("odata.error"))
+    message = (
+        error.get("message", "") if isinstance(error, dict) else document.get("error_description", error)
+    )
+    if isinstance(message, dict):
+        message = message.get("value", "")
+    return message if isinstance(message, str) else ""
+
+
+def is_markup(body: bytes) -> bool:
+    """Whether the body is HTML or XML rather than JSON."""
+    return body.lstrip(BOM + b" \t\r\n")[:1] == b"<"

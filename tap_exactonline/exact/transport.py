@@ -1,0 +1,175 @@
+"""HTTP: one GET, bounded in time, with the whole body or an error.
+
+requests does the connection, the proxies and the certificates. The body is read from urllib3
+directly: requests hands it out in pieces of 10 kB, which costs three times the CPU on a large page.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+
+import requests
+import requests.adapters
+import requests.auth
+import urllib3.exceptions
+
+from tap_exactonline.exact.errors import (
+    BrokenAnswer,
+    NotExactOnline,
+    SettingsError,
+    Stopped,
+    TemporaryError,
+    Unreachable,
+)
+
+_CHUNK = 1 << 18
+_REMEDY = "Check the network of this machine and whether Exact Online is up; the next run goes on from here"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer with its whole body, decompressed. ``headers`` ignores case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    sent: float
+    received: float
+
+
+class _Bearer(requests.auth.AuthBase):
+    """Sets the token. As an auth object, since requests lets a ``.netrc`` overrule a plain header."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class Transport:
+    """Sends GET requests; thread-safe, with one session (and so one connection) per thread.
+
+    Args:
+        user_agent: Name and version of the program.
+        connect_timeout: Seconds for connecting.
+        read_timeout: Seconds for which the server may be silent.
+        total_timeout: Seconds for the whole answer, however steadily it trickles.
+        stop: Ends the reading of a body.
+        clock: Local time, seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        *,
+        user_agent: str,
+        connect_timeout: float,
+        read_timeout: float,
+        total_timeout: float,
+        stop: threading.Event,
+        clock: Callable[[], float],
+    ) -> None:
+        self._headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+            "User-Agent": user_agent,
+        }
+        self._timeout = (connect_timeout, read_timeout)
+        self._total = total_timeout
+        self._stop = stop
+        self._clock = clock
+        self._local = threading.local()
+        self._sessions: list[requests.Session] = []
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.headers.clear()
+            session.headers.update(self._headers)
+            # A cookie would tie the calls of one division to the state that another left on the server.
+            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+            session.mount("https://", requests.adapters.HTTPAdapter(pool_connections=2, pool_maxsize=1))
+            session.mount("http://", requests.adapters.HTTPAdapter(pool_connections=2, pool_maxsize=1))
+            self._local.session = session
+            self._sessions.append(session)
+        return session
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        for session in self._sessions:
+            session.close()
+
+    def get(self, url: str, token: str) -> Response:
+        """Send one GET.
+
+        Raises:
+            Unreachable: no connection, a time-out, or an unknown host.
+            BrokenAnswer: the body broke off or cannot be decompressed.
+            NotExactOnline: the certificate is not trusted.
+            Stopped: the run was asked to stop while the body was coming.
+        """
+        deadline = time.monotonic() + self._total
+        sent = self._clock()
+        try:
+            with self._session().get(
+                url, auth=_Bearer(token), timeout=self._timeout, allow_redirects=False, stream=True
+            ) as answer:
+                received = self._clock()
+                body = self._body(answer, deadline)
+        except requests.RequestException as exc:
+            raise self._explain(exc) from exc
+        return Response(answer.status_code, answer.headers, body, sent, received)
+
+    def _body(self, answer: requests.Response, deadline: float) -> bytes:
+        raw: urllib3.HTTPResponse = answer.raw
+        pieces = []
+        try:
+            # read1 returns what has come. A plain read() would wait for ever on a body that trickles
+            # fast enough for the read time-out.
+            while piece := raw.read1(_CHUNK, decode_content=True):
+                pieces.append(piece)
+                if time.monotonic() > deadline:
+                    answer.close()
+                    raise Unreachable(f"the answer was not complete after {self._total:.0f} s", _REMEDY)
+                if self._stop.is_set():
+                    answer.close()
+                    raise Stopped("stopped while an answer was coming")
+        except urllib3.exceptions.ReadTimeoutError as exc:
+            raise Unreachable(f"the answer stopped for {self._timeout[1]:g} s", _REMEDY) from exc
+        except urllib3.exceptions.DecodeError as exc:
+            raise BrokenAnswer("the body cannot be decompressed", _REMEDY) from exc
+        except (urllib3.exceptions.HTTPError, OSError) as exc:
+            raise BrokenAnswer("the connection broke in the middle of the answer", _REMEDY) from exc
+        return b"".join(pieces)
+
+    def _explain(  # noqa: PLR0911 -- a table in the form of a function
+        self, exc: requests.RequestException
+    ) -> TemporaryError | NotExactOnline | SettingsError:
+        """Say it in plain words: the library's own text holds the address with its query."""
+        if isinstance(exc, (requests.exceptions.InvalidProxyURL, requests.exceptions.InvalidSchema)):
+            return SettingsError(
+                "HTTPS_PROXY", "the address of the proxy cannot be used", "Correct or unset it"
+            )
+        if isinstance(exc, requests.ConnectTimeout):
+            return Unreachable(f"no connection within {self._timeout[0]:g} s", _REMEDY)
+        if isinstance(exc, requests.Timeout):
+            return Unreachable(f"no answer within {self._timeout[1]:g} s", _REMEDY)
+        if isinstance(exc, requests.exceptions.ProxyError):
+            return Unreachable("the proxy cannot be reached", "Check HTTPS_PROXY and the proxy")
+        text = str(exc)
+        if "CERTIFICATE_VERIFY_FAILED" in text or "Hostname mismatch" in text:
+            return NotExactOnline(
+                "the certificate of the server is not trusted",
+                "Check api_url; behind an inspecting proxy, name its certificate in REQUESTS_CA_BUNDLE",
+            )
+        if any(words in text for words in ("NameResolutionError", "Name or service", "getaddrinfo")):
+            return Unreachable("the host name cannot be resolved (DNS)", _REMEDY)
+        if "refused" in text:
+            return Unreachable("the connection is refused", _REMEDY)
+        return Unreachable("the connection broke before the answer", _REMEDY)
