@@ -1,0 +1,292 @@
+"""Scripted failures: what, for which requests, how often.
+
+    exact.faults.add("sync_crm_accounts", faults.status(503), times=2)
+    exact.faults.add("token", faults.reset(after=True))            # rotated, but the answer is lost
+    exact.faults.add(faults.Match(division=101, nth=3), faults.truncated())
+
+An action either stands in for the rules (``before``) or alters what they answered (``after``). A request
+that meets a fault counts for the budgets and for the error limit as any other does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from .oauth import OAuth, failure
+from .wire import JSON, Reply, encode, refusal
+
+if TYPE_CHECKING:
+    from .exact import ExactOnline
+    from .record import Call
+
+HTML = (
+    b"<!DOCTYPE html><html><head><title>Exact Online</title></head><body><h1>Maintenance</h1></body></html>"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Which requests: all given conditions must hold.
+
+    Attributes:
+        stream: Name of the endpoint, or ``token``.
+        division: Number of the administration.
+        path: A part of the path, in any case.
+        nth: Only the n-th request (from 1) of those that meet the other conditions.
+        when: Any other condition on the call.
+    """
+
+    stream: str | None = None
+    division: int | None = None
+    path: str | None = None
+    nth: int | None = None
+    when: Callable[[Call], bool] | None = None
+
+    def meets(self, call: Call) -> bool:
+        return (
+            (self.stream is None or call.stream == self.stream)
+            and (self.division is None or call.division == self.division)
+            and (self.path is None or self.path.lower() in call.path.lower())
+            and (self.when is None or self.when(call))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """``before`` makes the answer; ``after`` alters the one that the rules gave."""
+
+    name: str
+    before: Callable[[ExactOnline, Call], Reply] | None = None
+    after: Callable[[Reply], Reply] | None = None
+
+
+@dataclass(slots=True)
+class Fault:
+    """A scripted failure in force; ``hits`` counts how often it struck.
+
+    Attributes:
+        times: How often it may strike; None for ever.
+    """
+
+    match: Match
+    action: Action
+    times: int | None = 1
+    hits: int = 0
+    seen: int = 0
+
+    def strikes(self, call: Call) -> bool:
+        if not self.match.meets(call):
+            return False
+        self.seen += 1
+        if self.times is not None and self.hits >= self.times:
+            return False
+        if self.match.nth is not None and self.seen != self.match.nth:
+            return False
+        self.hits += 1
+        return True
+
+
+@dataclass(slots=True)
+class Faults:
+    """The script. Of several that match a request, the one added first strikes."""
+
+    script: list[Fault] = field(default_factory=list)
+
+    def add(
+        self,
+        match: Match | str | Callable[[Call], bool] | None = None,
+        action: Action | None = None,
+        *,
+        times: int | None = 1,
+        **conditions: Any,
+    ) -> Fault:
+        """Add a fault; ``match`` may be a stream's name, ``conditions`` are those of :class:`Match`."""
+        if isinstance(match, str):
+            match = Match(stream=match)
+        elif callable(match):
+            match = Match(when=match)
+        assert action is not None
+        fault = Fault(replace(match or Match(), **conditions), action, times)
+        self.script.append(fault)
+        return fault
+
+    def clear(self) -> None:
+        self.script.clear()
+
+    def find(self, call: Call) -> Action | None:
+        # All look, so that each counts its own n-th request; the first that strikes is taken.
+        for fault in self.script:
+            if fault.strikes(call):
+                return fault.action
+        return None
+
+
+def _plan(name: str, kind: str, value: Any = None) -> Action:
+    """Keep the answer and change how it is delivered."""
+    return Action(name, after=lambda reply: replace(reply, delivery=(kind, value)))
+
+
+def _body(name: str, change: Callable[[bytes], bytes], **headers: str) -> Action:
+    return Action(
+        name,
+        after=lambda reply: replace(
+            reply, body=change(reply.body), headers=reply.headers | headers, zipped=[]
+        ),
+    )
+
+
+def status(code: int, body: bytes | str = b"", headers: dict[str, str] | None = None) -> Action:
+    """Any status with any body: ``status(503)``, ``status(502, HTML)``."""
+    raw = body.encode() if isinstance(body, str) else body
+    sent = headers or ({"Content-Type": "text/html"} if raw.startswith(b"<") else {})
+    return Action(f"status {code}", before=lambda _exact, _call: Reply(code, raw, dict(sent)))
+
+
+def reset(*, after: bool = False) -> Action:
+    """The connection breaks before any answer; ``after``: once the request has had its effect."""
+    if after:
+        return _plan("reset after", "reset")
+    return Action("reset", before=lambda _exact, _call: Reply(delivery=("reset", None)))
+
+
+def reset_midway(fraction: float = 0.5) -> Action:
+    """The connection breaks inside the body."""
+    return _plan("reset midway", "midway", fraction)
+
+
+def slow(seconds: float = 1.0, parts: int = 10) -> Action:
+    """The body drips over so many seconds."""
+    return _plan("slow", "slow", (seconds, parts))
+
+
+def hang(seconds: float = 30.0, *, after: bool = True) -> Action:
+    """No answer for a long time, then none at all; ``after``: the request has had its effect."""
+    if after:
+        return _plan("hang after", "hang", seconds)
+    return Action("hang", before=lambda _exact, _call: Reply(delivery=("hang", seconds)))
+
+
+def truncated(fraction: float = 0.5) -> Action:
+    """JSON cut short, with a Content-Length that agrees with it."""
+    return _body("truncated", lambda body: body[: int(len(body) * fraction)])
+
+
+def html() -> Action:
+    """A web page with status 200."""
+    return Action(
+        "html", before=lambda _exact, _call: Reply(200, HTML, {"Content-Type": "text/html; charset=utf-8"})
+    )
+
+
+def empty() -> Action:
+    """Status as the rules gave it, and no body."""
+    return _body("empty", lambda _body: b"")
+
+
+def no_content() -> Action:
+    return Action("204", before=lambda _exact, _call: Reply(204))
+
+
+def content_type(value: str = "text/plain") -> Action:
+    return _body("content type", lambda body: body, **{"Content-Type": value})
+
+
+def expired_token() -> Action:
+    """401, access token expired, whatever its age."""
+    return Action("401", before=lambda _exact, _call: OAuth.unauthorized("access token expired"))
+
+
+def too_many(headers: Literal["full", "minute", "day", "none"] = "full", exceeded: str = "minute") -> Action:
+    """429, with the rate headers of both budgets, of one or of none."""
+
+    def make(exact: ExactOnline, call: Call) -> Reply:
+        limits = exact.limits_of(call.division or 0)
+        reply = limits.too_many(exceeded, headers)
+        if headers in ("full", exceeded):
+            prefix = "X-RateLimit-Minutely-" if exceeded == "minute" else "X-RateLimit-"
+            reply.headers[prefix + "Remaining"] = "0"
+        return reply
+
+    return Action("429", before=make)
+
+
+def forbidden(kind: Literal["scope", "division", "licence", "plain"] = "plain") -> Action:
+    return Action(f"403 {kind}", before=lambda _exact, _call: refusal(kind, "Crm accounts"))
+
+
+def not_found() -> Action:
+    return Action("404", before=lambda _exact, _call: refusal("not_found"))
+
+
+def error_block() -> Action:
+    """The key is blocked for too many errors."""
+    return Action("block", before=lambda exact, call: exact.limits_of(call.division or 0).blocked())
+
+
+def edit(change: Callable[[dict[str, Any]], Any], name: str = "edit") -> Action:
+    """Change the decoded page; ``change`` alters it in place or returns another."""
+
+    def after(body: bytes) -> bytes:
+        payload = json.loads(body)
+        return encode(change(payload) or payload)
+
+    return _body(name, after)
+
+
+def edit_rows(change: Callable[[list[dict[str, Any]]], None], name: str = "edit rows") -> Action:
+    """Change the rows of a page in place."""
+
+    def on_page(payload: dict[str, Any]) -> None:
+        inside = payload["d"]
+        change(inside["results"] if isinstance(inside, dict) and "results" in inside else inside)
+
+    return edit(on_page, name)
+
+
+def next_to(url: str) -> Action:
+    """``__next`` leads elsewhere."""
+    return edit(lambda page: page["d"].update(__next=url), "next to")
+
+
+def duplicate_row() -> Action:
+    return edit_rows(lambda rows: rows.append(dict(rows[-1])), "duplicate row")
+
+
+def each_row(change: Callable[[dict[str, Any]], Any], name: str) -> Action:
+    """Change every row of a page in place."""
+
+    def on_rows(rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            change(row)
+
+    return edit_rows(on_rows, name)
+
+
+def extra_field(name: str = "BrandNew", value: Any = "surprise") -> Action:
+    return each_row(lambda row: row.update({name: value}), "extra field")
+
+
+def missing_field(name: str) -> Action:
+    return each_row(lambda row: row.pop(name, None), "missing field")
+
+
+def null_field(name: str) -> Action:
+    return each_row(lambda row: row.update({name: None}), "null field")
+
+
+def too_early() -> Action:
+    """The token endpoint says that it is too early."""
+
+    def make(exact: ExactOnline, _call: Call) -> Reply:
+        text = "Rate limit exceeded: access_token not expired"
+        return failure(exact.switches.too_early_status, "access_denied", text, "TooEarlyToRefreshTokens")
+
+    return Action("too early", before=make)
+
+
+def json_body(payload: Any, code: int = 200) -> Action:
+    """Any JSON at all."""
+    return Action("json", before=lambda _exact, _call: Reply(code, encode(payload), {"Content-Type": JSON}))

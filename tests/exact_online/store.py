@@ -1,0 +1,262 @@
+"""The rows of one entity in one administration, in both orders that Exact pages through."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from typing import TYPE_CHECKING, Any
+
+from . import generate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from tap_exactonline.endpoints import Endpoint, Field
+
+    from .division import Division
+
+Key = Any  # the value of a single key, a tuple for a composite one
+
+
+class Row:
+    """One row: a template shared with others, and the values of its own."""
+
+    __slots__ = ("base", "key", "own", "pos", "rv")
+
+    def __init__(self, base: dict[str, Any], own: list[Any], key: Key, rv: int) -> None:
+        self.base = base
+        self.own = own
+        self.key = key
+        self.rv = rv
+        self.pos = -1
+
+
+class Table:
+    """All variants of an entity read the same table: what sync shows, bulk and single show too.
+
+    Attributes:
+        own: Names of the fields that each row holds itself; the others come from its template.
+        version: Grows with every change.
+    """
+
+    def __init__(self, division: Division, endpoints: list[Endpoint], count: int, first_rv: int) -> None:
+        self.division = division
+        self.exact = division.exact
+        self.endpoints = endpoints
+        self.name = f"{endpoints[0].entity}:{','.join(endpoints[0].key)}"
+        self.key = endpoints[0].key
+        self.fields: dict[str, Field] = {}
+        for endpoint in endpoints:
+            for field in endpoint.fields:
+                self.fields.setdefault(field.name, field)
+        self.entity_type = next((e.entity_type for e in endpoints if e.entity_type is not None), None)
+        times = [n for n in (*generate.MODIFIED, *generate.CREATED) if self._is(n, "datetime")]
+        codes = [n for n in generate.CODES if n in self.fields and n not in self.key]
+        self.own = (*self.key, "Timestamp", *times, *codes)
+        self._at = {name: n for n, name in enumerate(self.own)}
+        self._modified = [self._at[n] for n in generate.MODIFIED if n in self._at]
+        self.version = 0
+        self._count = count
+        self._first_rv = first_rv
+        self._next = 0
+        self._templates: list[dict[str, Any]] = []
+        self._rows: dict[Key, Row] | None = None
+        self._order: list[int] = []
+        self._at_rv: list[Row | None] = []
+        self._keys: list[Key] | None = None
+
+    def _is(self, name: str, kind: str) -> bool:
+        return name in self.fields and self.fields[name].type == kind
+
+    # -- rows out of the seed --------------------------------------------------------------------
+
+    def _load(self) -> dict[Key, Row]:
+        """Make the rows on first use: a division of 354 endpoints costs nothing until it is read."""
+        if self._rows is None:
+            self._rows = {}
+            for number in range(self._count):
+                self._append(
+                    self._make(number, generate.modified(number, self._count), self._first_rv + number)
+                )
+            self._next = self._count
+        return self._rows
+
+    def _make(self, number: int, moment: datetime, rv: int) -> Row:
+        if number >= len(self._templates) and len(self._templates) < generate.TEMPLATES:
+            fields = [f for f in self.fields.values() if f.name not in self._at]
+            while len(self._templates) <= number and len(self._templates) < generate.TEMPLATES:
+                made = generate.template(self.exact.seed, self.name, fields, len(self._templates))
+                self._templates.append(made)
+        own: list[Any] = []
+        for name in self.own:
+            if name in self.key:
+                seed, code = self.exact.seed, self.division.code
+                own.append(generate.key_value(self.fields[name], seed, code, self.name, number))
+            elif name == "Timestamp":
+                own.append(rv)
+            elif name in generate.CODES:
+                own.append(generate.unique_code(self.fields[name], number))
+            else:
+                own.append(moment)
+        key = own[0] if len(self.key) == 1 else tuple(own[: len(self.key)])
+        return Row(self._templates[number % generate.TEMPLATES], own, key, rv)
+
+    def _append(self, row: Row) -> None:
+        assert self._rows is not None
+        row.pos = len(self._order)
+        self._order.append(row.rv)
+        self._at_rv.append(row)
+        self._rows[row.key] = row
+
+    # -- what Exact's users do -------------------------------------------------------------------
+
+    def insert(self, **values: Any) -> dict[str, Any]:
+        """Add a row; what is not given is generated. Returns all its values."""
+        with self.exact.lock:
+            rows = self._load()
+            self._check(values)
+            row = self._make(self._next, self.exact.now(), self.division.next_rv())
+            self._next += 1
+            self._set(row, values)
+            if row.key in rows:
+                raise ValueError(f"{self.name} has a row {row.key!r}")
+            self._append(row)
+            self._changed(row.key)
+            return self.values(row)
+
+    def update(self, key: Key, **values: Any) -> dict[str, Any]:
+        """Change a row: a new Timestamp and Modified, also when no value is given."""
+        with self.exact.lock:
+            row = self._load()[key]
+            self._check(values)
+            self._forget(row)
+            row.rv = self.division.next_rv()
+            self._set(row, {n: self.exact.now() for n in generate.MODIFIED if n in self._at} | values)
+            row.own[self._at["Timestamp"]] = row.rv
+            self._append(row)
+            self._changed()
+            return self.values(row)
+
+    def delete(self, key: Key) -> None:
+        """Remove a row; the log of deletions knows it if the entity has a number there."""
+        with self.exact.lock:
+            row = self._load().pop(key)
+            self._forget(row)
+            if self._keys is not None:
+                del self._keys[bisect_left(self._keys, key)]
+            self._changed()
+            if self.entity_type is not None:
+                self.division.log_deletion(self.entity_type, key)
+
+    def restamp(self, next_rv: Callable[[], int]) -> None:
+        """New Timestamps for all rows, in their old order (the administration moved)."""
+        with self.exact.lock:
+            self._load()
+            alive = [row for row in self._at_rv if row is not None]
+            self._order, self._at_rv = [], []
+            for row in alive:
+                row.rv = row.own[self._at["Timestamp"]] = next_rv()
+                self._append(row)
+            self._changed()
+
+    def purge(self, gone: Callable[[Row], bool]) -> None:
+        """Remove rows without a trace."""
+        with self.exact.lock:
+            for row in [r for r in self._load().values() if gone(r)]:
+                self._forget(self._load().pop(row.key))
+                self._keys = None
+                self._changed()
+
+    def _check(self, values: dict[str, Any]) -> None:
+        unknown = set(values) - set(self.fields)
+        if unknown:
+            raise KeyError(f"{self.name} has no field {sorted(unknown)}")
+
+    def _set(self, row: Row, values: dict[str, Any]) -> None:
+        rest = {}
+        for name, value in values.items():
+            if name in self._at:
+                row.own[self._at[name]] = value
+            else:
+                rest[name] = value
+        if rest:
+            row.base = row.base | rest
+        row.key = row.own[0] if len(self.key) == 1 else tuple(row.own[: len(self.key)])
+
+    def _forget(self, row: Row) -> None:
+        self._at_rv[row.pos] = None
+        if len(self._order) > 2 * len(self._rows or ()) + 64:
+            alive = [r for r in self._at_rv if r is not None]
+            self._order, self._at_rv = [r.rv for r in alive], list(alive)
+            for pos, kept in enumerate(alive):
+                kept.pos = pos
+
+    def _changed(self, added: Key = None) -> None:
+        self.version += 1
+        if added is not None and self._keys is not None:
+            insort(self._keys, added)
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._load())
+
+    def keys(self) -> list[Key]:
+        """All keys in the order of paging."""
+        with self.exact.lock:
+            return list(self._sorted())
+
+    def _sorted(self) -> list[Key]:
+        if self._keys is None:
+            self._keys = sorted(self._load())
+        return self._keys
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Every row with the values of all variants' fields, in the order of Timestamps."""
+        with self.exact.lock:
+            return [self.values(row) for row in self.by_timestamp(-1)]
+
+    def get(self, key: Key) -> dict[str, Any]:
+        """One row's values; KeyError if there is none."""
+        with self.exact.lock:
+            return self.values(self._load()[key])
+
+    def row(self, key: Key) -> Row | None:
+        return self._load().get(key)
+
+    def values(self, row: Row) -> dict[str, Any]:
+        return {
+            n: v
+            for n, v in {**row.base, **dict(zip(self.own, row.own, strict=True))}.items()
+            if n in self.fields
+        }
+
+    def getter(self, name: str) -> Callable[[Row], Any]:
+        """A function that reads one field of a row, for filters and sorting."""
+        if name == "Division":
+            return lambda _row: self.division.code
+        if name in self._at:
+            at = self._at[name]
+            return lambda row: row.own[at]
+        return lambda row: row.base.get(name)
+
+    def by_timestamp(self, after: int) -> Iterator[Row]:
+        """Rows whose Timestamp is higher, lowest first."""
+        self._load()
+        for at in range(bisect_right(self._order, after), len(self._order)):
+            row = self._at_rv[at]
+            if row is not None:
+                yield row
+
+    def by_key(self, after: Key | None) -> Iterator[Row]:
+        """Rows whose key is higher, lowest first."""
+        keys, rows = self._sorted(), self._load()
+        for at in range(0 if after is None else bisect_right(keys, after), len(keys)):
+            yield rows[keys[at]]
+
+    def modified_since(self, moment: datetime) -> Row | None:
+        """The first row in order of Timestamp that was modified then or later."""
+        if not self._modified:
+            return None
+        at = self._modified[0]
+        return next((row for row in self.by_timestamp(-1) if row.own[at] >= moment), None)
