@@ -46,7 +46,7 @@ _USER_REASONS = {
 }
 _LICENCE = re.compile(r"licen[cs]e (?:has )?expired|licentie.*(?:verlopen|vervallen)", re.IGNORECASE)
 _KEY_BLOCK = re.compile(
-    r"too many (?:errors|failed)|error (?:rate )?limit|(?:api )?key (?:is |has been )?(?:temporarily )?blocked",
+    r"too many (?:err|failed|faulty|wrong)|error (?:rate )?limit|(?:api )?key (?:is |has been )?(?:temporarily )?blocked",
     re.IGNORECASE,
 )
 _DAY = re.compile(r"\b(?:daily|per day|day limit|dag(?:elijks\w*|limiet)?)\b", re.IGNORECASE)

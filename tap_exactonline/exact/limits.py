@@ -24,6 +24,12 @@ DAY = 86400.0
 MARGIN = 1.0
 """Seconds added to a reset: resets are whole minutes and clocks never agree entirely."""
 
+SHORTEST = 0.05
+"""Seconds of the shortest wait, so that rounding never makes a busy loop."""
+
+LONGEST_REFUSAL = 300.0
+"""Seconds of ``Retry-After`` beyond which it cannot be the minute that is meant."""
+
 MAX_ERRORS = 8
 """Errors per endpoint and hour after which we stop by ourselves; Exact blocks after ten."""
 
@@ -82,7 +88,8 @@ class _Window:
         if limit is not None:
             self.limit = limit
         if resets is not None:
-            self.resets = resets
+            # No window is longer than its length; a later reset means that the clocks disagree.
+            self.resets = min(resets, now + self.length)
         if left is not None:
             self.left = left
             if resets is None and (self.resets is None or self.resets <= now):
@@ -119,14 +126,13 @@ class DivisionLimits:
         self._minute.roll(now, MARGIN if self._minute.left == 0 else 0.0)
         if self._day.left is not None and self._day.left <= self.reserve:
             return Spent(self._day.resets or self._day.end(now), self._day.left)
-        if now < self._not_before:
-            return Wait(self._not_before - now, self._not_before_why)
+        waits = [Wait(self._not_before - now, self._not_before_why)] if now < self._not_before else []
         if self._minute.left is not None and self._minute.left <= 0:
             resets = self._minute.resets or self._minute.end(now)
-            # A window lasts one minute; a longer wait means that the clocks disagree.
-            seconds = min(max(resets - now, 0.0), MINUTE) + MARGIN
             limit = f"the {self._minute.limit} calls" if self._minute.limit else "the calls"
-            return Wait(seconds, f"{limit} of this minute are used")
+            waits.append(Wait(max(resets + MARGIN - now, SHORTEST), f"{limit} of this minute are used"))
+        if waits:
+            return max(waits, key=lambda wait: wait.seconds)
         return Go()
 
     def took(self) -> None:
@@ -164,15 +170,25 @@ class DivisionLimits:
         """
         now = self._now()
         if _count(headers.get("X-RateLimit-Remaining")) == 0:
-            return True
+            return True  # next_call() says that the day is spent
         asked = retry_after(headers, now)
         explained = _count(headers.get("X-RateLimit-Minutely-Remaining")) == 0
-        if explained and times == 1 and asked is None:
-            return True  # next_call() waits for the reset of the minute
-        wait = self._minute.end(now) + MARGIN - now if asked is None else asked + MARGIN
+        if asked is not None:
+            wait = asked + MARGIN
+        elif explained and times == 1:
+            # The reset of the minute, which next_call() waits for. If that seems to be over, a clock is
+            # wrong, and the next answer may tell more.
+            wait = MARGIN
+        else:
+            wait = self._minute.end(now) + MARGIN - now
         self._not_before = now + wait
         self._not_before_why = "Exact Online refuses calls for now (HTTP 429)"
         return explained or asked is not None
+
+    def ends_with_day(self, seconds: float) -> bool:
+        """Whether a wait of so many seconds lasts until the budget of the day is renewed."""
+        now = self._now()
+        return abs(now + seconds - self._day.end(now)) < 2 * MINUTE
 
     def close_day(self) -> Spent:
         """Treat the day as spent although no header said so."""

@@ -32,7 +32,7 @@ _SAFE = "$,'()/:"
 Row = TypeVar("Row")
 
 
-class MalformedPage(ValueError):  # noqa: N818 -- says what it is, like all of our failures
+class MalformedPage(ValueError):
     """The body is not a page of Exact Online: truncated, no JSON, or without the ``d`` around it."""
 
 

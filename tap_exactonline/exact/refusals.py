@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from tap_exactonline.exact import classify
 from tap_exactonline.exact.classify import Answer, Subject
 from tap_exactonline.exact.errors import ExactError, KeyBlocked, LoginError, TemporaryError
-from tap_exactonline.exact.limits import DivisionLimits, ErrorBudget
+from tap_exactonline.exact.limits import LONGEST_REFUSAL, DivisionLimits, ErrorBudget
+from tap_exactonline.exact.server_clock import retry_after
 
 _MOST = 10
 _MOST_UNEXPLAINED = 3
@@ -36,6 +37,7 @@ class Refusals:
     """
 
     def __init__(self, now: Callable[[], float], reserve: int) -> None:
+        self._now = now
         self._errors = ErrorBudget(now)
         self._reserve = reserve
         self._answers: dict[str, Answer] = {}
@@ -86,6 +88,14 @@ class Refusals:
         if answer.about_errors:
             self._errors.block(subject.division, subject.key)
             raise classify.key_blocked(subject, "Exact Online has blocked the endpoint after too many errors")
+        asked = retry_after(headers, self._now())
+        if asked is not None and asked > LONGEST_REFUSAL:
+            if limits.ends_with_day(asked):
+                raise classify.day_spent(subject, limits.close_day(), self._reserve)
+            self._errors.block(subject.division, subject.key, asked)
+            raise classify.key_blocked(
+                subject, f"Exact Online refuses {subject.endpoint} for {round(asked / 60)} min (HTTP 429)"
+            )
         if limits.refused(headers, so_far.count):
             if so_far.count >= _MOST:
                 raise classify.refused_for_good(so_far.count, subject)
