@@ -164,25 +164,12 @@ def read(
     extra = exact.extra_fields.get(endpoint.name)
     empty = division is not None and division.forbidden.get(endpoint.name) == "rights"
     s = exact.switches
-    shape: tuple[Any, ...] = (
-        s.int64_as,
-        s.date_suffix,
-        s.envelope,
-        s.next_when_done,
-        s.next_on_full_page,
-        s.top_as_array,
-    )
-    shape += (s.sync_order, s.sync_top)
-    slot = (table, table.version, endpoint.name, tuple(sorted(query.items())), root, tuple(selected), shape)
+    slot = (table, table.version, endpoint.name, tuple(query.items()), root, tuple(selected), s.shape())
     usable = table.version >= 0 and not extra and not empty and not tail
-    if usable and slot in exact.pages:
-        held: Reply = exact.pages[slot]
-        return replace(held)
-    renderer = (
-        Renderer(table, endpoint, selected, s)
-        if not usable
-        else renderer_of(exact, table, endpoint, selected)
-    )
+    held = exact.pages.get(slot) if usable else None
+    if held is not None:
+        return held
+    renderer = exact.pages.renderer(table, endpoint, selected, s)
     if tail.startswith("("):
         row = table.row(token_values(tail[1:-1])[0])
         if row is None:

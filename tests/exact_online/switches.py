@@ -79,3 +79,8 @@ class Switches:
     def token_wait(self) -> float:
         """Seconds after which a new access token may be asked for (570 of 600)."""
         return self.token_lifetime * 0.95
+
+    def shape(self) -> tuple[object, ...]:
+        """Everything that alters the bytes of a page; remembered pages depend on it."""
+        wrapped = (self.envelope, self.next_when_done, self.next_on_full_page, self.top_as_array)
+        return (*wrapped, self.int64_as, self.date_suffix, self.sync_order, self.sync_top)
