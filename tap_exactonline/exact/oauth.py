@@ -1,0 +1,298 @@
+"""The login of one app and user: when to use a token, when to renew it, and when to wait.
+
+Exact hands out an access token for 600 s together with a refresh token that is good for one renewal. A new one
+may be asked for after 570 s (Exact, API limits). So a token is used until then and renewed in the next call that
+needs one. The order never changes: lock the store, read it again, still good? use it; else note the attempt,
+ask, save, unlock, use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import logging
+import math
+import threading
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from tap_exactonline.exact.addresses import check_api_url
+from tap_exactonline.exact.errors import ExactError, LoginError, NotExactOnline, Stopped, TokenStoreError
+from tap_exactonline.exact.token_endpoint import Answer, Outcome, TokenEndpoint
+from tap_exactonline.exact.token_outcome import Later, Plan, logged_in, plan
+from tap_exactonline.exact.token_refresh import Unsaved, refresh
+from tap_exactonline.exact.token_signals import SETTLE_TIMEOUT, settle, unbroken
+from tap_exactonline.exact.token_status import LoginStatus, status_of
+from tap_exactonline.exact.token_use import InUse
+from tap_exactonline.exact.tokens import (
+    LOCK_TIMEOUT,
+    LockedStore,
+    Tokens,
+    TokenStore,
+    clean_token,
+    fingerprint,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = logging.getLogger("tap-exactonline.tokens")
+
+_PATIENCE = 120.0
+_EARLY_PATIENCE = 690.0
+_NAP = 30.0
+_SAVE_TRIES = 4
+
+
+def authorize_url(
+    api_url: str, client_id: str, redirect_uri: str, state: str, force_login: bool = False
+) -> str:
+    """Where a person logs in and consents (Exact, OAuth step 2).
+
+    Args:
+        api_url: Address of Exact's country.
+        client_id: Of the app.
+        redirect_uri: Exactly as registered.
+        state: Random; comes back unchanged.
+        force_login: Ask for the password although the browser is logged in.
+    """
+    query = {
+        "client_id": client_id,
+        "redirect_uri": redirect_uri,
+        "response_type": "code",
+        "state": state,
+        "force_login": "1" if force_login else "0",
+    }
+    return f"{check_api_url(api_url)}/api/oauth2/auth?{urlencode(query)}"
+
+
+class Credentials:
+    """Gives out access tokens that are valid now. One per process; safe to use from many threads.
+
+    Args:
+        api_url: Address of Exact's country.
+        client_id: Of the app.
+        client_secret: Of the app.
+        store: Where the tokens are kept.
+        refresh_token: Configured seed; wins over the store if the store has not seen it before.
+        access_token: Configured; used alone until Exact refuses it.
+        user_agent: Name and version of the program.
+        stop: When set, waiting ends with `Stopped`.
+        clock: Epoch seconds.
+        sleep: Waits that many seconds; default: waits for ``stop``.
+
+    Raises:
+        SettingsError: ``api_url`` is not one that a secret may be sent to.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_url: str,
+        client_id: str,
+        client_secret: str,
+        store: TokenStore,
+        refresh_token: str | None = None,
+        access_token: str | None = None,
+        user_agent: str,
+        stop: threading.Event | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], object] | None = None,
+    ) -> None:
+        self._endpoint = TokenEndpoint(check_api_url(api_url), client_id, client_secret, user_agent)
+        self._store = store
+        self._seed = clean_token(refresh_token)
+        self._given = clean_token(access_token)
+        self._stop = stop or threading.Event()
+        self._clock = clock
+        self._sleep = sleep or self._stop.wait
+        self._mutex = threading.Lock()
+        self._use = InUse(clock)
+        self._unsaved: Unsaved | None = None
+        self._failed: tuple[str, float, ExactError] | None = None
+        self.token_calls = 0
+
+    def __repr__(self) -> str:
+        """No secrets."""
+        return f"Credentials({self._store.describe()})"
+
+    def access_token(self) -> str:
+        """An access token that may be used for a request that starts now.
+
+        Renews it when due, waits where Exact demands it.
+
+        Raises:
+            LoginError: A person has to act.
+            TokenStoreError: The store can't be used.
+            TemporaryError: Exact or the network gave no token in a reasonable time.
+            Stopped: The run was asked to stop and the token would have to be renewed.
+        """
+        current = self._use.current
+        if current is not None and self._use.is_fresh(current):
+            return current.access_token
+        with self._mutex:
+            return self._obtain().access_token
+
+    def reject(self, access_token: str) -> None:
+        """Report that Exact answered 401 to this token.
+
+        The next ``access_token()`` asks for a new one, at most once for each token: if Exact then says that the
+        token has not expired, it is given out again, and the 401 was about something else.
+        """
+        self._use.reject(access_token)
+
+    def exchange_code(self, code: str, redirect_uri: str) -> Tokens:
+        """Finish a login: trade the authorization code for tokens and save them.
+
+        Args:
+            code: As it stands in the address bar, decoded once.
+            redirect_uri: The one of the authorize URL.
+
+        Raises:
+            LoginError: The code or the app was refused.
+            TokenStoreError: Nothing was asked, because the result could not be saved; or it could not be saved.
+            TemporaryError: No answer.
+        """
+        with self._mutex, self._store.lock(LOCK_TIMEOUT, cancelled=self._stop.is_set) as held, unbroken():
+            standing = held.load()
+            held.prepare()
+            answer = self._exchange(code, redirect_uri)
+            tokens = held.save(logged_in(answer, standing, fingerprint(self._seed), self._clock()))
+            self._failed = self._unsaved = None
+            return self._use.take_up(tokens)
+
+    def status(self) -> LoginStatus:
+        """What is known of the login, without asking Exact."""
+        stored = self._store.load()
+        return status_of(
+            stored,
+            self._store.describe(),
+            seed_counts=self._seed_counts(stored),
+            given=self._given is not None,
+        )
+
+    @staticmethod
+    def settle(timeout: float = SETTLE_TIMEOUT) -> bool:
+        """Wait until no renewal is under way; call it before the process ends. False: not within ``timeout`` s."""
+        return settle(timeout)
+
+    # -- under the mutex -------------------------------------------------------------------------
+
+    def _obtain(self) -> Tokens:
+        waited = 0.0
+        while True:
+            stored = self._store.load()
+            if (tokens := self._good(stored)) is not None:
+                return self._use.take_up(tokens)
+            if self._stop.is_set():
+                raise Stopped("The run was asked to stop before the login was renewed")
+            outcome = self._step()
+            if isinstance(outcome, Tokens):
+                return self._use.take_up(outcome)
+            now = self._clock()
+            if outcome.until <= now:
+                continue
+            if waited >= (_EARLY_PATIENCE if outcome.early else _PATIENCE):
+                self._failed = (outcome.spend, now + _NAP, outcome.error)
+                raise outcome.error
+            nap = min(outcome.until - now, _NAP)
+            log.log(
+                logging.INFO if outcome.until - now > nap or not waited else logging.DEBUG,
+                "No new access token for another %.0f s: %s",
+                outcome.until - now,
+                outcome.error.what,
+            )
+            # In naps, since meanwhile another process may get one or a person may log in.
+            self._sleep(nap)
+            waited += nap
+
+    def _step(self) -> Tokens | Later:
+        """One look at the store under its lock, and at most one token request."""
+        with self._store.lock(LOCK_TIMEOUT, cancelled=self._stop.is_set) as held:
+            stored = self._rescue(held, held.load())
+            if (tokens := self._good(stored)) is not None:
+                return tokens
+            todo = plan(stored, self._seed, self._given, seed_counts=self._seed_counts(stored))
+            self._raise_known_failure(todo.spend_print)
+            later = todo.postponed(self._clock())
+            if later is None:
+                with unbroken():
+                    outcome = self._refresh(held, todo)
+                if isinstance(outcome, Tokens):
+                    log.info("The login was renewed; its access token is good for %.0f s", outcome.expires_in)
+                    return outcome
+                later = outcome
+            if later.vouched:
+                log.info("Exact Online says that the access token has not expired yet: it is used on")
+                self._use.vouch(later.vouched)
+            standing = held.load()
+            return standing if standing and self._use.is_usable(standing) else later
+
+    def _refresh(self, held: LockedStore, todo: Plan) -> Tokens | Later:
+        try:
+            return refresh(held, todo, self._post, self._clock)
+        except (LoginError, NotExactOnline) as error:
+            self._failed = (todo.spend_print, math.inf, error)
+            raise
+        except Unsaved as unsaved:
+            self._unsaved = unsaved
+            for attempt in range(_SAVE_TRIES):
+                self._sleep(0.5 * 2**attempt)
+                with contextlib.suppress(TokenStoreError):
+                    return self._save_late(held, unsaved)
+            raise TokenStoreError(
+                f"The login was renewed but could not be saved. {unsaved.error.what}",
+                f"{unsaved.error.remedy}. The new tokens were not used, so the stored ones may still work if you "
+                "start the run again soon",
+            ) from None
+
+    def _rescue(self, held: LockedStore, stored: Tokens | None) -> Tokens | None:
+        """Save what an earlier call could not save, unless the store has moved on by itself."""
+        unsaved = self._unsaved
+        if unsaved is None:
+            return stored
+        if stored is None or unsaved.replaces in {stored.attempt_of, stored.chain}:
+            return self._save_late(held, unsaved)
+        self._unsaved = None
+        return stored
+
+    def _save_late(self, held: LockedStore, unsaved: Unsaved) -> Tokens:
+        saved = held.save(unsaved.tokens)
+        self._unsaved = None
+        return saved
+
+    def _good(self, stored: Tokens | None) -> Tokens | None:
+        """The token to use without asking anybody, if there is one."""
+        if self._unsaved is not None:
+            return None
+        if stored is None:
+            alone = self._given is not None and not self._seed and self._given != self._use.rejected
+            return Tokens(access_token=self._given or "", expires_in=math.inf) if alone else None
+        if self._seed_counts(stored):
+            return None
+        return stored if self._use.is_good(stored) else None
+
+    def _seed_counts(self, stored: Tokens | None) -> bool:
+        if not self._seed:
+            return False
+        return stored is None or not stored.knows_seed(fingerprint(self._seed))
+
+    def _raise_known_failure(self, spend: str) -> None:
+        """Many lanes ask; one answer is enough for all of them."""
+        if self._failed and self._failed[0] == spend and self._clock() < self._failed[1]:
+            raise copy.copy(self._failed[2])
+
+    def _exchange(self, code: str, redirect_uri: str) -> Answer:
+        answer = Answer(Outcome.NOT_SENT)
+        for _ in range(2):  # a code works once; that an unanswered request did not use it up is worth a try
+            self.token_calls += 1
+            answer = self._endpoint.exchange(code, redirect_uri)
+            if answer.outcome not in {Outcome.NOT_SENT, Outcome.UNCERTAIN}:
+                break
+            self._sleep(1.0)
+        return answer
+
+    def _post(self, refresh_token: str) -> Answer:
+        self.token_calls += 1
+        return self._endpoint.refresh(refresh_token)

@@ -1,0 +1,298 @@
+"""Tokens in a local file.
+
+A save writes ``<file>.new``, forces it to the disk, renames it over the file and forces the folder. Whoever
+dies before the rename leaves a ``.new`` that is either incomplete, and then it is thrown away, or complete,
+and then the next holder of the lock finishes the rename: the tokens in it are the newest there are.
+
+One file may hold the logins of several apps and countries, each under its own name. For several machines use
+a SQL token store: locks and renames on network file systems are not to be trusted with a login.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import stat
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tap_exactonline.exact.errors import TokenStoreError
+from tap_exactonline.exact.token_codec import Codec, Record, damaged
+from tap_exactonline.exact.token_lock import file_lock
+from tap_exactonline.exact.tokens import LOCK_TIMEOUT, LockedStore, Tokens, TokenStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+log = logging.getLogger("tap-exactonline.tokens")
+
+_FORMAT = 1
+_MAX_BYTES = 4 * 2**20
+_RESERVE = 64 * 2**10
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+class _Document(msgspec.Struct, kw_only=True):
+    format: int = _FORMAT
+    about: str = "Login of tap-exactonline to Exact Online. Secret: do not copy, edit or commit this file."
+    serial: int = 0
+    logins: dict[str, Record] = {}
+
+
+class FileStore(TokenStore):
+    """Keeps tokens in a file of mode 0600.
+
+    Args:
+        path: The file. Symbolic links are followed once, now, so that a rename never replaces the link.
+        codec: Names the record and encrypts it.
+    """
+
+    def __init__(self, path: Path, codec: Codec) -> None:
+        self.path = Path(os.path.realpath(path))
+        self.codec = codec
+        self._warned_mode = False
+
+    def describe(self) -> str:
+        """``file /home/me/.local/state/…``."""
+        return f"file {self.path}"
+
+    def load(self) -> Tokens | None:
+        """Read the record; None if the file is missing, empty or holds other logins only."""
+        return self.pick(self.read(self.path))
+
+    @contextmanager
+    def lock(
+        self, timeout: float = LOCK_TIMEOUT, *, cancelled: Callable[[], bool] | None = None
+    ) -> Iterator[LockedStore]:
+        """Hold ``<file>.lock``; see ``TokenStore.lock``."""
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise self.trouble(error, "make the folder of") from None
+        guard = file_lock(self.sibling(".lock"), timeout, where=self.describe(), cancelled=cancelled)
+        try:
+            guard.__enter__()
+        except OSError as error:
+            raise self.trouble(error, "lock") from None
+        held = _LockedFile(self)
+        try:
+            yield held
+        finally:
+            held.close()
+            guard.__exit__(None, None, None)
+
+    def sibling(self, ending: str) -> Path:
+        """A file beside the store's."""
+        return self.path.with_name(self.path.name + ending)
+
+    def pick(self, document: _Document | None) -> Tokens | None:
+        """The own record of a document."""
+        record = document.logins.get(self.codec.name) if document else None
+        return self.codec.decode(record, self.describe()) if record else None
+
+    def read(self, path: Path) -> _Document | None:
+        """Read and check a whole file; None if it is missing or empty."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self.trouble(error, "read") from None
+        try:
+            self._check_owner(os.fstat(descriptor), descriptor)
+            with open(descriptor, "rb", closefd=False) as file:
+                body = file.read(_MAX_BYTES)
+        except OSError as error:
+            raise self.trouble(error, "read") from None
+        finally:
+            os.close(descriptor)
+        if not body.strip():
+            return None
+        try:
+            document = msgspec.json.decode(body, type=_Document)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise damaged(self.describe(), "is damaged or is no token store") from None
+        if document.format != _FORMAT:
+            raise damaged(self.describe(), f"has format {document.format}: a newer version wrote it")
+        return document
+
+    def trouble(self, error: OSError, doing: str) -> TokenStoreError:
+        """The error for a failed system call, with what to do about it."""
+        if error.errno in _FULL:
+            remedy = "Free some space, or point 'token_store' to another place"
+        elif error.errno in _FORBIDDEN:
+            remedy = (
+                "Give the user that runs the tap the right to read and write the file and its folder, "
+                "or point 'token_store' to another place"
+            )
+        elif error.errno == errno.EBUSY:
+            remedy = "If the file is mounted into a container by itself, mount its folder instead"
+        else:
+            remedy = "Check the setting 'token_store'"
+        reason = error.strerror or type(error).__name__
+        return TokenStoreError(f"Can't {doing} the token store, {self.describe()}: {reason}", remedy)
+
+    def _check_owner(self, status: os.stat_result, descriptor: int) -> None:
+        if not stat.S_ISREG(status.st_mode):
+            raise damaged(self.describe(), "is not a regular file")
+        user = os.geteuid()
+        if user not in {0, status.st_uid}:
+            raise TokenStoreError(
+                f"The token store, {self.describe()}, belongs to another user (uid {status.st_uid}, not {user})",
+                "Run the tap as its owner, or point 'token_store' to a file of your own",
+            )
+        if status.st_mode & 0o077 and not self._warned_mode:
+            self._warned_mode = True
+            log.warning(
+                "The token store, %s, was open to other users; its mode is set to 0600", self.describe()
+            )
+            with contextlib.suppress(OSError):
+                os.fchmod(descriptor, 0o600)
+
+
+class _LockedFile(LockedStore):
+    def __init__(self, store: FileStore) -> None:
+        self._store = store
+        self._new = store.sibling(".new")
+        self._reserved: int | None = None
+        self._loaded: Tokens | None = None
+
+    def load(self) -> Tokens | None:
+        self._finish_interrupted_save()
+        self._loaded = self._store.load()
+        return self._loaded
+
+    def prepare(self) -> None:
+        if self._reserved is None:
+            try:
+                self._reserved = self._create()
+                _reserve(self._reserved)
+            except OSError as error:
+                self.close()
+                raise self._store.trouble(error, "write") from None
+
+    def save(self, tokens: Tokens) -> Tokens:
+        document = self._store.read(self._store.path) or _Document()
+        standing = self._store.pick(document)
+        if standing is None:
+            if self._loaded is not None:
+                log.warning(
+                    "The token store, %s, was removed meanwhile; it is written anew", self._store.describe()
+                )
+        elif (self._loaded is None or standing.chain != self._loaded.chain) and standing.is_newer_than(
+            tokens
+        ):
+            log.warning(
+                "The token store, %s, got a newer login meanwhile; that one is used", self._store.describe()
+            )
+            return standing
+        version = max(tokens.version, standing.version if standing else 0) + 1
+        tokens = msgspec.structs.replace(tokens, version=version)
+        document.logins[self._store.codec.name] = self._store.codec.encode(tokens)
+        self._write(document)
+        self._loaded = tokens
+        return tokens
+
+    def delete(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self._unlink_new()
+        document = self._store.read(self._store.path)
+        if document is None or self._store.codec.name not in document.logins:
+            return
+        del document.logins[self._store.codec.name]
+        if document.logins:
+            self._write(document)
+            return
+        try:
+            self._store.path.unlink(missing_ok=True)
+            _sync_folder(self._store.path.parent)
+        except OSError as error:
+            raise self._store.trouble(error, "remove") from None
+
+    def close(self) -> None:
+        """Give back what ``prepare`` reserved."""
+        if self._reserved is not None:
+            os.close(self._reserved)
+            self._reserved = None
+            with contextlib.suppress(OSError):
+                self._unlink_new()
+
+    def _write(self, document: _Document) -> None:
+        document.serial += 1
+        body = msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
+        descriptor, self._reserved = self._reserved, None
+        try:
+            if descriptor is None:
+                descriptor = self._create()
+            try:
+                view = memoryview(body)
+                while view:
+                    view = view[os.write(descriptor, view) :]
+                os.ftruncate(descriptor, len(body))
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            self._new.replace(self._store.path)
+            _sync_folder(self._store.path.parent)
+        except OSError as error:
+            raise self._store.trouble(error, "write") from None
+
+    def _create(self) -> int:
+        with contextlib.suppress(FileNotFoundError):
+            self._unlink_new()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(self._new, flags, 0o600)
+        if os.geteuid() == 0:  # root saves for the owner, who must still be able to read it afterwards
+            with contextlib.suppress(OSError):
+                owner = self._store.path.stat()
+                os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        return descriptor
+
+    def _unlink_new(self) -> None:
+        self._new.unlink()
+
+    def _finish_interrupted_save(self) -> None:
+        """Complete the rename of somebody who died just before it."""
+        if self._reserved is not None or not os.path.lexists(self._new):
+            return
+        try:
+            fresh = None if self._new.is_symlink() else self._store.read(self._new)
+        except TokenStoreError:
+            fresh = None
+        current = self._store.read(self._store.path)
+        try:
+            if fresh is not None and fresh.serial == (current.serial if current else 0) + 1:
+                self._new.replace(self._store.path)
+                _sync_folder(self._store.path.parent)
+                log.info("Completed a save of the tokens that had been cut off (%s)", self._store.describe())
+            else:
+                self._unlink_new()
+        except OSError as error:
+            raise self._store.trouble(error, "write") from None
+
+
+def _reserve(descriptor: int) -> None:
+    """Claim disk space now, so that a disk that fills up during the request does not cost the login."""
+    try:
+        os.posix_fallocate(descriptor, 0, _RESERVE)
+    except (AttributeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            raise
+        os.pwrite(descriptor, bytes(_RESERVE), 0)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.EOPNOTSUPP}:  # some file systems have no such thing
+            raise
+    finally:
+        os.close(descriptor)

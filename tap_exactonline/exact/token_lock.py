@@ -1,0 +1,121 @@
+"""A lock between processes that its holder loses by dying.
+
+It is ``flock`` on a file of its own: the kernel gives the lock up when the holder's last descriptor closes,
+also on SIGKILL. The holder writes into that file who it is; what a dead holder wrote there means nothing,
+since the lock itself is free. The file is never removed, because removing lock files is how two processes
+end up with a lock on two different files of one name.
+
+On one host this is exact. On network file systems it is as good as their ``flock``; several machines should
+use a SQL token store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import random
+import socket
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tap_exactonline.exact.errors import Stopped, TokenStoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+_POLL = 0.05
+
+
+@contextmanager
+def file_lock(
+    path: Path, timeout: float, *, where: str, cancelled: Callable[[], bool] | None = None
+) -> Iterator[None]:
+    """Hold the lock of ``path`` inside the ``with`` block.
+
+    Args:
+        path: The lock file; made when missing, with mode 0600.
+        timeout: Seconds to wait at most.
+        where: The store, for the error's text.
+        cancelled: Asked while waiting; True ends the wait.
+
+    Raises:
+        TokenStoreError: Somebody else held it all the time, or the file system can't lock.
+        Stopped: ``cancelled`` said so.
+        OSError: The lock file can't be made.
+    """
+    deadline = time.monotonic() + timeout
+    while (descriptor := _try_lock(path, where)) is None:
+        if cancelled is not None and cancelled():
+            raise Stopped("The run was asked to stop while it waited for the token store")
+        if time.monotonic() >= deadline:
+            raise busy(where, timeout, _read_holder(path))
+        time.sleep(_POLL * (0.5 + random.random()))  # noqa: S311 - spreads the waiters, no secret
+    try:
+        _write(descriptor, holder())
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, 0)
+        os.close(descriptor)
+
+
+def holder() -> str:
+    """This process, as waiters will read it: JSON with pid, host and since."""
+    since = time.strftime("%Y-%m-%d %H:%M:%S %z")
+    return json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since})
+
+
+def busy(where: str, timeout: float, held_by: str) -> TokenStoreError:
+    """The error of one who waited in vain."""
+    who = "another process"
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        told = json.loads(held_by)
+        who = f"process {told['pid']} on {told['host']} (since {told['since']})"
+    return TokenStoreError(
+        f"{who} has held the lock of the token store, {where}, for the {timeout:.0f} s that this run waited",
+        "If that process hangs, end it (its lock goes with it); then start this run again",
+    )
+
+
+def _try_lock(path: Path, where: str) -> int | None:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        there = path.stat()
+        here = os.fstat(descriptor)
+    except FileNotFoundError:  # somebody removed it between the two steps: this lock guards nothing
+        os.close(descriptor)
+        return None
+    except OSError as error:
+        os.close(descriptor)
+        if error.errno in {errno.EAGAIN, errno.EACCES}:
+            return None
+        if error.errno in {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}:
+            raise TokenStoreError(
+                f"The file system of the token store, {where}, can't lock files ({error.strerror})",
+                "Point 'token_store' to a local folder or to a database",
+            ) from None
+        raise
+    if (here.st_ino, here.st_dev) != (there.st_ino, there.st_dev):
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _write(descriptor: int, text: str) -> None:
+    # Only a courtesy to those who wait: a full disk must not cost the lock.
+    with contextlib.suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, text.encode(), 0)
+
+
+def _read_holder(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "replace")[:500]
+    except OSError:
+        return ""

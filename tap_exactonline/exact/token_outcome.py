@@ -1,0 +1,274 @@
+"""What an answer of the token endpoint does to the stored login. Pure functions: no clock, no network, no store."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from tap_exactonline.exact.errors import (
+    AppRefused,
+    BrokenAnswer,
+    ExactError,
+    LoginError,
+    LoginExpired,
+    LoginSuperseded,
+    NotExactOnline,
+    NotLoggedIn,
+    ServerFault,
+    TemporaryError,
+    Unreachable,
+)
+from tap_exactonline.exact.token_endpoint import Answer, Outcome
+from tap_exactonline.exact.tokens import LIFETIME, Tokens, fingerprint
+
+#: Part of its life after which a token may be renewed: 570 of 600 s (Exact, API limits).
+RENEW_AFTER = 0.95
+#: Part of its life up to which a request may still start with it.
+USABLE_UNTIL = 0.99
+LOGIN = "Run 'tap-exactonline login'"
+_BACKOFF = (1.0, 4.0, 10.0, 20.0, 40.0)
+# Together 570 s: after these, whatever was issued before the first "too early" is old enough. Few, since Exact may
+# count each as an error.
+_EARLY_BACKOFF = (15.0, 60.0, 150.0, 345.0)
+_EARLY_STEP = 10.0
+# A longer one means that the clock was set back since it was written.
+_LONGEST_WAIT = 700.0
+_AGAIN = "The login itself is intact; start the run again later"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to spend, and the record that stands meanwhile."""
+
+    spend: str
+    base: Tokens
+    is_seed: bool  # the configured refresh token, on top of (or instead of) a stored login
+    stored: Tokens | None
+
+    @property
+    def spend_print(self) -> str:
+        """Fingerprint of the refresh token to spend."""
+        return fingerprint(self.spend)
+
+    @property
+    def lost(self) -> float:
+        """When an earlier attempt with this very token was begun whose outcome nobody knows; 0 if none."""
+        return self.base.attempted_at if self.base.attempt_of == self.spend_print else 0.0
+
+    def postponed(self, now: float) -> Later | None:
+        """Whether the store says that this token may not be tried yet."""
+        base = self.base
+        left = base.not_before - now
+        if base.attempt_of != self.spend_print or not 0 < left <= _LONGEST_WAIT:
+            return None
+        error = ServerFault(f"The login can't be renewed yet: {base.trouble}", _AGAIN)
+        return Later(base.not_before, self.spend_print, error, early=base.early)
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """No new token now.
+
+    Attributes:
+        until: When to try again, epoch seconds.
+        spend: Fingerprint of the refresh token that it is about.
+        error: What to raise if nobody waits that long.
+        early: Exact says that the access token it issued last has not expired.
+        vouched: The access token that this says so about; "" if it may be another one.
+    """
+
+    until: float
+    spend: str
+    error: ExactError
+    early: bool = False
+    vouched: str = ""
+
+
+def plan(stored: Tokens | None, seed: str | None, given_access: str | None, *, seed_counts: bool) -> Plan:
+    """Choose the refresh token to spend.
+
+    Args:
+        stored: The record in the store.
+        seed: The configured refresh token.
+        given_access: The configured access token.
+        seed_counts: Whether the seed is new to the store (then it wins).
+
+    Raises:
+        NotLoggedIn: There is nothing to spend.
+    """
+    if seed and seed_counts:
+        base = stored or Tokens(access_token=given_access or "", refresh_token=seed, seed=fingerprint(seed))
+        return Plan(seed, base, is_seed=True, stored=stored)
+    if stored is None:
+        if given_access:
+            raise NotLoggedIn(
+                "Exact Online no longer accepts the configured access_token, and there is no refresh token",
+                f"Set a new 'access_token', or {LOGIN[0].lower()}{LOGIN[1:]}",
+            )
+        raise NotLoggedIn("There is no login to Exact Online yet", f"{LOGIN}, or set 'refresh_token'")
+    if not stored.refresh_token:
+        raise NotLoggedIn("The stored access token has expired, and there is no refresh token", LOGIN)
+    return Plan(stored.refresh_token, stored, is_seed=False, stored=stored)
+
+
+def logged_in(answer: Answer, standing: Tokens | None, seed: str, now: float) -> Tokens:
+    """The record after a person logged in.
+
+    Args:
+        answer: Of the authorization code grant.
+        standing: The record that it replaces.
+        seed: Fingerprint of the configured refresh token: it is older than this login.
+        now: Epoch seconds.
+
+    Raises:
+        LoginError: The code or the app was refused.
+        TemporaryError: No usable answer, or too early.
+        NotExactOnline: The address is not Exact's.
+    """
+    again = "Start the login again"
+    match answer.outcome:
+        case Outcome.GRANTED if answer.refresh_token:
+            fresh = Tokens(
+                access_token=answer.access_token,
+                refresh_token=answer.refresh_token,
+                obtained_at=now,
+                expires_in=answer.expires_in,
+                seed=seed,
+                logged_in_at=now,
+                old_seeds=standing.old_seeds if standing else (),
+            )
+            return fresh.with_old_seeds(standing.seed) if standing else fresh
+        case Outcome.GRANTED:
+            raise BrokenAnswer(
+                "Exact Online's token service gave no refresh token", again, status=answer.status
+            )
+        case Outcome.TOO_EARLY:
+            what = "Exact Online gives no new access token yet: the last one for this app and user has not expired"
+            raise ServerFault(what, f"{again} in ten minutes", status=answer.status)
+        case Outcome.NOT_SENT | Outcome.UNCERTAIN | Outcome.BUSY:
+            kind = Unreachable if answer.status is None else ServerFault
+            raise kind(f"The login could not be finished: {answer.text}", again, status=answer.status)
+        case Outcome.APP_REFUSED | Outcome.STRANGE:
+            raise refusal(Plan("", Tokens(access_token=""), is_seed=False, stored=None), answer)
+    raise NotLoggedIn(
+        f"Exact Online does not accept the authorization code ({answer.text})",
+        f"{again}: a code is good for three minutes and for one use, and only with the redirect address it was given for",
+        status=answer.status,
+    )
+
+
+def granted(todo: Plan, answer: Answer, now: float) -> Tokens:
+    """The record after a success."""
+    base = todo.base
+    seed = fingerprint(todo.spend) if todo.is_seed else base.seed
+    login_time = 0.0 if todo.is_seed else base.logged_in_at
+    fresh = Tokens(
+        access_token=answer.access_token,
+        refresh_token=answer.refresh_token or todo.spend,
+        obtained_at=now,
+        expires_in=answer.expires_in,
+        seed=seed,
+        logged_in_at=login_time or now,
+        version=base.version,
+        old_seeds=base.old_seeds,
+    )
+    return fresh.with_old_seeds(base.seed) if todo.is_seed else fresh
+
+
+def after_failure(
+    todo: Plan, marked: Tokens, answer: Answer, now: float
+) -> Tokens | LoginError | NotExactOnline:
+    """The record after a failure that may pass, or the error after one that will not."""
+    match answer.outcome:
+        case Outcome.UNCERTAIN:
+            attempted = marked.attempted_at
+            until = now + _pick(_BACKOFF, marked.tries)
+        case Outcome.NOT_SENT | Outcome.BUSY:
+            attempted = todo.lost
+            until = now + max(_pick(_BACKOFF, marked.tries), answer.retry_after)
+        case Outcome.TOO_EARLY if todo.lost:
+            # The lost answer exists: Exact issued a token then. The old refresh token may work once more when that
+            # access token is 570 s old, and is said to be honoured for about ten minutes: do not miss it.
+            attempted = todo.lost
+            until = max(todo.lost + RENEW_AFTER * LIFETIME + 1, now + _EARLY_STEP)
+        case Outcome.TOO_EARLY:
+            attempted = 0.0
+            until = now + _pick(_EARLY_BACKOFF, marked.tries)
+        case _:
+            return refusal(todo, answer)
+    record = replace(
+        marked,
+        attempted_at=attempted,
+        attempt_of=marked.attempt_of,
+        not_before=until,
+        tries=marked.tries + 1,
+        early=answer.outcome is Outcome.TOO_EARLY,
+        trouble=answer.text or answer.outcome.value,
+    )
+    if answer.refresh_token and (not todo.is_seed or todo.stored is None):
+        # Seen in the wild: a refusal that rotates the token all the same. The newest is the one to keep.
+        record = replace(
+            record, refresh_token=answer.refresh_token, attempt_of=fingerprint(answer.refresh_token)
+        )
+    return record
+
+
+def refusal(todo: Plan, answer: Answer) -> LoginError | NotExactOnline:
+    """The error for a definite no."""
+    which = "The configured refresh_token" if todo.is_seed else "The stored login"
+    status = answer.status
+    if answer.outcome is Outcome.STRANGE:
+        return NotExactOnline(
+            f"The address answers {status} where Exact Online's token service should be",
+            "Check the settings 'country' and 'api_url'",
+            status=status,
+        )
+    if answer.outcome is Outcome.APP_REFUSED:
+        return AppRefused(
+            f"Exact Online does not accept the app ({answer.text})",
+            "Compare 'client_id' and 'client_secret' with the app's registration, and 'country' with where it is "
+            "registered",
+            status=status,
+        )
+    if answer.outcome is Outcome.EXPIRED:
+        return LoginExpired(
+            f"{which} was not used for 30 days and has expired ({answer.text})", LOGIN, status=status
+        )
+    if todo.lost:
+        when = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(todo.lost))
+        return LoginSuperseded(
+            f"A run that was renewing the login at {when} was cut off before it could save Exact Online's answer, and "
+            f"the token from before it is no longer accepted ({answer.text})",
+            f"{LOGIN} once; nothing else is lost",
+            status=status,
+        )
+    if answer.outcome is Outcome.SUPERSEDED:
+        return LoginSuperseded(
+            f"{which} was renewed by somebody else: another program or a copy of this one uses the same login, or "
+            f"somebody logged in again with the same app and user ({answer.text})",
+            f"{LOGIN}. Let all runs share one 'token_store' and give other programs an app of their own",
+            status=status,
+        )
+    return NotLoggedIn(f"{which} is not accepted by Exact Online ({answer.text})", LOGIN, status=status)
+
+
+def later_error(answer: Answer, todo: Plan) -> TemporaryError:
+    """What to raise if the patience ends before Exact gives a token."""
+    if answer.outcome is Outcome.TOO_EARLY:
+        what = "Exact Online gives no new access token yet: the last one it issued has not expired"
+        if todo.lost:
+            what += ", and the answer with that one was lost when a run was cut off"
+        return ServerFault(what, "Start the run again in ten minutes", status=answer.status)
+    if answer.outcome is Outcome.NOT_SENT:
+        return Unreachable(f"The login can't be renewed: {answer.text}", f"Check the network. {_AGAIN}")
+    if answer.outcome is Outcome.UNCERTAIN and answer.status is None:
+        return Unreachable(f"The login can't be renewed: {answer.text}", _AGAIN)
+    kind: type[TemporaryError]
+    kind = BrokenAnswer if answer.status is not None and answer.status < 300 else ServerFault  # noqa: PLR2004 - HTTP
+    return kind(f"The login can't be renewed: {answer.text}", _AGAIN, status=answer.status)
+
+
+def _pick(steps: tuple[float, ...], tries: int) -> float:
+    return steps[min(tries, len(steps) - 1)]

@@ -1,0 +1,108 @@
+"""One refresh under the store's lock: note the attempt, ask Exact, save what came of it.
+
+What an answer means for the record is decided in ``token_outcome``; the waiting and the repeating are done by
+``oauth.Credentials``, without the lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from tap_exactonline.exact.errors import LoginError, NotExactOnline, TokenStoreError
+from tap_exactonline.exact.token_endpoint import Answer, Outcome
+from tap_exactonline.exact.token_outcome import Later, Plan, after_failure, granted, later_error
+from tap_exactonline.exact.tokens import Tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tap_exactonline.exact.tokens import LockedStore
+
+log = logging.getLogger("tap-exactonline.tokens")
+
+
+def refresh(
+    held: LockedStore, todo: Plan, post: Callable[[str], Answer], clock: Callable[[], float]
+) -> Tokens | Later:
+    """Spend the refresh token of the plan and record the outcome.
+
+    Args:
+        held: The locked store, just loaded.
+        todo: What to spend.
+        post: Sends the token request.
+        clock: Epoch seconds.
+
+    Returns:
+        The new tokens, saved; or when to try again.
+
+    Raises:
+        LoginError: Exact refused for good.
+        TokenStoreError: Before anything was sent, the store could not be written. (`Unsaved`: afterwards.)
+        NotExactOnline: The address is not Exact's.
+    """
+    spend = todo.spend_print
+    marked = held.save(replace(todo.base, attempted_at=clock(), attempt_of=spend))
+    if marked.attempt_of != spend:  # a newer login appeared although we hold the lock: look again
+        return Later(
+            0.0, spend, TokenStoreError("The token store changes under the lock", "Check 'token_store'")
+        )
+    try:
+        held.prepare()
+    except TokenStoreError:
+        with contextlib.suppress(TokenStoreError):
+            held.save(replace(marked, attempted_at=todo.base.attempted_at, attempt_of=todo.base.attempt_of))
+        raise
+    answer = post(todo.spend)
+    now = clock()
+    if answer.outcome is Outcome.GRANTED:
+        fresh = granted(todo, answer, now)
+        try:
+            return held.save(fresh)
+        except TokenStoreError as error:
+            raise Unsaved(fresh, spend, error) from None
+    record = after_failure(todo, marked, answer, now)
+    if isinstance(record, LoginError | NotExactOnline):
+        return _give_up(held, todo, marked, answer, record)
+    with contextlib.suppress(TokenStoreError):  # the next save will tell; nothing is lost without this note
+        held.save(record)
+    early = answer.outcome is Outcome.TOO_EARLY
+    own = early and not todo.lost and (not todo.is_seed or todo.stored is None)
+    return Later(
+        record.not_before, spend, later_error(answer, todo), early, record.access_token if own else ""
+    )
+
+
+class Unsaved(Exception):
+    """The answer came and could not be saved. It is not to be used before it is."""
+
+    def __init__(self, tokens: Tokens, replaces: str, error: TokenStoreError) -> None:
+        super().__init__("new tokens could not be saved")
+        self.tokens = tokens
+        self.replaces = replaces
+        self.error = error
+
+
+def _give_up(
+    held: LockedStore, todo: Plan, marked: Tokens, answer: Answer, error: LoginError | NotExactOnline
+) -> Later:
+    """Put the record back; fall back to the stored login if it was the configured token that failed."""
+    falls_back = (
+        todo.is_seed
+        and todo.stored is not None
+        and bool(todo.stored.refresh_token)
+        and answer.outcome in {Outcome.SUPERSEDED, Outcome.EXPIRED, Outcome.REFUSED}
+    )
+    # An attempt whose answer was lost stays on record: the next run should give the same explanation.
+    record = replace(marked, attempted_at=todo.base.attempted_at, attempt_of=todo.base.attempt_of)
+    if falls_back:
+        record = record.with_old_seeds(todo.spend_print)
+    with contextlib.suppress(TokenStoreError):
+        record = held.save(record)
+    if not falls_back:
+        raise error
+    log.warning("%s. The login in the token store is used instead", error.what)
+    return Later(0.0, todo.spend_print, error)

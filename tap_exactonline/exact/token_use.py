@@ -1,0 +1,91 @@
+"""What this process knows about the access token in its hands: its age, a 401, Exact's word that it is alive."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+from tap_exactonline.exact.token_outcome import RENEW_AFTER, USABLE_UNTIL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tap_exactonline.exact.tokens import Tokens
+
+# Clocks of machines that share a store differ a little; more than this means that the clock was set back.
+_SKEW = 30.0
+# Who is told "too early" has a token younger than 570 s: it lives for 30 s more at least.
+_VOUCH = 30.0
+
+
+class InUse:
+    """The token in use and what happened to it. Not locked: single attributes are set and read whole.
+
+    Args:
+        clock: Epoch seconds; may jump. The age of the current token is also kept by a clock that does not.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.current: Tokens | None = None
+        self._clock = clock
+        self._anchor = (0.0, 0.0)  # monotonic time, and age of the current token then
+        self.rejected = ""  # the access token that Exact answered 401 to
+        self._vouched = ""  # the access token that Exact itself called not expired
+        self._vouched_until = 0.0
+
+    def take_up(self, tokens: Tokens) -> Tokens:
+        """Use these from now on."""
+        current = self.current
+        if current is None or current.access_token != tokens.access_token:
+            self._anchor = (time.monotonic(), max(0.0, self._clock() - tokens.obtained_at))
+        self.current = tokens
+        return tokens
+
+    def reject(self, access_token: str) -> None:
+        """A 401 came for this token. Ignored if it is replaced already, or if Exact says that it is alive."""
+        current = self.current
+        if current is None or access_token != current.access_token:
+            return
+        vouched = access_token == self._vouched
+        if vouched and (self._clock() < self._vouched_until or self._age(current) < _due(current)):
+            return
+        self.rejected = access_token
+
+    def vouch(self, access_token: str) -> None:
+        """Exact says that this token has not expired: whatever the clock or a 401 said, it is good."""
+        self._vouched, self._vouched_until = access_token, self._clock() + _VOUCH
+        self.rejected = ""
+
+    def is_fresh(self, tokens: Tokens) -> bool:
+        """Good, and not yet due for renewal."""
+        if not tokens.access_token or tokens.access_token == self.rejected:
+            return False
+        return self._age(tokens) < _due(tokens)
+
+    def is_good(self, tokens: Tokens) -> bool:
+        """Fresh, or called so by Exact when it last refused a new one."""
+        if self.is_fresh(tokens):
+            return True
+        return self._is_vouched(tokens) and self._clock() < tokens.not_before
+
+    def is_usable(self, tokens: Tokens) -> bool:
+        """Due for renewal, perhaps, but still good for a request that starts now."""
+        if not tokens.access_token or tokens.access_token == self.rejected:
+            return False
+        return self._age(tokens) < USABLE_UNTIL * tokens.expires_in or self._is_vouched(tokens)
+
+    def _is_vouched(self, tokens: Tokens) -> bool:
+        return tokens.access_token == self._vouched and tokens.access_token not in {"", self.rejected}
+
+    def _age(self, tokens: Tokens) -> float:
+        """Seconds since the tokens came; infinite if the clock was set back and nobody knows."""
+        age = self._clock() - tokens.obtained_at
+        if self.current is not None and self.current.access_token == tokens.access_token:
+            since, then = self._anchor
+            return max(age, then + time.monotonic() - since)
+        return age if age >= -_SKEW else math.inf
+
+
+def _due(tokens: Tokens) -> float:
+    return RENEW_AFTER * tokens.expires_in
