@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from tap_exactonline.exact.errors import SettingsError
 
@@ -73,12 +73,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def link_within(api_url: str, url: str) -> str | None:
-    """The absolute form of a link if it leads to the API at ``api_url``, else None.
+def link_within(api_url: str, url: str, division: int | None) -> tuple[str, str] | None:
+    """A link in its absolute form and the endpoint that it names, or None if it leads elsewhere.
 
     Args:
         api_url: Checked address, see `check_api_url`.
         url: A link out of an answer, absolute or beginning with a slash.
+        division: Administration that the link has to stay in; None for links without one.
     """
     if _UNSAFE.search(url.replace(" ", "")):
         return None
@@ -90,7 +91,14 @@ def link_within(api_url: str, url: str) -> str | None:
         return None
     if not same or theirs.username is not None or theirs.password is not None:
         return None
-    return absolute if theirs.path.lower().startswith(f"{ours.path}/api/".lower()) else None
+    path = unquote(theirs.path)[len(ours.path) :].lstrip("/").split("/")
+    beta = len(path) > 2 and path[2].lower() == "beta"  # noqa: PLR2004 -- /api/v1/beta
+    inside = path[3:] if beta else path[2:]
+    if theirs.path[: len(ours.path)] != ours.path or [part.lower() for part in path[:2]] != ["api", "v1"]:
+        return None
+    if division is not None and (not inside or inside.pop(0) != str(division)):
+        return None
+    return None if not inside or ".." in inside else (absolute, "/".join(inside))
 
 
 def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:

@@ -7,13 +7,11 @@ moment is tried again, from the start of that page.
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
-from urllib.parse import unquote, urlsplit
 
 from tap_exactonline.exact import classify
 from tap_exactonline.exact.addresses import api_url_for, check_api_url, link_within
@@ -164,16 +162,15 @@ class ExactClient:
                 sent there.
             ExactError: as `get`.
         """
-        absolute = link_within(self.api_url, url)
-        segments = unquote(urlsplit(absolute).path).split("/") if absolute else []
-        if absolute is None or (division is not None and str(division) not in segments):
+        link = link_within(self.api_url, url, division)
+        if link is None:
             raise BrokenAnswer(
                 "the link to the next page leads away from the API of this administration; it was not followed",
                 "If api_url names a proxy, let it rewrite the addresses in the answers; otherwise report this",
                 division=division,
                 stream=stream or None,
             )
-        endpoint = re.sub(r"^.*?/api/v1/(?:beta/)?(?:\d+/)?", "", urlsplit(absolute).path)
+        absolute, endpoint = link
         return self._read(absolute, decode, Subject(division, stream, endpoint, self.api_url, scope))
 
     def calls(self, division: int | None = None) -> int:

@@ -1,0 +1,96 @@
+"""From the settings to a client that can ask Exact Online."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+
+from tap_exactonline.exact.client import ExactClient
+from tap_exactonline.exact.divisions import Chosen, Division, choose, list_divisions
+from tap_exactonline.exact.oauth import Credentials
+from tap_exactonline.exact.tokens import TokenStore, open_store
+from tap_exactonline.settings import Config, require_app
+
+DISTRIBUTION = "singer-tap-exactonline"
+
+
+def tap_version() -> str:
+    """Version of the installed distribution."""
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return "0"
+
+
+@dataclass
+class Connection:
+    """Everything between the settings and Exact, made when it is first needed.
+
+    Attributes:
+        config: The settings.
+        stop: Set to end waiting and asking.
+        on_wait: Told before each waiting: division, seconds, why.
+    """
+
+    config: Config
+    stop: threading.Event
+    on_wait: Callable[[int | None, float, str], None] | None = None
+
+    @property
+    def user_agent(self) -> str:
+        """Name and version, unless the settings say otherwise."""
+        return self.config.user_agent or f"tap-exactonline/{tap_version()}"
+
+    @cached_property
+    def store(self) -> TokenStore:
+        """Where the login is kept."""
+        return open_store(
+            self.config.token_store,
+            client_id=self.config.client_id,
+            api_url=self.config.api_url,
+            passphrase=self.config.token_store_passphrase,
+        )
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        """The login.
+
+        Raises:
+            SettingsError: If client id or secret is missing.
+        """
+        require_app(self.config)
+        return Credentials(
+            api_url=self.config.api_url,
+            client_id=self.config.client_id,
+            client_secret=self.config.client_secret,
+            store=self.store,
+            refresh_token=self.config.refresh_token,
+            access_token=self.config.access_token,
+            user_agent=self.user_agent,
+            stop=self.stop,
+        )
+
+    @cached_property
+    def client(self) -> ExactClient:
+        """The way to Exact."""
+        return ExactClient(
+            api_url=self.config.api_url,
+            credentials=self.credentials,
+            user_agent=self.user_agent,
+            reserve_calls=self.config.reserve_calls,
+            stop=self.stop,
+            on_wait=self.on_wait,
+        )
+
+    @cached_property
+    def accessible(self) -> list[Division]:
+        """All administrations that the login may open."""
+        return list_divisions(self.client, fallback=self.config.divisions or ())
+
+    @cached_property
+    def chosen(self) -> Chosen:
+        """The administrations to read, and what is wrong with configured ones that can't be."""
+        return choose(self.accessible, self.config.divisions, self.config.exclude_divisions)

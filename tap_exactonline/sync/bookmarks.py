@@ -1,0 +1,194 @@
+"""The state: what of each stream and division has been delivered, and when that no longer holds.
+
+Shape (the SDK's, one partition a division, with members of our own)::
+
+    {"bookmarks": {"sync_crm_accounts": {"version": 1760000000000, "partitions": [
+        {"context": {"division": 123456},
+         "replication_key": "timestamp", "replication_key_value": 987654,
+         "move_date": "/Date(...)/", "hr_link_date": null,
+         "deletions": {"timestamp": 987000, "read_at": "2026-11-20T12:00:00+00:00"},
+         "version": 1760000000000}]}},
+     "state_version": 1}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tap_exactonline.endpoints import Endpoint
+from tap_exactonline.exact.divisions import Division
+
+STATE_VERSION = 1
+
+LOG_KEPT = timedelta(days=55)
+"""Exact keeps the log of deletions for two months (reference page "Sync/Deleted"); less a few days to be safe."""
+
+
+class StateError(ValueError):
+    """The state can't be used. The message says where it is wrong and what to do."""
+
+
+def check_state(state: Mapping[str, Any], endpoints: Mapping[str, Endpoint]) -> list[str]:
+    """Look at a state that was handed in, before anything is read.
+
+    Args:
+        state: The state as it came.
+        endpoints: The known streams by name.
+
+    Returns:
+        Remarks for the log, about parts that are kept but not used.
+
+    Raises:
+        StateError: If it is broken, or made by a newer version of the tap.
+    """
+    version = state.get("state_version", STATE_VERSION)
+    if not isinstance(version, int) or version > STATE_VERSION:
+        raise StateError(
+            f"state: it was written by a newer version of tap-exactonline (state_version {version!r}, "
+            f"this one knows {STATE_VERSION}). Install that version again, or start over with an empty state"
+        )
+    bookmarks = state.get("bookmarks", {})
+    if not isinstance(bookmarks, dict):
+        raise StateError("state: 'bookmarks' is no object. Restore the state, or start over with an empty one")
+    remarks = []
+    for stream, entry in bookmarks.items():
+        if stream not in endpoints:
+            remarks.append(f"state: stream {stream} is unknown to this version; its bookmarks are kept and not used")
+            continue
+        if not isinstance(entry, dict):
+            raise _broken(stream, None, "the entry is no object")
+        partitions = entry.get("partitions", [])
+        if not isinstance(partitions, list):
+            raise _broken(stream, None, "'partitions' is no list")
+        seen: set[int] = set()
+        for partition in partitions:
+            seen.add(_check_partition(stream, partition, endpoints[stream], seen))
+        if "replication_key_value" in entry and not partitions:
+            raise _broken(stream, None, "there is one bookmark for all divisions together")
+    return remarks
+
+
+def _check_partition(stream: str, partition: Any, endpoint: Endpoint, seen: set[int]) -> int:
+    context = partition.get("context") if isinstance(partition, dict) else None
+    division = context.get("division") if isinstance(context, dict) else None
+    if not isinstance(division, int) or isinstance(division, bool):
+        raise _broken(stream, None, "a partition names no division")
+    if division in seen:
+        raise _broken(stream, division, "there are two bookmarks")
+    value = partition.get("replication_key_value")
+    if endpoint.kind == "sync":
+        _row_version(stream, division, value)
+        deletions = partition.get("deletions", {})
+        if not isinstance(deletions, dict):
+            raise _broken(stream, division, "'deletions' is no object")
+        _row_version(stream, division, deletions.get("timestamp"))
+        _moment(stream, division, deletions.get("read_at"))
+    elif endpoint.bookmark:
+        _moment(stream, division, value)
+    return division
+
+
+def _row_version(stream: str, division: int, value: Any) -> None:
+    if isinstance(value, str) and value.isdigit():
+        return
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+        raise _broken(stream, division, f"the bookmark {value!r} is no Timestamp, that is a whole number")
+
+
+def _moment(stream: str, division: int, value: Any) -> None:
+    if value is None:
+        return
+    try:
+        datetime.fromisoformat(value)
+    except (ValueError, TypeError) as exc:
+        raise _broken(stream, division, f"the bookmark {value!r} is no date") from exc
+
+
+def _broken(stream: str, division: int | None, what: str) -> StateError:
+    where = f"state: stream {stream}" + (f", division {division}" if division is not None else "")
+    return StateError(f"{where}: {what}. Restore the state from a backup, or remove this part of it to read it anew")
+
+
+class Bookmarks:
+    """Access to the state by stream and division.
+
+    Only the writer changes it; lanes look at what was there when they start.
+    """
+
+    def __init__(self, state: dict[str, Any]) -> None:
+        self.state = state
+        state.setdefault("bookmarks", {})
+        state["state_version"] = STATE_VERSION
+        self._index: dict[tuple[str, int], dict[str, Any]] = {}
+        for stream, entry in state["bookmarks"].items():
+            for partition in entry.get("partitions", []):
+                self._index[stream, partition["context"]["division"]] = partition
+
+    def get(self, stream: str, division: int) -> Mapping[str, Any]:
+        """The bookmark of a stream in a division; empty if there is none."""
+        return self._index.get((stream, division), {})
+
+    def divisions(self, stream: str) -> set[int]:
+        """The divisions that have a bookmark for the stream."""
+        return {division for name, division in self._index if name == stream}
+
+    def stream(self, stream: str) -> dict[str, Any]:
+        """What holds for a stream as a whole (``version``, ``activated``)."""
+        entry: dict[str, Any] = self.state["bookmarks"].setdefault(stream, {})
+        return entry
+
+    def update(self, stream: str, division: int, changes: Mapping[str, Any]) -> None:
+        """Change a bookmark; a value None takes the member away."""
+        partition = self._index.get((stream, division))
+        if partition is None:
+            partition = {"context": {"division": division}}
+            self.stream(stream).setdefault("partitions", []).append(partition)
+            self._index[stream, division] = partition
+        for name, value in changes.items():
+            if value is None:
+                partition.pop(name, None)
+            else:
+                partition[name] = value
+
+
+def regenerated(endpoint: Endpoint, bookmark: Mapping[str, Any], division: Division) -> str | None:
+    """Why the bookmark no longer holds because Exact has given the rows new Timestamps, or None."""
+    if not bookmark or endpoint.kind != "sync":
+        return None
+    if "move_date" in bookmark and bookmark["move_date"] != (division.move_date or ""):
+        return "Exact has moved the division to another database (DivisionMoveDate changed)"
+    if endpoint.hr and "hr_link_date" in bookmark and bookmark["hr_link_date"] != (division.hr_link_date or ""):
+        return "its HR data was linked or unlinked (DivisionHRLinkUnlinkDate changed)"
+    return None
+
+
+def origin(endpoint: Endpoint, division: Division) -> dict[str, Any]:
+    """What to store so that :func:`regenerated` can tell later."""
+    if endpoint.kind != "sync":
+        return {}
+    marks: dict[str, Any] = {"move_date": division.move_date or ""}
+    if endpoint.hr:
+        marks["hr_link_date"] = division.hr_link_date or ""
+    return marks
+
+
+def forgotten(read_at: str | None, now: datetime) -> str | None:
+    """Why deletions were missed since the log was read last, or None."""
+    if read_at is None:
+        return None
+    last = datetime.fromisoformat(read_at)
+    last = last if last.tzinfo else last.replace(tzinfo=UTC)
+    if now - last <= LOG_KEPT:
+        return None
+    return (
+        f"the log of deletions was last read {(now - last).days} days ago and Exact keeps it for two months, "
+        "so deletions were missed"
+    )
+
+
+def first(values: Iterable[int | None]) -> int | None:
+    """The lowest of the values, None if one of them is None or there are none."""
+    known = list(values)
+    return None if not known or None in known else min(value for value in known if value is not None)

@@ -1,0 +1,96 @@
+"""What a stream emits: its columns, their JSON Schema types, and which of them are selected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tap_exactonline.endpoints import Endpoint, Field, catalogue
+
+DIVISION = "division"
+DELETED_AT = "_sdc_deleted_at"
+
+_TYPES: dict[str, dict[str, Any]] = {
+    "string": {"type": ["string", "null"]},
+    "guid": {"type": ["string", "null"], "format": "uuid"},
+    "double": {"type": ["number", "null"]},
+    "decimal": {"type": ["number", "null"]},
+    "int16": {"type": ["integer", "null"]},
+    "int32": {"type": ["integer", "null"]},
+    "int64": {"type": ["integer", "null"]},
+    "byte": {"type": ["integer", "null"]},
+    "boolean": {"type": ["boolean", "null"]},
+    "datetime": {"type": ["string", "null"], "format": "date-time"},
+    "binary": {"type": ["string", "null"]},
+    "complex": {"type": ["object", "null"], "additionalProperties": True},
+    "collection": {"type": ["array", "null"], "items": {"type": "object", "additionalProperties": True}},
+}
+
+# Log of deletions: what the number stands for, and in which stream the deleted row was.
+_ENTITIES = {entry.code: entry for entry in catalogue().entity_types}
+COMPUTED: Mapping[str, tuple[tuple[str, str, Callable[[Any], Any]], ...]] = {
+    "sync_deleted": (
+        ("entity", "EntityType", lambda code: entry.entity if (entry := _ENTITIES.get(code)) else None),
+        ("stream", "EntityType", lambda code: entry.stream if (entry := _ENTITIES.get(code)) else None),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """How columns are called and which fields are offered.
+
+    Attributes:
+        exact: Keep Exact's spelling instead of snake_case (setting ``column_names``).
+        hidden: Offer hidden, obsolete and nested fields too (setting ``hidden_fields``).
+        tombstones: Deletions are written into the entity's stream (setting ``deletions``).
+    """
+
+    exact: bool = False
+    hidden: bool = False
+    tombstones: bool = False
+
+    def column(self, field: Field) -> str:
+        """The name under which a field is emitted."""
+        return field.name if self.exact else field.column
+
+    def fields(self, endpoint: Endpoint) -> list[Field]:
+        """The fields offered: those that hold data for everybody, unless all are asked for."""
+        return [field for field in endpoint.fields if self.hidden or not field.hidden]
+
+    def has_tombstones(self, endpoint: Endpoint) -> bool:
+        """Whether deletions of this endpoint's rows are written into its own stream."""
+        return self.tombstones and endpoint.kind == "sync" and endpoint.entity_type is not None
+
+    def key(self, endpoint: Endpoint) -> tuple[str, ...]:
+        """The key columns: the division and the business key."""
+        business = tuple(self.column(endpoint.field(name)) for name in endpoint.key)
+        return business if endpoint.login_wide else (DIVISION, *business)
+
+    def bookmark(self, endpoint: Endpoint) -> str | None:
+        """The column that tells what is new, or None for a full table."""
+        return self.column(endpoint.field(endpoint.bookmark)) if endpoint.bookmark else None
+
+    def schema(self, endpoint: Endpoint) -> dict[str, Any]:
+        """The JSON Schema of the stream's records."""
+        key = self.key(endpoint)
+        properties: dict[str, Any] = {DIVISION: dict(_TYPES["int32"])}
+        for field in self.fields(endpoint):
+            properties[self.column(field)] = dict(_TYPES[field.type])
+        for column, _, _ in COMPUTED.get(endpoint.name, ()):
+            properties[column] = dict(_TYPES["string"])
+        if self.has_tombstones(endpoint):
+            properties[DELETED_AT] = dict(_TYPES["datetime"])
+        for column in key:
+            properties[column]["type"] = properties[column]["type"][:1]
+        return {"type": "object", "properties": properties}
+
+    def chosen(self, endpoint: Endpoint, selected: set[str]) -> list[Field]:
+        """The fields to ask for: the selected columns, the key and the bookmark, in Exact's order."""
+        needed = {*endpoint.key, endpoint.bookmark}
+        return [
+            field
+            for field in self.fields(endpoint)
+            if field.name in needed or self.column(field) in selected
+        ]

@@ -1,0 +1,226 @@
+"""The writer: takes the page of whichever lane is ready, writes it, then moves the bookmark.
+
+It runs in the main thread and is the only one that writes to the target and changes the state, so a STATE
+never runs ahead of its records.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from tap_exactonline.exact.client import ExactClient
+from tap_exactonline.exact.divisions import Division
+from tap_exactonline.sync.beginning import Versions, start_over
+from tap_exactonline.sync.bookmarks import Bookmarks
+from tap_exactonline.sync.deletions import LOG
+from tap_exactonline.sync.lanes import Ended, Event, Lane, LaneOver, Settings, Task, Written
+from tap_exactonline.sync.output import LineWriter
+from tap_exactonline.sync.reading import Job
+from tap_exactonline.sync.report import Report, tell
+
+# A STATE holds every bookmark of every division. Small ones follow each page; large ones keep to this share of
+# what is written, or come this often.
+_STATE_SHARE = 20
+_STATE_SECONDS = 10.0
+
+ONCE = frozenset({"system_divisions"})
+"""Streams that list what the login sees: the same from every division, so they are read once."""
+
+
+class Engine:
+    """Reads jobs in divisions and writes what comes.
+
+    Args:
+        client: The way to Exact.
+        jobs: The selected streams, in the order in which a division reads them.
+        log_job: ``sync_deleted``, if deletions are written as tombstones.
+        divisions: The administrations to read.
+        bookmarks: The state.
+        writer: The door to the target.
+        settings: The configuration.
+        versions: Turn on table versions.
+        write_schema: Writes the SCHEMA of a stream.
+        write_records: Writes plain records on the SDK's own path.
+        write_activation: Writes the ACTIVATE_VERSION of a stream.
+        stop: Set to end the run early; ``stopped_by`` names the signal.
+        logger: Where a person reads along.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: ExactClient,
+        jobs: Sequence[Job],
+        log_job: Job | None,
+        divisions: Sequence[Division],
+        bookmarks: Bookmarks,
+        writer: LineWriter,
+        settings: Settings,
+        versions: bool,
+        write_schema: Callable[[str], None],
+        write_records: Callable[[str, list[dict[str, Any]]], None],
+        write_activation: Callable[[str, int], None],
+        stop: threading.Event,
+        logger: logging.Logger,
+    ) -> None:
+        self._client = client
+        self._jobs = list(jobs)
+        self._log_job = log_job if settings.tombstones else None
+        self._divisions = list(divisions)
+        self._names = {division.code: division.description for division in divisions}
+        self._bookmarks = bookmarks
+        self._writer = writer
+        self._settings = settings
+        self._versions_on = versions
+        self._write_schema = write_schema
+        self._write_records = write_records
+        self._write_activation = write_activation
+        self._stop = stop
+        self._logger = logger
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._introduced: set[str] = set()
+        self._state_due = False
+        self._state_size = 0
+        self._state_at = (0, 0.0)
+        self.report = Report()
+
+    def wake(self) -> None:
+        """Let the writer look at the stop flag. Safe in a signal handler."""
+        self._events.put(None)
+
+    def run(self, home: Division) -> Report:
+        """Read everything.
+
+        Args:
+            home: The division through which streams are read that belong to the login.
+
+        Returns:
+            What became of each stream in each division.
+
+        Raises:
+            ExactError: Of a kind that ends the run for all divisions.
+            BrokenPipeError: If the target has gone.
+        """
+        start_over(
+            self._jobs, self._divisions, self._bookmarks,
+            tombstones=self._settings.tombstones, logger=self._logger,
+        )  # fmt: skip
+        self._versions = Versions(self._jobs, self._divisions, self._bookmarks, on=self._versions_on)
+        for job in self._jobs:
+            self._introduce(job.name)
+        lanes = self._start_lanes(home)
+        failure = self._write_until_over(lanes)
+        if failure is None and not self._stop.is_set():
+            self._activate()
+        self._write_state(force=True)
+        if failure is not None:
+            raise failure
+        return self.report
+
+    def _start_lanes(self, home: Division) -> int:
+        tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
+        once = [job for job in self._jobs if job.name in ONCE or job.endpoint.login_wide]
+        rest = [job for job in self._jobs if job not in once]
+        count = 0
+        if once:
+            tasks.put(Task(home, once, once=True))
+            count += 1
+        if rest:
+            for division in self._divisions:
+                tasks.put(Task(division, rest))
+                count += 1
+        lanes = min(self._settings.lanes, count)
+        for number in range(lanes):
+            Lane(
+                tasks, self._events, self._client, self._bookmarks, self._settings, self._log_job,
+                self._stop, self._logger, number,
+            ).start()  # fmt: skip
+        return lanes
+
+    def _write_until_over(self, lanes: int) -> BaseException | None:
+        failure: BaseException | None = None
+        try:
+            while lanes and not self._stop.is_set():
+                event = self._events.get()
+                if isinstance(event, LaneOver):
+                    lanes -= 1
+                    failure = failure or event.error
+                    if failure is not None:
+                        break
+                elif event is not None:
+                    self._take(event)
+        finally:
+            # Whoever is still asking stops; what was already complete is written below.
+            if lanes:
+                self._stop.set()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                event = self._events.get_nowait()
+                if isinstance(event, Written | Ended):
+                    self._take(event)
+        return failure
+
+    def _take(self, event: Written | Ended) -> None:
+        if isinstance(event, Ended):
+            self._end(event)
+            return
+        for job, payload in event.payloads:
+            self._introduce(job.name)
+            if isinstance(payload, bytes):
+                self._writer.write(payload)
+            else:
+                self._write_records(job.name, payload)
+        for stream, changes in event.changes.items():
+            self._bookmarks.update(stream, event.division, changes)
+            self._state_due = True
+        event.done()
+        self._write_state()
+
+    def _end(self, event: Ended) -> None:
+        outcome = event.outcome
+        self.report.outcomes.append(outcome)
+        code = outcome.division
+        left = self._client.budget(code).day_left if code is not None else None
+        tell(outcome, self._names.get(code, "") if code is not None else "", left, self._logger)
+        if outcome.status != "ok":
+            return
+        changes = self._versions.completed(event.job, code)
+        if event.job.name == LOG and self._log_job is None:
+            changes["read_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+        if changes and code is not None:
+            self._bookmarks.update(event.job.name, code, changes)
+            self._state_due = True
+            self._write_state()
+
+    def _introduce(self, stream: str) -> None:
+        if stream not in self._introduced:
+            self._introduced.add(stream)
+            self._write_schema(stream)
+
+    def _activate(self) -> None:
+        if self.report.problems:
+            return
+        for job in self._versions.ready():
+            if job.version is not None:
+                self._write_activation(job.name, job.version)
+                self._versions.activated(job)
+                self._state_due = True
+
+    def _write_state(self, *, force: bool = False) -> None:
+        """Write a STATE if one is due, small ones at once and large ones now and then."""
+        if not self._state_due and not force:
+            return
+        bytes_then, time_then = self._state_at
+        enough = self._writer.written - bytes_then >= _STATE_SHARE * self._state_size
+        if not (force or enough or time.monotonic() - time_then >= _STATE_SECONDS):
+            return
+        self._state_size = self._writer.write_object({"type": "STATE", "value": self._bookmarks.state})
+        self._state_at = (self._writer.written, time.monotonic())
+        self._state_due = False

@@ -1,0 +1,292 @@
+"""Lanes: one division at a time, one request at a time, pages handed to the one writer.
+
+A lane takes a division, reads the selected streams one after the other, and while the writer writes a page it
+already asks for the next. No lane holds more than one finished page that waits for the writer.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tap_exactonline.exact.client import ExactClient
+from tap_exactonline.exact.divisions import Division
+from tap_exactonline.exact.errors import (
+    DivisionError,
+    EndpointMissing,
+    ExactError,
+    LoginError,
+    NotExactOnline,
+    NotLicensed,
+    ScopeViolated,
+    Stopped,
+    TokenStoreError,
+)
+from tap_exactonline.sync.bookmarks import Bookmarks
+from tap_exactonline.sync.convert import Codec, Envelope
+from tap_exactonline.sync.deletions import LOG, Tombstones
+from tap_exactonline.sync.reading import Job, Reader, user_has_rights
+from tap_exactonline.sync.report import Outcome
+
+NOT_COVERED = (ScopeViolated, NotLicensed, EndpointMissing)
+_FATAL = (LoginError, NotExactOnline, TokenStoreError)
+_PROGRESS_EVERY = 30.0
+
+
+@dataclass(slots=True)
+class Written:
+    """A page, ready for the target.
+
+    Attributes:
+        payloads: Job → RECORD lines, or plain records for the SDK's own path.
+        changes: Stream → what its bookmark becomes once the payloads are written.
+        done: Called when it is written: the lane may hand over its next page.
+    """
+
+    division: int
+    payloads: list[tuple[Job, bytes | list[dict[str, Any]]]]
+    changes: dict[str, dict[str, Any]]
+    done: Callable[[], None]
+
+
+@dataclass(slots=True)
+class Ended:
+    """A stream has ended in a division."""
+
+    job: Job
+    outcome: Outcome
+
+
+@dataclass(slots=True)
+class LaneOver:
+    """A lane has no more divisions. ``error`` ends the whole run."""
+
+    error: BaseException | None = None
+
+
+@dataclass(slots=True)
+class Settings:
+    """What the lanes need to know of the configuration."""
+
+    lanes: int = 8
+    start_date: datetime | None = None
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Amsterdam"))
+    tombstones: bool = False
+    fast: bool = True
+
+
+@dataclass(slots=True)
+class Task:
+    """A division and what to read in it; ``once`` for streams that are not of one division."""
+
+    division: Division
+    jobs: Sequence[Job]
+    once: bool = False
+
+
+Event = Written | Ended | LaneOver | None
+"""None only wakes the writer, so that it sees a signal's flag."""
+
+
+class Lane(threading.Thread):
+    """Works through tasks until there are none.
+
+    Args:
+        tasks: Shared by all lanes.
+        events: To the writer.
+        client: The way to Exact.
+        bookmarks: What was delivered before; only looked at.
+        settings: The configuration.
+        log_job: ``sync_deleted``, if deletions are written as tombstones.
+        stop: Set to end the run.
+        logger: Where remarks go.
+    """
+
+    def __init__(
+        self,
+        tasks: queue.SimpleQueue[Task],
+        events: queue.SimpleQueue[Event],
+        client: ExactClient,
+        bookmarks: Bookmarks,
+        settings: Settings,
+        log_job: Job | None,
+        stop: threading.Event,
+        logger: logging.Logger,
+        number: int,
+    ) -> None:
+        super().__init__(name=f"lane-{number}", daemon=True)
+        self._tasks = tasks
+        self._events = events
+        self._client = client
+        self._bookmarks = bookmarks
+        self._settings = settings
+        self._log_job = log_job
+        self._halt = stop
+        self._logger = logger
+        self._slot = threading.Semaphore(1)
+
+    def run(self) -> None:
+        """Read division after division."""
+        error: BaseException | None = None
+        try:
+            while not self._halt.is_set():
+                try:
+                    task = self._tasks.get_nowait()
+                except queue.Empty:
+                    break
+                self._work(task)
+        except Stopped:
+            pass
+        except BaseException as exc:  # noqa: BLE001 - it must travel to the writer, whatever it is
+            error = exc
+        self._events.put(LaneOver(error))
+
+    def _work(self, task: Task) -> None:
+        code = task.division.code
+        bookmarks = {job.name: self._bookmarks.get(job.name, code) for job in task.jobs}
+        closed: str | None = None
+        lowered: dict[str, int] = {}
+        jobs = list(task.jobs)
+        if self._log_job and not task.once:
+            wanted = any(job.name == LOG for job in jobs)
+            jobs = [job for job in jobs if job.name != LOG]
+            closed, lowered = self._read_log(task.division, jobs, bookmarks, wanted=wanted)
+        for job in jobs:
+            if self._halt.is_set():
+                raise Stopped("the run was asked to stop")
+            place = None if task.once else code
+            if closed is not None:
+                self._events.put(Ended(job, Outcome(job.name, place, "not read", note=closed)))
+                continue
+            bookmark = bookmarks[job.name]
+            if job.name in lowered:
+                bookmark = {**bookmark, "replication_key_value": lowered[job.name]}
+            closed = self._read(job, task, bookmark)
+
+    def _reader(self, job: Job, division: Division, bookmark: Any) -> Reader:
+        return Reader(
+            self._client, job, division, bookmark, start_date=self._settings.start_date, logger=self._logger
+        )
+
+    def _read(self, job: Job, task: Task, bookmark: Any) -> str | None:
+        """Read one stream; returns why the rest of the division can't be read, or None."""
+        outcome = Outcome(job.name, None if task.once else task.division.code)
+        outcome.from_scratch = bookmark.get("replication_key_value") is None
+        reader = self._reader(job, task.division, bookmark)
+        said = time.monotonic()
+
+        def read() -> None:
+            nonlocal said
+            for batch in reader.batches():
+                if batch.records or batch.changes:
+                    outcome.rows += len(batch.records)
+                    changes = {job.name: batch.changes} if batch.changes and not task.once else {}
+                    self._hand_over(task.division.code, [(job, batch.records)] if batch.records else [], changes)
+                if time.monotonic() - said > _PROGRESS_EVERY:
+                    said = time.monotonic()
+                    self._logger.info(
+                        "%s, division %d: %s rows so far", job.name, task.division.code, f"{outcome.rows:,}"
+                    )
+
+        closed = self._guarded(outcome, task.division.code, read)
+        self._look_closer(outcome, reader, job, task, bookmark)
+        self._events.put(Ended(job, outcome))
+        return closed
+
+    def _guarded(self, outcome: Outcome, division: int, read: Callable[[], None]) -> str | None:
+        """Run a read and turn its end into an outcome; returns why the division is closed, or None."""
+        began, calls = time.monotonic(), self._client.calls(division)
+        closed = None
+        try:
+            read()
+        except (Stopped, *_FATAL):
+            raise
+        except NOT_COVERED as exc:
+            outcome.status, outcome.note = "not covered", _sentence(exc)
+        except DivisionError as exc:
+            outcome.status, outcome.note = "incomplete", str(exc)
+            closed = str(exc)
+        except ExactError as exc:
+            outcome.status, outcome.note = "incomplete", _sentence(exc)
+        except Exception as exc:  # noqa: BLE001 - one stream's bug must not end the others
+            self._logger.debug("%s, division %d", outcome.stream, division, exc_info=True)
+            outcome.status = "incomplete"
+            outcome.note = f"internal error {type(exc).__name__}; run with log level DEBUG and report it"
+        finally:
+            outcome.seconds = time.monotonic() - began
+            outcome.calls = self._client.calls(division) - calls
+        return closed
+
+    def _look_closer(self, outcome: Outcome, reader: Reader, job: Job, task: Task, bookmark: Any) -> None:
+        """What a read without an error may still lack."""
+        for name, count in reader.unreadable.items():
+            self._logger.warning(
+                "%s, division %d: %d values of %s are of another type than Exact documents and became null",
+                job.name, task.division.code, count, name,
+            )  # fmt: skip
+        if reader.keyless:
+            outcome.status = "incomplete"
+            outcome.note = f"{reader.keyless} rows without a key were left out. Report it: no table can hold them"
+        suspicious = bool(bookmark.get("had_rows")) or job.version is not None
+        if outcome.status == "ok" and outcome.from_scratch and not outcome.rows and suspicious:
+            rights = user_has_rights(self._client, job.endpoint, task.division.code)
+            if rights is False or (rights is None and bookmark.get("had_rows")):
+                outcome.status = "not covered"
+                outcome.note = (
+                    "Exact answers with no rows, and the user has no rights to see them. What was delivered before is kept. "
+                    "Give the user of the login the rights at Exact, or deselect the stream"
+                )
+
+    def _read_log(
+        self, division: Division, jobs: Sequence[Job], bookmarks: dict[str, Any], *, wanted: bool
+    ) -> tuple[str | None, dict[str, int]]:
+        log = self._log_job
+        targets = [job for job in jobs if job.codec.tombstones]
+        if log is None or not (targets or wanted):
+            return None, {}
+        bookmarks.setdefault(LOG, self._bookmarks.get(LOG, division.code))
+        tombstones = Tombstones(
+            division.code, log, wanted=wanted, targets=targets, bookmarks=bookmarks, zone=self._settings.zone
+        )
+        outcome = Outcome(LOG, division.code)
+        start = tombstones.start()
+        reader = self._reader(log, division, {} if start is None else {"replication_key_value": start})
+        names = {job.name: job for job in [*targets, log]}
+
+        def read() -> None:
+            for page in tombstones.pages(reader):
+                outcome.rows += sum(len(records) for records in page.records.values())
+                payloads = [(names[name], records) for name, records in page.records.items() if records]
+                self._hand_over(division.code, payloads, page.changes)
+
+        closed = self._guarded(outcome, division.code, read)
+        self._events.put(Ended(log, outcome))
+        return closed, tombstones.lowered
+
+    def _hand_over(
+        self, division: int, pages: list[tuple[Job, list[Any]]], changes: dict[str, dict[str, Any]]
+    ) -> None:
+        """Give a page to the writer, once it has taken the one before."""
+        payloads: list[tuple[Job, bytes | list[dict[str, Any]]]] = []
+        for job, records in pages:
+            if self._settings.fast:
+                now = datetime.now(UTC).isoformat()
+                payloads.append((job, job.codec.lines(records, Envelope(job.name, now, job.version))))
+            else:
+                payloads.append((job, Codec.dicts(records)))
+        while not self._slot.acquire(timeout=1):
+            if self._halt.is_set():
+                raise Stopped("the run was asked to stop")
+        self._events.put(Written(division, payloads, changes, self._slot.release))
+
+
+def _sentence(exc: ExactError) -> str:
+    """The failure without division and stream, which stand beside it already."""
+    return f"{exc.what.rstrip('. ')}. {exc.remedy}".strip() if exc.remedy else exc.what

@@ -1,0 +1,341 @@
+"""Reading one stream in one division: which rows to ask for, page after page, and what may be remembered."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from tap_exactonline.endpoints import Endpoint
+from tap_exactonline.exact.client import ExactClient
+from tap_exactonline.exact.divisions import Division
+from tap_exactonline.exact.errors import BrokenAnswer, ExactError, QueryRefused, StreamError
+from tap_exactonline.exact.odata import (
+    MalformedPage,
+    datetime_literal,
+    modified_filter,
+    read_rows,
+    string_literal,
+    timestamp_filter,
+)
+from tap_exactonline.sync.bookmarks import origin
+from tap_exactonline.sync.convert import Codec, Rows
+from tap_exactonline.sync.plan import Plan
+from tap_exactonline.sync.values import Unreadable, wall_clock
+
+FIRST_TIMESTAMP = 1
+"""Where the first run of a sync stream starts (Exact, "Sync API": greater than 1)."""
+
+OVERLAP = timedelta(hours=2)
+"""Read again before the highest Modified: covers the hour that the clock goes back."""
+
+_MAX_QUERIES = 6
+
+
+@dataclass(slots=True)
+class Job:
+    """One stream, as it is read in this run.
+
+    Attributes:
+        endpoint: What is read.
+        codec: Reads and writes its pages.
+        plan: Its query, shared by all divisions.
+        bookmark_column: Name of the bookmark's column, None for a full table.
+        version: Version that each record carries, if versions are wanted.
+    """
+
+    endpoint: Endpoint
+    codec: Codec
+    plan: Plan
+    bookmark_column: str | None = None
+    version: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the stream."""
+        return self.endpoint.name
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one page gives.
+
+    Attributes:
+        records: Structs made by the codec.
+        changes: What the bookmark becomes once the records are written.
+        rows: The same rows as the codec decoded them.
+    """
+
+    records: list[Any]
+    changes: dict[str, Any] = field(default_factory=dict)
+    rows: list[Any] = field(default_factory=list)
+
+
+class Reader:
+    """Reads a job in one division.
+
+    Args:
+        client: The way to Exact.
+        job: What to read.
+        division: Where.
+        bookmark: What was delivered before; empty to start over.
+        start_date: Nothing older on a first read, in the administration's wall clock.
+        logger: Where remarks go.
+
+    Attributes:
+        unreadable: Field → values that could not be read and became null.
+        keyless: Rows left out because they have no complete key.
+        unordered: Whether rows came in another order than that of Timestamp.
+    """
+
+    def __init__(
+        self,
+        client: ExactClient,
+        job: Job,
+        division: Division,
+        bookmark: Mapping[str, Any],
+        *,
+        start_date: datetime | None = None,
+        logger: logging.Logger,
+    ) -> None:
+        self._client = client
+        self._job = job
+        self._endpoint = job.endpoint
+        self._division = division
+        self._bookmark = bookmark
+        self._start_date = start_date
+        self._logger = logger
+        self.unreadable: Counter[str] = Counter()
+        self.keyless = 0
+        self.unordered = False
+
+    def batches(self) -> Iterator[Batch]:
+        """Page after page; the last batch may be empty and carries what may be remembered of the whole.
+
+        Raises:
+            ExactError: If the read can't go on; what was given until then stays valid.
+        """
+        if self._endpoint.kind == "sync":
+            yield from self._by_timestamp()
+        elif self._endpoint.bookmark:
+            yield from self._by_modified()
+        else:
+            for page in self._pages(None):
+                yield Batch(self._records(page))
+
+    def _by_timestamp(self) -> Iterator[Batch]:
+        stored = self._bookmark.get("replication_key_value")
+        cursor = FIRST_TIMESTAMP if stored is None else int(stored)
+        oldest = None
+        if stored is None and self._start_date:
+            known = self._sync_timestamp()
+            if known == 0:
+                return
+            cursor, oldest = (known - 1, None) if known else (cursor, self._start_date)
+        highest = cursor
+        for page in self._pages(timestamp_filter(cursor)):
+            stamps = [stamp for stamp in self._job.codec.values(page.rows, "Timestamp") if stamp is not None]
+            if any(later <= earlier for earlier, later in zip([highest, *stamps], stamps, strict=False)):
+                self._tell_unordered()
+            highest = max([highest, *stamps])
+            if oldest:
+                self._drop_older(page, oldest)
+            # Out of order, a page says nothing about what is still to come.
+            changes = {} if self.unordered or not stamps else self._remember(highest)
+            yield Batch(self._records(page), changes, page.rows)
+        if stored is not None or highest > cursor:
+            yield Batch([], self._remember(highest))
+
+    def _by_modified(self) -> Iterator[Batch]:
+        stored = self._bookmark.get("replication_key_value")
+        since = datetime.fromisoformat(stored) if stored else self._start_date
+        field_name = str(self._endpoint.bookmark)
+        chosen = modified_filter(since - (OVERLAP if stored else timedelta()), field_name) if since else None
+        highest = since
+        began = time.monotonic()
+        for page in self._pages(chosen):
+            highest = _latest(highest, self._job.codec.values(page.rows, field_name))
+            yield Batch(self._records(page))
+        if highest is None:
+            return
+        # Rows that change behind our back while we read are no older than the beginning of the read, and the
+        # highest Modified is no younger than its end.
+        settled = highest - timedelta(seconds=int(time.monotonic() - began) + 1)
+        changes = self._remember(max(settled, since or settled).isoformat(timespec="seconds"))
+        if self._job.plan.filter_refused:
+            changes["filter_refused"] = True
+        yield Batch([], changes)
+
+    def _remember(self, value: int | str) -> dict[str, Any]:
+        return {
+            "replication_key": self._job.bookmark_column,
+            "replication_key_value": value,
+            **origin(self._endpoint, self._division),
+        }
+
+    def _records(self, page: Rows) -> list[Any]:
+        self.keyless += self._job.codec.drop_keyless(page)
+        division = self._division.code
+        if self._endpoint.name == "system_divisions":
+            # The list of administrations is read once: each row belongs to the one it describes.
+            codes = self._job.codec.values(page.rows, "Code")
+            records = [
+                record
+                for row, code in zip(page.rows, codes, strict=True)
+                for record in self._job.codec.records(Rows([row], None, page.unreadable), code)
+            ]
+        else:
+            records = self._job.codec.records(page, None if self._endpoint.login_wide else division)
+        self.unreadable += page.unreadable
+        return records
+
+    def _pages(self, bookmark_filter: str | None) -> Iterator[Rows]:
+        page = self._first(bookmark_filter)
+        address = None
+        while True:
+            yield page
+            if not page.next_url:
+                return
+            if page.next_url == address:
+                raise BrokenAnswer(
+                    "the link to the next page leads to the same page again",
+                    "Run again later",
+                    division=self._division.code,
+                    stream=self._endpoint.name,
+                )
+            address = page.next_url
+            page = self._client.follow(
+                address,
+                division=self._division.code,
+                decode=self._job.codec.decode,
+                stream=self._endpoint.name,
+                scope=self._endpoint.scope,
+            )
+
+    def _first(self, bookmark_filter: str | None) -> Rows:
+        plan = self._job.plan
+        for _ in range(_MAX_QUERIES):
+            query = plan.query(bookmark_filter)
+            try:
+                return self._client.get(
+                    self._endpoint.path,
+                    division=None if self._endpoint.login_wide else self._division.code,
+                    query=query,
+                    decode=self._job.codec.decode,
+                    stream=self._endpoint.name,
+                    scope=self._endpoint.scope,
+                    beta=self._endpoint.beta,
+                )
+            except QueryRefused as refusal:
+                if not plan.learn(refusal.message, query, bookmark_filter):
+                    raise
+        raise QueryRefused(
+            "the query was changed several times as the answers asked, and is still refused",
+            division=self._division.code,
+            stream=self._endpoint.name,
+        )
+
+    def _sync_timestamp(self) -> int | None:
+        """The Timestamp of the first row modified on or after the start date; 0 if no row was, None if unknown."""
+        if not self._endpoint.sync_timestamp or not self._start_date:
+            return None
+        query = (
+            f"modified={datetime_literal(self._start_date)}&endPoint={string_literal(self._endpoint.sync_timestamp)}"
+        )
+        try:
+            found = self._client.get(
+                "read/sync/Sync/SyncTimestamp",
+                division=self._division.code,
+                query=query,
+                decode=_first_timestamp,
+                stream=self._endpoint.name,
+                scope="Organization administration",
+            )
+        except StreamError as exc:
+            self._logger.info(
+                "%s, division %d: SyncTimestamp does not answer (%s); reading all and leaving out what is older "
+                "than start_date",
+                self._endpoint.name,
+                self._division.code,
+                exc.what,
+            )
+            return None
+        return found
+
+    def _drop_older(self, page: Rows, oldest: datetime) -> None:
+        modified = _modified_field(self._endpoint)
+        if modified is None:
+            return
+        moments = self._job.codec.values(page.rows, modified)
+        page.rows = [
+            row for row, text in zip(page.rows, moments, strict=True) if (_moment(text) or oldest) >= oldest
+        ]
+
+    def _tell_unordered(self) -> None:
+        if not self.unordered:
+            self.unordered = True
+            self._logger.warning(
+                "%s, division %d: rows do not come in the order of Timestamp; the bookmark moves only at the end "
+                "of the read",
+                self._endpoint.name,
+                self._division.code,
+            )
+
+
+def internal_fields(endpoint: Endpoint, start_date: datetime | None) -> frozenset[str]:
+    """Fields needed for reading, whether selected or not: Modified, to drop what is older than the start date."""
+    modified = _modified_field(endpoint) if endpoint.kind == "sync" and start_date else None
+    return frozenset({modified} if modified else ())
+
+
+def user_has_rights(client: ExactClient, endpoint: Endpoint, division: int) -> bool | None:
+    """Ask whether an empty answer means "no rows" or "no rights" (Exact, "Tips and Tricks"); None if unknown.
+
+    The call is not counted against the day's budget.
+    """
+    name = endpoint.path.removeprefix("sync/").removeprefix("bulk/") if endpoint.kind != "sync" else endpoint.path
+    query = f"endpoint={string_literal(name)}&action={string_literal('GET')}"
+    try:
+        return client.get("users/UserHasRights", division=division, query=query, decode=_verdict, stream=endpoint.name)
+    except ExactError:
+        return None
+
+
+def _verdict(body: bytes) -> bool | None:
+    answer = msgspec.json.decode(body)
+    value = answer.get("d") if isinstance(answer, dict) else None
+    while isinstance(value, dict | list) and value:
+        value = value[0] if isinstance(value, list) else value.get("results", value.get("UserHasRights"))
+    if isinstance(value, str):
+        return {"true": True, "1": True, "false": False, "0": False}.get(value.lower())
+    return bool(value) if isinstance(value, bool | int) else None
+
+
+def _first_timestamp(body: bytes) -> int:
+    rows = read_rows(body).rows
+    try:
+        return int(rows[0]["TimeStampAsBigInt"]) if rows else 0
+    except (KeyError, TypeError, ValueError) as exc:
+        raise MalformedPage("SyncTimestamp names no Timestamp") from exc
+
+
+def _modified_field(endpoint: Endpoint) -> str | None:
+    return next((item.name for item in endpoint.fields if item.name == "Modified" and not item.hidden), None)
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        return wall_clock(text) if text else None
+    except Unreadable:
+        return None
+
+
+def _latest(highest: datetime | None, texts: list[str | None]) -> datetime | None:
+    moments = [moment for text in texts if (moment := _moment(text))]
+    return max([*moments, highest] if highest else moments, default=None)

@@ -1,0 +1,140 @@
+"""What became of each stream in each division, told while it happens and as a table at the end."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+Status = Literal["ok", "not covered", "incomplete", "not read"]
+
+_MOST_LINES = 150
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The end of one stream in one division.
+
+    Attributes:
+        stream: Name of the stream.
+        division: Number of the division; None for streams that belong to the login.
+        status: ``not covered`` is a matter of scopes, licence or rights and no failure of the run.
+        rows: Rows written.
+        calls: Calls made.
+        seconds: From the first call to the last row handed over.
+        note: What happened and what to do, for whoever must act.
+        from_scratch: Everything was read, not only what is new.
+    """
+
+    stream: str
+    division: int | None
+    status: Status = "ok"
+    rows: int = 0
+    calls: int = 0
+    seconds: float = 0.0
+    note: str = ""
+    from_scratch: bool = False
+
+
+@dataclass(slots=True)
+class Report:
+    """All outcomes of a run.
+
+    Attributes:
+        outcomes: In the order in which they ended.
+        problems: What concerns the run as a whole: configured divisions that can't be read, a failed login.
+        stopped: Name of the signal that ended the run early, if one did.
+    """
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    stopped: str | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that was asked for is in."""
+        return not self.problems and not self.stopped and not self.missing()
+
+    def missing(self) -> list[Outcome]:
+        """The outcomes that lack something."""
+        return [outcome for outcome in self.outcomes if outcome.status in ("incomplete", "not read")]
+
+    def table(self) -> list[str]:
+        """Stream, division, rows, calls, outcome; summed by stream when there are very many."""
+        lines = self.outcomes if len(self.outcomes) <= _MOST_LINES else _summed(self.outcomes)
+        cells = [
+            (o.stream, _place(o, self.outcomes), f"{o.rows:,}", f"{o.calls:,}", o.status) for o in sorted(lines, key=_order)
+        ]
+        head = ("stream", "division", "rows", "calls", "outcome")
+        widths = [max(len(row[i]) for row in [head, *cells]) for i in range(len(head))]
+        return [
+            "  ".join(
+                text.rjust(width) if i in (2, 3) else text.ljust(width)
+                for i, (text, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in [head, *cells]
+        ]
+
+    def last_line(self) -> str:
+        """What is missing and what to do about it; or that all is in."""
+        rows = sum(outcome.rows for outcome in self.outcomes)
+        if self.complete:
+            return f"Complete: {rows:,} rows."
+        parts = list(dict.fromkeys(self.problems))
+        if self.stopped:
+            parts.append(f"stopped by {self.stopped}; the next run goes on where this one ended")
+        missing = self.missing()
+        if missing:
+            streams = sorted({outcome.stream for outcome in missing})
+            divisions = sorted({outcome.division for outcome in missing if outcome.division is not None})
+            where = f" in division {_some(divisions)}" if divisions else ""
+            notes = list(dict.fromkeys(outcome.note for outcome in missing if outcome.note))
+            parts.append(f"{_some(streams)}{where}: {' | '.join(notes[:3])}".rstrip(": "))
+        return f"Incomplete: {rows:,} rows are in, but something is missing. " + " || ".join(parts)
+
+
+def _some(values: Iterable[object], most: int = 5) -> str:
+    texts = [str(value) for value in values]
+    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
+
+
+def _order(outcome: Outcome) -> tuple[bool, str, int]:
+    return (outcome.status == "ok", outcome.stream, outcome.division or 0)
+
+
+def _place(outcome: Outcome, everything: list[Outcome]) -> str:
+    if outcome.division is not None:
+        return str(outcome.division)
+    count = sum(1 for other in everything if other.stream == outcome.stream)
+    return f"{count} divisions" if count > 1 else "-"
+
+
+def _summed(outcomes: list[Outcome]) -> list[Outcome]:
+    """One line a stream for what went well, a line each for the rest."""
+    good: dict[str, Outcome] = defaultdict(lambda: Outcome("", None))
+    rest = []
+    for outcome in outcomes:
+        if outcome.status in ("incomplete", "not read"):
+            rest.append(outcome)
+            continue
+        total = good[f"{outcome.stream} {outcome.status}"]
+        total.stream, total.status = outcome.stream, outcome.status
+        total.rows += outcome.rows
+        total.calls += outcome.calls
+    return [*rest, *good.values()]
+
+
+def tell(outcome: Outcome, name: str, left: int | None, logger: logging.Logger) -> None:
+    """One line for a person: what came, what it cost, what is left of the day."""
+    where = f"division {outcome.division}{f' ({name})' if name else ''}" if outcome.division is not None else "login"
+    cost = f"{outcome.rows:,} rows, {outcome.calls} calls, {outcome.seconds:.1f} s"
+    budget = "" if left is None else f"; {left:,} calls left today"
+    extra = {"stream": outcome.stream, "division": outcome.division, "rows": outcome.rows, "calls": outcome.calls}
+    if outcome.status == "ok":
+        logger.info("%s, %s: %s%s", outcome.stream, where, cost, budget, extra=extra)
+    elif outcome.status == "not read":
+        logger.info("%s, %s: not read", outcome.stream, where, extra=extra)
+    else:
+        logger.warning("%s, %s: %s (%s%s): %s", outcome.stream, where, outcome.status, cost, budget, outcome.note, extra=extra)

@@ -1,0 +1,82 @@
+"""The stream class: one for all endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from singer_sdk import Stream, Tap
+from singer_sdk.helpers._typing import TypeConformanceLevel
+
+from tap_exactonline.connection import Connection
+from tap_exactonline.endpoints import Endpoint
+from tap_exactonline.exact.errors import DivisionError, StreamError
+from tap_exactonline.settings import Config
+from tap_exactonline.sync.columns import Naming
+from tap_exactonline.sync.convert import Codec
+from tap_exactonline.sync.deletions import LOG, LOG_FIELDS
+from tap_exactonline.sync.plan import Plan
+from tap_exactonline.sync.reading import Job, Reader, internal_fields
+from tap_exactonline.sync.values import utc_clock, wall_clock
+
+
+class ExactStream(Stream):
+    """An endpoint of Exact Online as a Singer stream.
+
+    Runs are made by the engine, many divisions at a time. What the SDK does with a single stream (a dry run, a
+    test) goes through :meth:`get_records`, one division after the other.
+    """
+
+    # The converter does it, once per selection instead of once per value.
+    TYPE_CONFORMANCE_LEVEL: ClassVar[TypeConformanceLevel] = TypeConformanceLevel.NONE
+
+    def __init__(self, tap: Tap, endpoint: Endpoint, naming: Naming, config: Config, connection: Connection) -> None:
+        self.endpoint = endpoint
+        self.naming = naming
+        self._checked = config
+        self._connection = connection
+        self.selected_by_default = endpoint.selected
+        super().__init__(tap, schema=naming.schema(endpoint), name=endpoint.name)
+        self.primary_keys = naming.key(endpoint)
+        self.replication_key = naming.bookmark(endpoint)
+
+    def job(self, *, with_fields: tuple[str, ...] = ()) -> Job:
+        """How the stream is read with the current selection.
+
+        Args:
+            with_fields: Fields that are needed although they may not be selected.
+        """
+        selected = {crumb[1] for crumb, on in self.mask.items() if on and len(crumb) > 1 and crumb[0] == "properties"}
+        fields = self.naming.chosen(self.endpoint, selected)
+        names = {field.name for field in fields}
+        needed = {*internal_fields(self.endpoint, self._checked.start_date), *with_fields}
+        internal = frozenset(needed - names)
+        fields = [field for field in self.endpoint.fields if field.name in names | internal]
+        codec = Codec(
+            self.endpoint,
+            fields,
+            self.naming,
+            selected=selected,
+            internal=internal,
+            audit=utc_clock(self._checked.zone) if self._checked.utc else wall_clock,
+        )
+        return Job(self.endpoint, codec, Plan(self.endpoint, fields, self.logger), self.replication_key)
+
+    def log_job(self) -> Job:
+        """How the log of deletions is read when it serves other streams, too."""
+        return self.job(with_fields=LOG_FIELDS if self.name == LOG else ())
+
+    def get_records(self, context: Mapping[str, Any] | None) -> Iterable[dict[str, Any]]:  # noqa: ARG002
+        """All records, one division after the other; for the SDK's own runs of single streams."""
+        job = self.job()
+        connection = self._connection
+        once = self.name == "system_divisions" or self.endpoint.login_wide
+        for division in connection.chosen.selected[:1] if once else connection.chosen.selected:
+            reader = Reader(
+                connection.client, job, division, {}, start_date=self._checked.start_date, logger=self.logger
+            )
+            try:
+                for batch in reader.batches():
+                    yield from job.codec.dicts(batch.records)
+            except (StreamError, DivisionError) as exc:
+                self.logger.warning("%s", exc)

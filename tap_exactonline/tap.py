@@ -1,0 +1,289 @@
+"""Singer's face of the tap: settings, capabilities, the list of streams."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from types import FrameType
+from typing import Any, ClassVar
+
+import msgspec
+from singer_sdk import Stream, Tap
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
+from singer_sdk.singerlib import Catalog
+
+from tap_exactonline.connection import DISTRIBUTION, Connection
+from tap_exactonline.endpoints import by_name, load
+from tap_exactonline.exact.errors import DivisionError, SettingsError, Stopped
+from tap_exactonline.settings import SCHEMA, Config, parse
+from tap_exactonline.sync.bookmarks import Bookmarks, StateError, check_state
+from tap_exactonline.sync.columns import Naming
+from tap_exactonline.sync.deletions import LOG
+from tap_exactonline.sync.engine import ONCE, Engine
+from tap_exactonline.sync.lanes import Settings
+from tap_exactonline.sync.output import LineWriter
+from tap_exactonline.sync.reading import Reader
+from tap_exactonline.sync.report import Report
+from tap_exactonline.sync.streams import ExactStream
+
+_GRACE = 30.0
+"""Seconds from a signal until the process ends even if the target does not take what is left."""
+
+_SLOW_PATH = ("stream_maps", "stream_map_config", "flattening_enabled")
+
+
+class RunIncomplete(Exception):
+    """Something that was asked for is missing; the message says what and what to do."""
+
+
+class TapExactOnline(Tap):
+    """Exact Online: every administration that the login may read."""
+
+    name = "tap-exactonline"
+    package_name = DISTRIBUTION
+    config_jsonschema: ClassVar[dict[str, Any]] = SCHEMA
+    message_writer_class = LineWriter
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        TapCapabilities.CATALOG,
+        TapCapabilities.STATE,
+        TapCapabilities.DISCOVER,
+        TapCapabilities.TEST,
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.ACTIVATE_VERSION,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.STRUCTURED_LOGGING,
+    ]
+
+    def __init__(
+        self,
+        *,
+        config: Any = None,
+        catalog: PurePath | str | dict[str, Any] | Catalog | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.stop = threading.Event()
+        self.stopped_by: int | None = None
+        self._engine: Engine | None = None
+        if isinstance(catalog, dict):
+            catalog = _selected_only(catalog)
+        super().__init__(config=config, catalog=catalog, **kwargs)
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Check the settings ourselves first: our sentences name the remedy."""
+        try:
+            self.checked: Config = parse(self._config)
+        except SettingsError as exc:
+            if raise_errors:
+                raise ConfigValidationError(str(exc), errors=[str(exc)]) from exc
+            self.checked = parse({})
+            return [str(exc)]
+        self._config = {**self._config}
+        for setting in ("divisions", "exclude_divisions"):
+            if self._config.get(setting):
+                self._config[setting] = list(getattr(self.checked, setting) or ())
+        for setting in ("max_parallel_divisions", "reserve_calls"):
+            self._config[setting] = getattr(self.checked, setting)
+        return super()._validate_config(raise_errors=raise_errors)
+
+    @property
+    def connection(self) -> Connection:
+        """The way to Exact."""
+        if not hasattr(self, "_connection"):
+            self._connection = Connection(self.checked, self.stop, self._tell_wait)
+        return self._connection
+
+    def discover_streams(self) -> Sequence[Stream]:
+        """Every endpoint; only the selected ones if there is a catalog. Asks nobody."""
+        wanted = None if self.input_catalog is None else set(self.input_catalog)
+        naming = self._naming()
+        return [
+            ExactStream(self, endpoint, naming, self.checked, self.connection)
+            for endpoint in load()
+            if wanted is None or endpoint.name in wanted
+        ]
+
+    def _naming(self) -> Naming:
+        return Naming(self.checked.exact_names, self.checked.hidden_fields, self.checked.tombstones)
+
+    @property
+    def catalog_json_text(self) -> str:
+        """The catalog, one stream a line: Meltano reads it line by line and hangs on very long ones."""
+        streams = [msgspec.json.encode(entry).decode() for entry in self.catalog_dict["streams"]]
+        return '{"streams": [\n' + ",\n".join(streams) + "\n]}"
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take in a state, if it is one.
+
+        Raises:
+            ConfigValidationError: If it is broken or of a newer version.
+        """
+        try:
+            for remark in check_state(state, {endpoint.name: endpoint for endpoint in load()}):
+                self.logger.warning(remark)
+        except StateError as exc:
+            raise ConfigValidationError(str(exc), errors=[str(exc)]) from exc
+        self._state.update({"bookmarks": {}, **state})
+
+    # -- runs
+
+    def sync_all(self) -> None:  # type: ignore[misc]
+        """Read every selected stream of every division, side by side.
+
+        The SDK marks this method as final because it reads streams one after the other; we replace the order, and
+        keep its messages.
+
+        Raises:
+            RunIncomplete: If something that was asked for is missing.
+            ExactError: If nothing can be read at all.
+        """
+        streams = {name: stream for name, stream in self.streams.items() if isinstance(stream, ExactStream)}
+        jobs = [stream.job() for stream in streams.values() if stream.selected]
+        log_job = None
+        if self.checked.tombstones:
+            log_stream = streams.get(LOG) or ExactStream(
+                self, by_name(LOG), self._naming(), self.checked, self.connection
+            )
+            log_job = log_stream.log_job()
+        chosen = self.connection.chosen
+        self._announce(len(jobs), len(chosen.selected))
+        self._engine = Engine(
+            client=self.connection.client,
+            jobs=jobs,
+            log_job=log_job,
+            divisions=chosen.selected,
+            bookmarks=Bookmarks(self._state),
+            writer=self._writer(),
+            settings=Settings(
+                lanes=self.checked.max_parallel_divisions,
+                start_date=self.checked.start_date,
+                zone=self.checked.zone,
+                tombstones=self.checked.tombstones,
+                fast=not any(self.config.get(name) for name in _SLOW_PATH),
+            ),
+            versions=bool(self.config.get("emit_activate_version_messages")),
+            write_schema=lambda name: streams[name]._write_schema_message(),  # noqa: SLF001
+            write_records=lambda name, records: self._write_records(streams[name], records),
+            write_activation=lambda name, version: streams[name]._write_activate_version_message(version),  # noqa: SLF001
+            stop=self.stop,
+            logger=self.logger,
+        )
+        report = self._engine.report
+        report.problems += [str(problem) for problem in chosen.problems]
+        for problem in report.problems:
+            self.logger.error(problem)
+        if not chosen.selected:
+            report.problems.append("There is no administration to read. `tap-exactonline divisions` lists them")
+        else:
+            try:
+                self._engine.run(chosen.selected[0])
+            except Stopped:
+                if self.stopped_by is None:
+                    raise
+            except BrokenPipeError:
+                report.problems.append("the target stopped reading; its own messages say why")
+        self._conclude(report)
+
+    def _write_records(self, stream: ExactStream, records: list[dict[str, Any]]) -> None:
+        for record in records:
+            stream._write_record_message(record)  # noqa: SLF001
+
+    def _writer(self) -> LineWriter:
+        writer = self.message_writer
+        if not isinstance(writer, LineWriter):
+            raise TypeError("the message writer must be a LineWriter")
+        return writer
+
+    def _announce(self, streams: int, divisions: int) -> None:
+        self.logger.info("Reading %d streams of %d administrations", streams, divisions)
+
+    def _conclude(self, report: Report) -> None:
+        if self.stopped_by is not None:
+            report.stopped = signal.Signals(self.stopped_by).name
+            self.connection.credentials.settle()
+        for line in report.table():
+            self.logger.info(line)
+        if report.complete:
+            self.logger.info(report.last_line())
+            return
+        raise RunIncomplete(report.last_line())
+
+    def _tell_wait(self, division: int | None, seconds: float, why: str) -> None:
+        where = f"division {division}: " if division is not None else ""
+        self.logger.info("%swaiting %.0f s: %s", where, seconds, why)
+
+    def run_connection_test(self) -> bool:  # type: ignore[misc]
+        """Log in, list the administrations, and read one page of one stream that each of them has.
+
+        The SDK's own test spends a call on every stream, which with hundreds of them takes minutes and a good part
+        of the day's budget.
+
+        Raises:
+            ExactError: What is wrong, and what to do about it.
+        """
+        chosen = self.connection.chosen
+        for problem in chosen.problems:
+            raise problem
+        if not chosen.selected:
+            raise DivisionError("there is no administration to read", "`tap-exactonline divisions` lists them")
+        home = chosen.selected[0]
+        for name in ONCE:
+            stream = self.streams.get(name)
+            if isinstance(stream, ExactStream):
+                stream._write_schema_message()  # noqa: SLF001
+                reader = Reader(self.connection.client, stream.job(), home, {}, logger=self.logger)
+                for batch in reader.batches():
+                    self._write_records(stream, stream.job().codec.dicts(batch.records))
+        self.logger.info(
+            "Connected: %d administrations can be read, %s calls left today in division %d",
+            len(chosen.selected), self.connection.client.budget(home.code).day_left, home.code,
+        )  # fmt: skip
+        return True
+
+    # -- signals
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """Ask the run to stop; it writes what is complete, the state, and ends by itself."""
+        if self.stopped_by is not None:
+            return
+        self.stopped_by = signum
+        self.stop.set()
+        if self._engine is None:
+            raise SystemExit(128 + signum)
+        self._engine.wake()
+        threading.Thread(target=self._end_anyway, args=(signum,), daemon=True).start()
+
+    def _end_anyway(self, signum: int) -> None:
+        time.sleep(_GRACE)
+        self.connection.credentials.settle()
+        os._exit(128 + signum)
+
+
+def _selected_only(catalog: Mapping[str, Any]) -> dict[str, Any]:
+    """The catalog without the streams that are not selected: they cost start-up time and memory.
+
+    Raises:
+        ConfigValidationError: If a selected stream is unknown.
+    """
+    known = {endpoint.name for endpoint in load()}
+    kept = []
+    for entry in catalog.get("streams", []):
+        root = next((item["metadata"] for item in entry.get("metadata", []) if not item.get("breadcrumb")), {})
+        selected = root.get("selected", entry.get("selected", root.get("selected-by-default")))
+        if selected is False or (selected is None and root.get("inclusion") != "automatic"):
+            continue
+        name = entry.get("tap_stream_id") or entry.get("stream")
+        if name not in known:
+            text = (
+                f"Catalog: stream {name!r} is unknown to this version of tap-exactonline. Deselect it, or renew the catalog "
+                "(`meltano run --refresh-catalog`, or `tap-exactonline --discover`)"
+            )
+            raise ConfigValidationError(text, errors=[text])
+        kept.append(entry)
+    return {**catalog, "streams": kept}
+
