@@ -37,9 +37,7 @@ def routes(exact: ExactOnline) -> list[Route]:
         query = dict(request.query_params)
         with exact.lock:
             shown = {k: v for k, v in query.items() if k in ("client_id", "redirect_uri", "response_type")}
-            exact.log.append(
-                Call("GET", request.url.path, stream="authorize", query=shown, time=exact.clock.now())
-            )
+            exact.note(Call("GET", request.url.path, stream="authorize", query=shown, time=exact.clock.now()))
             why = wrong(query)
             if why:
                 return _refusal(why)

@@ -44,6 +44,9 @@ class Division:
             ``not_found``, or ``rights`` (an empty 200, and UserHasRights says no).
         same_licence: Whether it belongs to the licence that hrm/Divisions and AllDivisions show.
         extra: More values for its row in system/Divisions.
+
+    ``rows`` is a number for every table (the log of deletions stays empty then), or a number for each
+    named stream.
     """
 
     def __init__(
@@ -73,7 +76,14 @@ class Division:
         self.forbidden: dict[str, Refusal] = {}
         self.created = exact.now() - timedelta(days=400)
         self.modified = self.created
-        self.extra = extra
+        self.extra: dict[str, Any] = {}
+        for name, value in extra.items():
+            if name in ("licence_ok", "same_licence", "hr_link_date", "forbidden"):
+                setattr(self, name, value)
+            elif any(f.name == name for list_name in LISTS for f in by_name(list_name).fields):
+                self.extra[name] = value
+            else:
+                raise TypeError(f"a division has no {name!r}")
         self._rv = first_rowversion
         self._tables: dict[str, Table] = {}
         self._declare(rows)
@@ -83,14 +93,23 @@ class Division:
         for endpoints in variants().values():
             names = [e.name for e in endpoints]
             if isinstance(rows, int):
-                count = 0 if "sync_deleted" in names else rows
+                count = 0 if "sync_deleted" in names else rows  # no tombstones for what never was
             else:
-                count = max((rows.get(n, 0) for n in names), default=0)
+                unknown = set(rows) - {e.name for e in load()}
+                if unknown:
+                    raise KeyError(f"no such stream: {sorted(unknown)}")
+                count = max(rows.get(n, 0) for n in names)
+            deletions, count = (count, 0) if "sync_deleted" in names else (0, count)
             count = count if endpoints[0].key else min(count, 1)  # settings: one row, no key
             table = Table(self, endpoints, count, self._rv + 1)
             self._rv += count
             for name in names:
                 self._tables[name] = table
+            for number in range(deletions):
+                old = self.exact.now() - timedelta(days=50, minutes=-number)
+                known = (1, 2, 9, 52, 21, 59, 99, 33)[number % 8]
+                key = generate.guid(self.exact.seed, self.code, "deleted", number)
+                table.insert(EntityKey=key, EntityType=known, DeletedBy=None, DeletedDate=old)
 
     @property
     def rowversion(self) -> int:

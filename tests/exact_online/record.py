@@ -45,6 +45,14 @@ class Record:
         self._hooks: list[Callable[[Call], None]] = []
         self._open: dict[int | None, int] = {}
         self._most: dict[int | None, int] = {}
+        self._numbers: dict[tuple[int | None, str | None], int] = {}
+
+    def note(self, call: Call) -> None:
+        """Enter a request in the log and number it."""
+        with self.lock:
+            slot = (call.division, call.stream)
+            call.number = self._numbers[slot] = self._numbers.get(slot, 0) + 1
+            self.log.append(call)
 
     def on_page(self, hook: Callable[[Call], None]) -> Callable[[], None]:
         """Call ``hook`` when an answer is ready and not yet sent; returns a function that ends it."""
@@ -67,7 +75,10 @@ class Record:
             self._open[division] -= 1
 
     def max_concurrency(self, division: int | None) -> int:
-        """The most requests of one administration that were open at the same time."""
+        """The most requests of one administration that were open at the same time.
+
+        Set the switch ``latency`` to see it: an answer that takes no time overlaps with nothing.
+        """
         return self._most.get(division, 0)
 
     def calls(self, division: int | None = None, stream: str | None = None) -> int:
@@ -89,5 +100,7 @@ class Record:
         return [c for c in self.log if 400 <= c.status < 500]
 
     def clear_log(self) -> None:
-        self.log.clear()
-        self._most.clear()
+        with self.lock:
+            self.log.clear()
+            self._most.clear()
+            self._numbers.clear()

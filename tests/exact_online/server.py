@@ -7,6 +7,7 @@ import gzip
 import socket
 import struct
 import threading
+from contextlib import suppress
 from time import sleep
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -23,6 +24,8 @@ from .record import Call
 from .wire import Reply, error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import Receive, Scope, Send
 
 SECRET = {"client_secret", "refresh_token", "access_token", "code"}
@@ -53,23 +56,36 @@ def break_connection(scope: Scope) -> None:
         transport.abort()
 
 
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 class Delivery:
     """An ASGI answer that puts a :class:`Reply` on the line as its ``delivery`` says."""
 
-    def __init__(self, reply: Reply, *, zip_it: bool = False) -> None:
+    def __init__(
+        self, reply: Reply, *, zip_it: bool = False, done: Callable[[], None] = lambda: None
+    ) -> None:
         self.reply = reply
         self.zip_it = zip_it and len(reply.body) > 256 and "Content-Encoding" not in reply.headers
+        self.done = done
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._deliver(scope, receive, send)
+        finally:
+            self.done()
+
+    async def _deliver(self, scope: Scope, receive: Receive, send: Send) -> None:
         reply, body = self.reply, self.reply.body
         how: str = ""
         value: Any = None
         if reply.delivery:
             how, value = reply.delivery
         if how == "hang":
-            waited = asyncio.ensure_future(receive())
-            await asyncio.wait({waited}, timeout=value)
-            waited.cancel()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(_gone(receive), value)
             how = "reset"
         if how == "reset":
             break_connection(scope)
@@ -110,8 +126,7 @@ def application(exact: ExactOnline) -> Starlette:
         form = dict(parse_qsl(raw.decode(errors="replace"), keep_blank_values=True))
         call.query = {k: v for k, v in form.items() if k not in SECRET}
         with exact.lock:
-            exact.log.append(call)
-            call.number = exact.token_calls
+            exact.note(call)
             action = exact.faults.find(call)
             if action and action.before:
                 reply = action.before(exact, call)
@@ -135,9 +150,7 @@ def application(exact: ExactOnline) -> Starlette:
         call.user_agent = request.headers.get("user-agent", "")
         exact.enter(target.division)
         try:
-            with exact.lock:
-                exact.log.append(call)
-                call.number = exact.calls(call.division, call.stream)
+            exact.note(call)
             if exact.switches.latency:
                 await asyncio.sleep(exact.switches.latency)
             with exact.lock:
@@ -151,9 +164,11 @@ def application(exact: ExactOnline) -> Starlette:
                     )
                 call.status, call.rows, call.size = reply.status, reply.rows, len(reply.body)
                 exact.ready(call)
-        finally:
+        except BaseException:
             exact.leave(target.division)
-        return Delivery(reply, zip_it="gzip" in request.headers.get("accept-encoding", ""))
+            raise
+        zip_it = "gzip" in request.headers.get("accept-encoding", "")
+        return Delivery(reply, zip_it=zip_it, done=lambda: exact.leave(target.division))
 
     every = ["GET", "POST", "PUT", "DELETE", "PATCH"]
     return Starlette(

@@ -129,6 +129,8 @@ class Table:
         with self.exact.lock:
             row = self._load()[key]
             self._check(values)
+            if set(values) & {*self.key, "Timestamp"}:
+                raise ValueError("an update changes neither the key nor the Timestamp")
             self._forget(row)
             row.rv = self.division.next_rv()
             self._set(row, {n: self.exact.now() for n in generate.MODIFIED if n in self._at} | values)
