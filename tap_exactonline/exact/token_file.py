@@ -185,9 +185,7 @@ class _LockedFile(LockedStore):
                 log.warning(
                     "The token store, %s, was removed meanwhile; it is written anew", self._store.describe()
                 )
-        elif (self._loaded is None or standing.chain != self._loaded.chain) and standing.is_newer_than(
-            tokens
-        ):
+        elif standing.supersedes(tokens, self._loaded):
             log.warning(
                 "The token store, %s, got a newer login meanwhile; that one is used", self._store.describe()
             )

@@ -86,9 +86,16 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
         merged = dict.fromkeys([*self.old_seeds, *(s for s in seeds if s)])
         return msgspec.structs.replace(self, old_seeds=tuple(merged)[-_KEPT_SEEDS:])
 
-    def is_newer_than(self, other: Tokens) -> bool:
-        """Whether this record should stand when both claim the same place."""
-        return (self.logged_in_at, self.obtained_at) > (other.logged_in_at, other.obtained_at)
+    def supersedes(self, tokens: Tokens, loaded: Tokens | None) -> bool:
+        """Whether this record, found in the store, should stand although ``tokens`` are to be saved.
+
+        Args:
+            tokens: About to be saved.
+            loaded: What the store held when its lock was taken.
+        """
+        if loaded is not None and loaded.chain == self.chain:
+            return False
+        return (self.logged_in_at, self.obtained_at) > (tokens.logged_in_at, tokens.obtained_at)
 
     def __repr__(self) -> str:
         """Everything but the secrets."""
