@@ -8,6 +8,7 @@ import socket
 import struct
 import threading
 from contextlib import suppress
+from email.utils import formatdate
 from time import sleep
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -65,8 +66,9 @@ class Delivery:
     """An ASGI answer that puts a :class:`Reply` on the line as its ``delivery`` says."""
 
     def __init__(
-        self, reply: Reply, *, zip_it: bool = False, done: Callable[[], None] = lambda: None
+        self, reply: Reply, now: float, *, zip_it: bool = False, done: Callable[[], None] = lambda: None
     ) -> None:
+        self.now = now
         self.reply = reply
         self.zip_it = zip_it and len(reply.body) > 256 and "Content-Encoding" not in reply.headers
         self.done = done
@@ -95,6 +97,7 @@ class Delivery:
             if not reply.zipped:
                 reply.zipped.append(gzip.compress(body, 1))
             body, headers["Content-Encoding"] = reply.zipped[0], "gzip"
+        headers["Date"] = formatdate(self.now, usegmt=True)
         if reply.status != 204:
             headers["Content-Length"] = str(len(body))
         raw = [(k.encode(), v.encode("latin-1")) for k, v in headers.items()]
@@ -138,7 +141,7 @@ def application(exact: ExactOnline) -> Starlette:
                 reply = action.after(reply)
             call.status = reply.status
             exact.ready(call)
-        return Delivery(reply)
+        return Delivery(reply, exact.clock.now())
 
     async def get(request: Request) -> Delivery:
         host = f"{request.url.scheme}://{request.headers.get('host', '127.0.0.1')}"
@@ -168,7 +171,7 @@ def application(exact: ExactOnline) -> Starlette:
             exact.leave(target.division)
             raise
         zip_it = "gzip" in request.headers.get("accept-encoding", "")
-        return Delivery(reply, zip_it=zip_it, done=lambda: exact.leave(target.division))
+        return Delivery(reply, exact.clock.now(), zip_it=zip_it, done=lambda: exact.leave(target.division))
 
     every = ["GET", "POST", "PUT", "DELETE", "PATCH"]
     return Starlette(
@@ -182,6 +185,23 @@ def application(exact: ExactOnline) -> Starlette:
     )
 
 
+class Prompt(uvicorn.Server):
+    """uvicorn's server, without its tenths of seconds: tests start and stop many."""
+
+    async def main_loop(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.ended = asyncio.Event()
+        await self.ended.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        for task in list(self.server_state.tasks):
+            task.cancel()
+
+
 class Server:
     """uvicorn in a thread of its own, on loopback."""
 
@@ -190,18 +210,20 @@ class Server:
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         config: Any = uvicorn.Config(
             application(exact), http=Protocol, ws="none", lifespan="off", log_config=None, log_level="critical",
-            access_log=False, timeout_keep_alive=30, timeout_graceful_shutdown=1,
+            access_log=False, date_header=False, server_header=False, timeout_keep_alive=30,
         )  # fmt: skip
-        self._server = uvicorn.Server(config)
-        run = self._server.run
-        self._thread = threading.Thread(
-            target=lambda: run(sockets=[self._socket]), name="exact-online", daemon=True
-        )
+        self._server = Prompt(config)
+        self._thread = threading.Thread(target=self._run, name="exact-online", daemon=True)
         self._thread.start()
-        while not self._server.started and self._thread.is_alive():
-            sleep(0.002)
+        while not hasattr(self._server, "ended"):
+            if not self._thread.is_alive():
+                raise RuntimeError("the stand-in did not start")
+            sleep(0.001)
+
+    def _run(self) -> None:
+        self._server.run(sockets=[self._socket])
 
     def stop(self) -> None:
-        self._server.should_exit = self._server.force_exit = True
+        self._server.loop.call_soon_threadsafe(self._server.ended.set)
         self._thread.join(timeout=5)
         self._socket.close()
