@@ -48,7 +48,10 @@ class Table:
         self.fields: dict[str, Field] = {}
         for endpoint in endpoints:
             for field in endpoint.fields:
-                self.fields.setdefault(field.name, field)
+                known = self.fields.setdefault(field.name, field)
+                if known.type == "string" and field.type == "guid":
+                    # One variant says text, another GUID (CostCenter of purchase orders): only a GUID is both.
+                    self.fields[field.name] = field
         self.entity_type = next((e.entity_type for e in endpoints if e.entity_type is not None), None)
         times = [n for n in (*generate.MODIFIED, *generate.CREATED) if self._is(n, "datetime")]
         codes = [n for n in generate.CODES if n in self.fields and n not in self.key]
