@@ -41,8 +41,9 @@ class ServerClock:
         # RFC 9110: the header is GMT, also where a server writes "-0000".
         server = stamp.replace(tzinfo=stamp.tzinfo or UTC).timestamp()
         lowest, highest = server - received, server + 1.0 - sent
-        if lowest <= highest:
-            self.offset = min(max(self.offset, lowest), highest)
+        if not lowest <= self.offset <= highest:
+            # The lowest makes us late, by a second and the time of the call; any other might make us early.
+            self.offset = lowest
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:

@@ -1,0 +1,247 @@
+"""Exact refuses: 400, 401, 403, 404, and the block that follows too many of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tap_exactonline.exact.errors import (
+    DivisionNotInScope,
+    DivisionUnavailable,
+    EndpointMissing,
+    KeyBlocked,
+    LoginError,
+    NotLicensed,
+    QueryRefused,
+    ScopeViolated,
+    StreamError,
+)
+from tests.unit.scripted import Login, Reply, problem, rows, world
+
+OUTSIDE = "Forbidden - User division is not within division scope"
+SCOPE = "Forbidden - Application Scope Violated. Cannot read Crm accounts."
+
+FORBIDDEN = {
+    "scope": (problem(403, SCOPE), ScopeViolated, "'Crm accounts'"),
+    "division": (
+        problem(403, OUTSIDE),
+        DivisionNotInScope,
+        "Security centre > App permissions > Manage companies",
+    ),
+    "division, with a reason": (
+        problem(403, OUTSIDE, "NoDivisionAccess"),
+        DivisionNotInScope,
+        "Manage companies",
+    ),
+    "licence by text": (
+        problem(403, "Forbidden - Customer's license expired."),
+        DivisionUnavailable,
+        "licence",
+    ),
+    "licence by reason": (problem(403, "Verboden", "LicenseExpired"), DivisionUnavailable, "licence"),
+    "division blocked": (problem(403, "Forbidden", "DivisionBlocked"), DivisionUnavailable, "blocked"),
+    "no access": (problem(403, "Forbidden", "NoDivisionAccess"), DivisionUnavailable, "no access"),
+    "customer blocked": (problem(403, "", "BlockedCustomer"), DivisionUnavailable, "owner"),
+    "user blocked": (problem(403, "Forbidden", "BlockedUser"), LoginError, "user who logged in is blocked"),
+    "user inactive": (problem(403, "Forbidden", "InactiveUser"), LoginError, "inactive"),
+    "plain": (problem(403, "Forbidden"), NotLicensed, "rights"),
+    "nothing said": (Reply(403, b""), NotLicensed, "rights"),
+    "web page": (Reply(403, b"<html>Access denied</html>"), NotLicensed, "rights"),
+    "block": (problem(403, "API rate limit exceeded: too many erroneous requests."), KeyBlocked, "blocked"),
+}
+
+
+@pytest.fixture
+def w():
+    with world() as made:
+        yield made
+
+
+@pytest.mark.parametrize(("reply", "kind", "words"), FORBIDDEN.values(), ids=FORBIDDEN.keys())
+def test_the_forms_of_403(w, reply, kind, words):
+    w.server.default = reply
+    with pytest.raises(kind) as caught:
+        w.get(scope="Crm accounts")
+    assert type(caught.value) is kind
+    assert words in str(caught.value)
+    assert caught.value.remedy
+    assert len(w.server.requests) == 1
+    assert w.login.rejected == []
+    if kind is not LoginError:
+        assert str(caught.value).startswith("division 101, stream crm_accounts: ")
+
+
+def test_a_scope_that_is_not_known_is_not_named(w):
+    w.server.default = problem(403, SCOPE)
+    for scope in (None, "-"):
+        with pytest.raises(ScopeViolated, match="lacks a scope that crm/Accounts needs"):
+            w.get(scope=scope)
+
+
+def test_400_holds_the_words_of_exact(w):
+    w.say(problem(400, "Please add a $select or a $top=1 statement to the query string."))
+    with pytest.raises(QueryRefused) as caught:
+        w.get()
+    assert caught.value.message == "Please add a $select or a $top=1 statement to the query string."
+    assert caught.value.status == 400
+    w.say(problem(400, "x" * 5000))
+    with pytest.raises(QueryRefused) as caught:
+        w.get(query="$select=Other")
+    assert len(caught.value.message) == 300
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(404, EndpointMissing), (414, QueryRefused), (405, StreamError), (410, StreamError)]
+)
+def test_other_refusals(w, status, kind):
+    w.server.default = problem(status, "Resource not found for the segment.")
+    with pytest.raises(kind):
+        w.get()
+    assert len(w.server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405])
+def test_the_very_same_request_is_not_sent_twice_in_a_run(w, status):
+    w.say(problem(status, "Forbidden"))
+    with pytest.raises(StreamError) as first:
+        w.get()
+    with pytest.raises(StreamError) as second:
+        w.get(stream="again")
+    assert len(w.server.requests) == 1
+    assert type(second.value) is type(first.value)
+    assert second.value.what == first.value.what
+    assert second.value.stream == "again"
+    # Another query, division or endpoint is another matter.
+    w.get(query="$select=Name")
+    w.get(division=202)
+    w.get("crm/Contacts")
+    assert len(w.server.requests) == 4
+
+
+def test_a_fault_of_the_server_does_not_close_an_address(w):
+    w.client = w.new_client(max_tries=1)
+    w.say(Reply(503))
+    with pytest.raises(Exception, match="503"):
+        w.get()
+    assert w.get().rows == []
+
+
+def test_after_eight_errors_the_endpoint_is_left_alone_for_an_hour(w):
+    w.server.default = problem(400, "no")
+    for number in range(8):
+        with pytest.raises(QueryRefused):
+            w.get(query=f"$select=F{number}")
+        w.clock.advance(60)
+    with pytest.raises(KeyBlocked) as caught:
+        w.get(query="$select=F9")
+    assert "52 min" in str(caught.value)
+    assert len(w.server.requests) == 8
+    # Case does not make another endpoint of it; other endpoints and divisions go on.
+    with pytest.raises(KeyBlocked):
+        w.get("CRM/accounts", query="$select=F9")
+    w.server.default = rows()
+    w.get("crm/Contacts")
+    w.get(division=202)
+    # The oldest errors are forgotten after an hour.
+    w.clock.advance(3600 - 8 * 60 + 1)
+    w.get(query="$select=F9")
+    assert len(w.server.requests) == 11
+
+
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_block_by_exact_is_recognised_at_once(w, status):
+    w.say(problem(status, "API rate limit exceeded: too many erroneous requests."))
+    with pytest.raises(KeyBlocked):
+        w.get()
+    with pytest.raises(KeyBlocked):
+        w.get(query="$select=Other")
+    assert len(w.server.requests) == 1
+    assert w.stop.waits == []
+    w.get("crm/Contacts")
+    w.clock.advance(3601)
+    assert w.get(query="$select=Other").rows == []
+
+
+# -- 401 -------------------------------------------------------------------------------------------
+
+
+def expired():
+    return Reply(401, b"", {"WWW-Authenticate": "Bearer error=%22invalid_token%22 access%20token%20expired"})
+
+
+def test_an_expired_token_is_renewed_once(w):
+    w.say(rows(), expired(), rows({"ID": "a"}))
+    w.get()
+    assert w.get(query="$select=Name").rows == [{"ID": "a"}]
+    assert w.login.rejected == ["token-1"]
+    assert [r.headers["Authorization"] for r in w.server.requests] == [
+        "Bearer token-1",
+        "Bearer token-1",
+        "Bearer token-2",
+    ]
+
+
+def test_a_second_401_is_for_a_person(w):
+    w.server.default = expired()
+    with pytest.raises(LoginError) as caught:
+        w.get()
+    assert len(w.server.requests) == 2
+    assert w.login.rejected == ["token-1"]
+    assert "tap-exactonline login" in str(caught.value)
+    assert "token-" not in str(caught.value)
+
+
+def test_a_token_that_cannot_be_renewed_is_not_sent_again():
+    with world() as w:
+        w.login = Login(renewable=False)
+        w.client = w.new_client()
+        w.server.default = expired()
+        with pytest.raises(LoginError):
+            w.get()
+        assert len(w.server.requests) == 1
+
+
+def test_a_token_that_another_thread_has_renewed_is_used(w):
+    class Renewed(Login):
+        def reject(self, access_token: str) -> None:
+            self.rejected.append(access_token)
+
+    w.login = Renewed()
+    w.client = w.new_client()
+
+    def rule(request):
+        if request.headers["Authorization"] == "Bearer token-1":
+            w.login.number = 2
+            return expired()
+        return rows({"ID": "a"})
+
+    w.server.rule = rule
+    assert w.get().rows == [{"ID": "a"}]
+    assert len(w.server.requests) == 2
+
+
+def test_a_blocked_user_costs_no_second_call(w):
+    w.server.default = problem(401, "", "BlockedUser")
+    with pytest.raises(LoginError, match="blocked"):
+        w.get()
+    assert len(w.server.requests) == 1
+    assert w.login.rejected == []
+
+
+def test_a_401_does_not_close_the_address(w):
+    w.login.renewable = False
+    w.say(expired())
+    with pytest.raises(LoginError):
+        w.get()
+    assert w.get().rows == []
+
+
+def test_failures_of_the_login_pass_through(w):
+    class Broken(Login):
+        def access_token(self) -> str:
+            raise LoginError("log in", "now")
+
+    w.client = w.new_client(credentials=Broken())
+    with pytest.raises(LoginError, match="log in"):
+        w.get()
+    assert w.server.requests == []
+    assert w.client.calls() == 0
