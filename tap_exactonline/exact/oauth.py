@@ -181,6 +181,7 @@ class Credentials:
 
     def _obtain(self) -> Tokens:
         waited = 0.0
+        error: ExactError | None = None
         while True:
             stored = self._store.load()
             if (tokens := self._good(stored)) is not None:
@@ -193,16 +194,13 @@ class Credentials:
             now = self._clock()
             if outcome.until <= now:
                 continue
+            if error is None or outcome.asked:
+                error = outcome.error
             if waited >= (_EARLY_PATIENCE if outcome.early else _PATIENCE):
-                self._failed = (outcome.spend, now + _NAP, outcome.error)
-                raise outcome.error
+                self._failed = (outcome.spend, now + _NAP, error)
+                raise error
             nap = min(outcome.until - now, _NAP)
-            log.log(
-                logging.INFO if outcome.until - now > nap or not waited else logging.DEBUG,
-                "No new access token for another %.0f s: %s",
-                outcome.until - now,
-                outcome.error.what,
-            )
+            log.info("No new access token for another %.0f s: %s", outcome.until - now, error.what)
             # In naps, since meanwhile another process may get one or a person may log in.
             self._sleep(nap)
             waited += nap

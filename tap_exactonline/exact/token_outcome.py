@@ -64,7 +64,7 @@ class Plan:
         if base.attempt_of != self.spend_print or not 0 < left <= _LONGEST_WAIT:
             return None
         error = ServerFault(f"The login can't be renewed yet: {base.trouble}", _AGAIN)
-        return Later(base.not_before, self.spend_print, error, early=base.early)
+        return Later(base.not_before, self.spend_print, error, early=base.early, asked=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,7 @@ class Later:
         spend: Fingerprint of the refresh token that it is about.
         error: What to raise if nobody waits that long.
         early: Exact says that the access token it issued last has not expired.
+        asked: This process has asked; else it only read that another one did.
         vouched: The access token that this says so about; "" if it may be another one.
     """
 
@@ -84,6 +85,7 @@ class Later:
     error: ExactError
     early: bool = False
     vouched: str = ""
+    asked: bool = True
 
 
 def plan(stored: Tokens | None, seed: str | None, given_access: str | None, *, seed_counts: bool) -> Plan:

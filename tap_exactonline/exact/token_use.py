@@ -38,7 +38,7 @@ class InUse:
         """Use these from now on."""
         current = self.current
         if current is None or current.access_token != tokens.access_token:
-            self._anchor = (time.monotonic(), max(0.0, self._clock() - tokens.obtained_at))
+            self._anchor = (time.monotonic(), self._age(tokens))
         self.current = tokens
         return tokens
 
@@ -84,7 +84,7 @@ class InUse:
         if self.current is not None and self.current.access_token == tokens.access_token:
             since, then = self._anchor
             return max(age, then + time.monotonic() - since)
-        return age if age >= -_SKEW else math.inf
+        return max(age, 0.0) if age >= -_SKEW else math.inf
 
 
 def _due(tokens: Tokens) -> float:
