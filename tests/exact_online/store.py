@@ -206,6 +206,9 @@ class Table:
     def __len__(self) -> int:
         return len(self._load())
 
+    def __contains__(self, key: Key) -> bool:
+        return key in self._load()
+
     def keys(self) -> list[Key]:
         """All keys in the order of paging."""
         with self.exact.lock:
