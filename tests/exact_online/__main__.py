@@ -16,6 +16,13 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--divisions", type=int, default=3, help="how many administrations (101, 102, …)")
     parser.add_argument("--rows", type=int, default=200, help="rows in every table of each administration")
+    parser.add_argument(
+        "--stream",
+        action="append",
+        default=[],
+        metavar="NAME=ROWS",
+        help="only these tables have rows; repeatable",
+    )
     parser.add_argument("--latency-ms", type=float, default=0, help="time that each API call takes")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minute", type=int, default=60, help="calls a minute and administration")
@@ -32,8 +39,9 @@ def main() -> None:
     exact.oauth.client_secret = args.client_secret or exact.client_secret
     exact.redirect_uris.update(args.redirect_uri)
     exact.limits(minute=args.minute, day=args.day)
+    named = {name: int(rows) for name, _, rows in (item.partition("=") for item in args.stream)}
     for number in range(args.divisions):
-        exact.add_division(101 + number, rows=args.rows)
+        exact.add_division(101 + number, rows=named or args.rows)
     with exact.serve(args.port) as url:
         print(f"api_url={url}")
         print(f"client_id={exact.client_id}")

@@ -237,7 +237,17 @@ def test_control_from_another_process(exact: ExactOnline) -> None:
 
 
 def test_started_by_a_person() -> None:
-    command = [sys.executable, "-m", "tests.exact_online", "--port", "0", "--divisions", "2", "--rows", "3"]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.exact_online",
+        "--port",
+        "0",
+        "--divisions",
+        "2",
+        "--stream",
+        "crm_accounts=3",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             assert process.stdout
@@ -252,11 +262,12 @@ def test_started_by_a_person() -> None:
                 },
                 timeout=5,
             ).json()["access_token"]
-            answer = requests.get(
-                f"{settings['api_url']}/api/v1/101/system/Divisions?$select=Code",
-                headers={"Authorization": f"bearer {token}", "Accept": "application/json"},
-                timeout=5,
-            )
-            assert [r["Code"] for r in answer.json()["d"]["results"]] == [101, 102]
+            for path, count in (("system/Divisions", 2), ("crm/Accounts", 3), ("crm/Contacts", 0)):
+                answer = requests.get(
+                    f"{settings['api_url']}/api/v1/101/{path}",
+                    headers={"Authorization": f"bearer {token}", "Accept": "application/json"},
+                    timeout=5,
+                )
+                assert len(answer.json()["d"]["results"]) == count
         finally:
             process.terminate()
