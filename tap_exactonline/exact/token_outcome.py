@@ -183,6 +183,7 @@ def after_failure(
     todo: Plan, marked: Tokens, answer: Answer, now: float
 ) -> Tokens | LoginError | NotExactOnline:
     """The record after a failure that may pass, or the error after one that will not."""
+    life = todo.base.expires_in
     match answer.outcome:
         case Outcome.UNCERTAIN:
             attempted = marked.attempted_at
@@ -194,10 +195,10 @@ def after_failure(
             # The lost answer exists: Exact issued a token then. The old refresh token may work once more when that
             # access token is 570 s old, and is said to be honoured for about ten minutes: do not miss it.
             attempted = todo.lost
-            until = max(todo.lost + RENEW_AFTER * LIFETIME + 1, now + _EARLY_STEP)
+            until = max(todo.lost + RENEW_AFTER * life + 1, now + _EARLY_STEP * life / LIFETIME)
         case Outcome.TOO_EARLY:
             attempted = 0.0
-            until = now + _pick(_EARLY_BACKOFF, marked.tries)
+            until = now + _pick(_EARLY_BACKOFF, marked.tries) * life / LIFETIME
         case _:
             return refusal(todo, answer)
     record = replace(
