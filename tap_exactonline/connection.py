@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 
+from tap_exactonline.config import Config, require_app
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.divisions import Chosen, Division, choose, list_divisions
 from tap_exactonline.exact.oauth import Credentials
 from tap_exactonline.exact.tokens import TokenStore, open_store
-from tap_exactonline.settings import Config, require_app
 
 DISTRIBUTION = "singer-tap-exactonline"
 

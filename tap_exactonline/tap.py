@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from types import FrameType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import msgspec
 from singer_sdk import Stream, Tap
@@ -17,10 +17,11 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
 from singer_sdk.singerlib import Catalog
 
+from tap_exactonline.config import Config, parse
 from tap_exactonline.connection import DISTRIBUTION, Connection
 from tap_exactonline.endpoints import by_name, load
-from tap_exactonline.exact.errors import DivisionError, SettingsError, Stopped
-from tap_exactonline.settings import SCHEMA, Config, parse
+from tap_exactonline.exact.errors import DivisionError, ExactError, SettingsError, Stopped
+from tap_exactonline.settings import SCHEMA
 from tap_exactonline.sync.bookmarks import Bookmarks, StateError, check_state
 from tap_exactonline.sync.columns import Naming
 from tap_exactonline.sync.deletions import LOG
@@ -128,7 +129,7 @@ class TapExactOnline(Tap):
                 self.logger.warning(remark)
         except StateError as exc:
             raise ConfigValidationError(str(exc), errors=[str(exc)]) from exc
-        self._state.update({"bookmarks": {}, **state})
+        cast(dict[str, Any], self._state).update({"bookmarks": {}, **state})
 
     # -- runs
 
@@ -140,7 +141,7 @@ class TapExactOnline(Tap):
 
         Raises:
             RunIncomplete: If something that was asked for is missing.
-            ExactError: If nothing can be read at all.
+            ExactError: If the administrations can't even be listed.
         """
         streams = {name: stream for name, stream in self.streams.items() if isinstance(stream, ExactStream)}
         jobs = [stream.job() for stream in streams.values() if stream.selected]
@@ -157,7 +158,7 @@ class TapExactOnline(Tap):
             jobs=jobs,
             log_job=log_job,
             divisions=chosen.selected,
-            bookmarks=Bookmarks(self._state),
+            bookmarks=Bookmarks(cast(dict[str, Any], self._state)),
             writer=self._writer(),
             settings=Settings(
                 lanes=self.checked.max_parallel_divisions,
@@ -178,13 +179,17 @@ class TapExactOnline(Tap):
         for problem in report.problems:
             self.logger.error(problem)
         if not chosen.selected:
-            report.problems.append("There is no administration to read. `tap-exactonline divisions` lists them")
+            report.problems.append(
+                "There is no administration to read. `tap-exactonline divisions` lists them"
+            )
         else:
             try:
                 self._engine.run(chosen.selected[0])
             except Stopped:
                 if self.stopped_by is None:
                     raise
+            except ExactError as exc:
+                report.problems.append(str(exc))
             except BrokenPipeError:
                 report.problems.append("the target stopped reading; its own messages say why")
         self._conclude(report)
@@ -230,7 +235,9 @@ class TapExactOnline(Tap):
         for problem in chosen.problems:
             raise problem
         if not chosen.selected:
-            raise DivisionError("there is no administration to read", "`tap-exactonline divisions` lists them")
+            raise DivisionError(
+                "there is no administration to read", "`tap-exactonline divisions` lists them"
+            )
         home = chosen.selected[0]
         for name in ONCE:
             stream = self.streams.get(name)
@@ -273,7 +280,9 @@ def _selected_only(catalog: Mapping[str, Any]) -> dict[str, Any]:
     known = {endpoint.name for endpoint in load()}
     kept = []
     for entry in catalog.get("streams", []):
-        root = next((item["metadata"] for item in entry.get("metadata", []) if not item.get("breadcrumb")), {})
+        root: dict[str, Any] = next(
+            (item["metadata"] for item in entry.get("metadata", []) if not item.get("breadcrumb")), {}
+        )
         selected = root.get("selected", entry.get("selected", root.get("selected-by-default")))
         if selected is False or (selected is None and root.get("inclusion") != "automatic"):
             continue
@@ -286,4 +295,3 @@ def _selected_only(catalog: Mapping[str, Any]) -> dict[str, Any]:
             raise ConfigValidationError(text, errors=[text])
         kept.append(entry)
     return {**catalog, "streams": kept}
-

@@ -25,7 +25,12 @@ _RESET: dict[str, Any] = {
 
 
 def start_over(
-    jobs: Sequence[Job], divisions: Sequence[Division], bookmarks: Bookmarks, *, tombstones: bool, logger: logging.Logger
+    jobs: Sequence[Job],
+    divisions: Sequence[Division],
+    bookmarks: Bookmarks,
+    *,
+    tombstones: bool,
+    logger: logging.Logger,
 ) -> None:
     """Take away the bookmarks that no longer hold, and say why.
 
@@ -48,7 +53,9 @@ def start_over(
             if reason := moved or gap:
                 reasons[reason].append(job.name)
                 # Only new row versions make the place in the log worthless, too.
-                bookmarks.update(job.name, division.code, {**_RESET, **({"deletions": None} if moved else {})})
+                bookmarks.update(
+                    job.name, division.code, {**_RESET, **({"deletions": None} if moved else {})}
+                )
         for reason, streams in reasons.items():
             logger.warning(
                 "Division %d (%s): %s. %d streams start over: %s",
@@ -63,7 +70,9 @@ class Versions:
     read completely under it.
     """
 
-    def __init__(self, jobs: Sequence[Job], divisions: Sequence[Division], bookmarks: Bookmarks, *, on: bool) -> None:
+    def __init__(
+        self, jobs: Sequence[Job], divisions: Sequence[Division], bookmarks: Bookmarks, *, on: bool
+    ) -> None:
         self._bookmarks = bookmarks
         self._divisions = {division.code for division in divisions}
         self._done: dict[str, set[int | None]] = defaultdict(set)

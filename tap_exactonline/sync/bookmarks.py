@@ -51,11 +51,15 @@ def check_state(state: Mapping[str, Any], endpoints: Mapping[str, Endpoint]) -> 
         )
     bookmarks = state.get("bookmarks", {})
     if not isinstance(bookmarks, dict):
-        raise StateError("state: 'bookmarks' is no object. Restore the state, or start over with an empty one")
+        raise StateError(
+            "state: 'bookmarks' is no object. Restore the state, or start over with an empty one"
+        )
     remarks = []
     for stream, entry in bookmarks.items():
         if stream not in endpoints:
-            remarks.append(f"state: stream {stream} is unknown to this version; its bookmarks are kept and not used")
+            remarks.append(
+                f"state: stream {stream} is unknown to this version; its bookmarks are kept and not used"
+            )
             continue
         if not isinstance(entry, dict):
             raise _broken(stream, None, "the entry is no object")
@@ -108,7 +112,9 @@ def _moment(stream: str, division: int, value: Any) -> None:
 
 def _broken(stream: str, division: int | None, what: str) -> StateError:
     where = f"state: stream {stream}" + (f", division {division}" if division is not None else "")
-    return StateError(f"{where}: {what}. Restore the state from a backup, or remove this part of it to read it anew")
+    return StateError(
+        f"{where}: {what}. Restore the state from a backup, or remove this part of it to read it anew"
+    )
 
 
 class Bookmarks:
@@ -159,7 +165,11 @@ def regenerated(endpoint: Endpoint, bookmark: Mapping[str, Any], division: Divis
         return None
     if "move_date" in bookmark and bookmark["move_date"] != (division.move_date or ""):
         return "Exact has moved the division to another database (DivisionMoveDate changed)"
-    if endpoint.hr and "hr_link_date" in bookmark and bookmark["hr_link_date"] != (division.hr_link_date or ""):
+    if (
+        endpoint.hr
+        and "hr_link_date" in bookmark
+        and bookmark["hr_link_date"] != (division.hr_link_date or "")
+    ):
         return "its HR data was linked or unlinked (DivisionHRLinkUnlinkDate changed)"
     return None
 

@@ -90,7 +90,5 @@ class Naming:
         """The fields to ask for: the selected columns, the key and the bookmark, in Exact's order."""
         needed = {*endpoint.key, endpoint.bookmark}
         return [
-            field
-            for field in self.fields(endpoint)
-            if field.name in needed or self.column(field) in selected
+            field for field in self.fields(endpoint) if field.name in needed or self.column(field) in selected
         ]

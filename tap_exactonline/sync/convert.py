@@ -69,21 +69,29 @@ class Codec:
         self.fields = tuple(fields)
         self._naming = naming
         self._index = {item.name: position for position, item in enumerate(fields)}
-        self._row = msgspec.defstruct(
+        self._row: Any = msgspec.defstruct(
             "Row",
             [
-                (f"f{i}", _PYTHON[f.type] | None if f.type in _PYTHON else Any, msgspec.field(default=None, name=f.name))
+                (
+                    f"f{i}",
+                    _PYTHON[f.type] | None if f.type in _PYTHON else Any,
+                    msgspec.field(default=None, name=f.name),
+                )
                 for i, f in enumerate(fields)
             ],
             gc=False,
         )
+        rows: Any = list.__class_getitem__(self._row)
         results = msgspec.defstruct(
-            "Results", [("results", list[self._row]), ("next", str | None, msgspec.field(default=None, name="__next"))]
+            "Results", [("results", rows), ("next", str | None, msgspec.field(default=None, name="__next"))]
         )
         # Not strict: Int64 arrives as a string, Booleans and Bytes as each other.
-        self._decoder = msgspec.json.Decoder(msgspec.defstruct("Envelope", [("d", results)]), strict=False)
+        envelope: Any = msgspec.defstruct("Envelope", [("d", results)])
+        self._decoder = msgspec.json.Decoder(envelope, strict=False)
         self._readers: list[tuple[int, Callable[[Any], Any]]] = [
-            (i, audit if f.name in AUDIT else wall_clock) for i, f in enumerate(fields) if f.type == "datetime"
+            (i, audit if f.name in AUDIT else wall_clock)
+            for i, f in enumerate(fields)
+            if f.type == "datetime"
         ]
         self._readers += [(i, nested) for i, f in enumerate(fields) if f.type in {"complex", "collection"}]
         computed = [
@@ -101,7 +109,9 @@ class Codec:
             columns.append(DELETED_AT)
         self.columns = tuple(columns)
         self._record = msgspec.defstruct(
-            "Record", [(f"c{i}", Any, msgspec.field(name=column)) for i, column in enumerate(columns)], gc=False
+            "Record",
+            [(f"c{i}", Any, msgspec.field(name=column)) for i, column in enumerate(columns)],
+            gc=False,
         )
 
     def decode(self, body: bytes) -> Rows:
@@ -213,4 +223,6 @@ class Envelope:
         """Messages for records (structs or dictionaries)."""
         if self.version is None:
             return [_Message(self.stream, record, self.time_extracted) for record in records]
-        return [_VersionedMessage(self.stream, record, self.version, self.time_extracted) for record in records]
+        return [
+            _VersionedMessage(self.stream, record, self.version, self.time_extracted) for record in records
+        ]

@@ -124,7 +124,12 @@ class Tombstones:
                 continue
             lowest = stamp if lowest is None else min(lowest, stamp)
             tombstones.append(
-                {DIVISION: self._division, key: entity_key, stamp_column: stamp, DELETED_AT: self._moment(moment)}
+                {
+                    DIVISION: self._division,
+                    key: entity_key,
+                    stamp_column: stamp,
+                    DELETED_AT: self._moment(moment),
+                }
             )
         changes: dict[str, Any] = {}
         if tombstones:

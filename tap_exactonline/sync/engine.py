@@ -11,6 +11,7 @@ import logging
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -20,10 +21,10 @@ from tap_exactonline.exact.divisions import Division
 from tap_exactonline.sync.beginning import Versions, start_over
 from tap_exactonline.sync.bookmarks import Bookmarks
 from tap_exactonline.sync.deletions import LOG
-from tap_exactonline.sync.lanes import Ended, Event, Lane, LaneOver, Settings, Task, Written
+from tap_exactonline.sync.lanes import Ended, Event, Lane, LaneOver, Settings, Shared, Task, Written
 from tap_exactonline.sync.output import LineWriter
 from tap_exactonline.sync.reading import Job
-from tap_exactonline.sync.report import Report, tell
+from tap_exactonline.sync.report import Outcome, Report, tell
 
 # A STATE holds every bookmark of every division. Small ones follow each page; large ones keep to this share of
 # what is written, or come this often.
@@ -86,6 +87,8 @@ class Engine:
         self._logger = logger
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._introduced: set[str] = set()
+        self._under_way: Counter[tuple[str, int]] = Counter()
+        self._home = 0
         self._state_due = False
         self._state_size = 0
         self._state_at = (0, 0.0)
@@ -115,11 +118,16 @@ class Engine:
         self._versions = Versions(self._jobs, self._divisions, self._bookmarks, on=self._versions_on)
         for job in self._jobs:
             self._introduce(job.name)
+        self._home = home.code
         lanes = self._start_lanes(home)
         failure = self._write_until_over(lanes)
         if failure is None and not self._stop.is_set():
             self._activate()
         self._write_state(force=True)
+        self.report.outcomes += [
+            Outcome(stream, division, "incomplete", rows=rows, note="not finished")
+            for (stream, division), rows in self._under_way.items()
+        ]
         if failure is not None:
             raise failure
         return self.report
@@ -137,11 +145,18 @@ class Engine:
                 tasks.put(Task(division, rest))
                 count += 1
         lanes = min(self._settings.lanes, count)
+        shared = Shared(
+            tasks,
+            self._events,
+            self._client,
+            self._bookmarks,
+            self._settings,
+            self._log_job,
+            self._stop,
+            self._logger,
+        )
         for number in range(lanes):
-            Lane(
-                tasks, self._events, self._client, self._bookmarks, self._settings, self._log_job,
-                self._stop, self._logger, number,
-            ).start()  # fmt: skip
+            Lane(shared, number).start()
         return lanes
 
     def _write_until_over(self, lanes: int) -> BaseException | None:
@@ -171,8 +186,9 @@ class Engine:
         if isinstance(event, Ended):
             self._end(event)
             return
-        for job, payload in event.payloads:
+        for job, payload, count in event.payloads:
             self._introduce(job.name)
+            self._under_way[job.name, event.division] += count
             if isinstance(payload, bytes):
                 self._writer.write(payload)
             else:
@@ -187,6 +203,7 @@ class Engine:
         outcome = event.outcome
         self.report.outcomes.append(outcome)
         code = outcome.division
+        self._under_way.pop((outcome.stream, code or self._home), None)
         left = self._client.budget(code).day_left if code is not None else None
         tell(outcome, self._names.get(code, "") if code is not None else "", left, self._logger)
         if outcome.status != "ok":

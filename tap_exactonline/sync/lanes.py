@@ -32,7 +32,8 @@ from tap_exactonline.exact.errors import (
 from tap_exactonline.sync.bookmarks import Bookmarks
 from tap_exactonline.sync.convert import Codec, Envelope
 from tap_exactonline.sync.deletions import LOG, Tombstones
-from tap_exactonline.sync.reading import Job, Reader, user_has_rights
+from tap_exactonline.sync.functions import user_has_rights
+from tap_exactonline.sync.reading import Job, Reader
 from tap_exactonline.sync.report import Outcome
 
 NOT_COVERED = (ScopeViolated, NotLicensed, EndpointMissing)
@@ -45,13 +46,13 @@ class Written:
     """A page, ready for the target.
 
     Attributes:
-        payloads: Job → RECORD lines, or plain records for the SDK's own path.
+        payloads: Job, its RECORD lines (or plain records for the SDK's own path), and how many.
         changes: Stream → what its bookmark becomes once the payloads are written.
         done: Called when it is written: the lane may hand over its next page.
     """
 
     division: int
-    payloads: list[tuple[Job, bytes | list[dict[str, Any]]]]
+    payloads: list[tuple[Job, bytes | list[dict[str, Any]], int]]
     changes: dict[str, dict[str, Any]]
     done: Callable[[], None]
 
@@ -95,11 +96,12 @@ Event = Written | Ended | LaneOver | None
 """None only wakes the writer, so that it sees a signal's flag."""
 
 
-class Lane(threading.Thread):
-    """Works through tasks until there are none.
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all lanes of a run have in common.
 
-    Args:
-        tasks: Shared by all lanes.
+    Attributes:
+        tasks: What is still to be read; each lane takes the next.
         events: To the writer.
         client: The way to Exact.
         bookmarks: What was delivered before; only looked at.
@@ -109,27 +111,29 @@ class Lane(threading.Thread):
         logger: Where remarks go.
     """
 
-    def __init__(
-        self,
-        tasks: queue.SimpleQueue[Task],
-        events: queue.SimpleQueue[Event],
-        client: ExactClient,
-        bookmarks: Bookmarks,
-        settings: Settings,
-        log_job: Job | None,
-        stop: threading.Event,
-        logger: logging.Logger,
-        number: int,
-    ) -> None:
+    tasks: queue.SimpleQueue[Task]
+    events: queue.SimpleQueue[Event]
+    client: ExactClient
+    bookmarks: Bookmarks
+    settings: Settings
+    log_job: Job | None
+    stop: threading.Event
+    logger: logging.Logger
+
+
+class Lane(threading.Thread):
+    """Works through the tasks until there are none."""
+
+    def __init__(self, shared: Shared, number: int) -> None:
         super().__init__(name=f"lane-{number}", daemon=True)
-        self._tasks = tasks
-        self._events = events
-        self._client = client
-        self._bookmarks = bookmarks
-        self._settings = settings
-        self._log_job = log_job
-        self._halt = stop
-        self._logger = logger
+        self._tasks = shared.tasks
+        self._events = shared.events
+        self._client = shared.client
+        self._bookmarks = shared.bookmarks
+        self._settings = shared.settings
+        self._log_job = shared.log_job
+        self._halt = shared.stop
+        self._logger = shared.logger
         self._slot = threading.Semaphore(1)
 
     def run(self) -> None:
@@ -188,7 +192,9 @@ class Lane(threading.Thread):
                 if batch.records or batch.changes:
                     outcome.rows += len(batch.records)
                     changes = {job.name: batch.changes} if batch.changes and not task.once else {}
-                    self._hand_over(task.division.code, [(job, batch.records)] if batch.records else [], changes)
+                    self._hand_over(
+                        task.division.code, [(job, batch.records)] if batch.records else [], changes
+                    )
                 if time.monotonic() - said > _PROGRESS_EVERY:
                     said = time.monotonic()
                     self._logger.info(
@@ -215,7 +221,7 @@ class Lane(threading.Thread):
             closed = str(exc)
         except ExactError as exc:
             outcome.status, outcome.note = "incomplete", _sentence(exc)
-        except Exception as exc:  # noqa: BLE001 - one stream's bug must not end the others
+        except Exception as exc:  # one stream's bug must not end the others
             self._logger.debug("%s, division %d", outcome.stream, division, exc_info=True)
             outcome.status = "incomplete"
             outcome.note = f"internal error {type(exc).__name__}; run with log level DEBUG and report it"
@@ -233,7 +239,9 @@ class Lane(threading.Thread):
             )  # fmt: skip
         if reader.keyless:
             outcome.status = "incomplete"
-            outcome.note = f"{reader.keyless} rows without a key were left out. Report it: no table can hold them"
+            outcome.note = (
+                f"{reader.keyless} rows without a key were left out. Report it: no table can hold them"
+            )
         suspicious = bool(bookmark.get("had_rows")) or job.version is not None
         if outcome.status == "ok" and outcome.from_scratch and not outcome.rows and suspicious:
             rights = user_has_rights(self._client, job.endpoint, task.division.code)
@@ -274,13 +282,14 @@ class Lane(threading.Thread):
         self, division: int, pages: list[tuple[Job, list[Any]]], changes: dict[str, dict[str, Any]]
     ) -> None:
         """Give a page to the writer, once it has taken the one before."""
-        payloads: list[tuple[Job, bytes | list[dict[str, Any]]]] = []
+        payloads: list[tuple[Job, bytes | list[dict[str, Any]], int]] = []
         for job, records in pages:
             if self._settings.fast:
                 now = datetime.now(UTC).isoformat()
-                payloads.append((job, job.codec.lines(records, Envelope(job.name, now, job.version))))
+                lines = job.codec.lines(records, Envelope(job.name, now, job.version))
+                payloads.append((job, lines, len(records)))
             else:
-                payloads.append((job, Codec.dicts(records)))
+                payloads.append((job, Codec.dicts(records), len(records)))
         while not self._slot.acquire(timeout=1):
             if self._halt.is_set():
                 raise Stopped("the run was asked to stop")

@@ -75,7 +75,9 @@ class Plan:
             if bookmark_filter and not self.filter_refused:
                 self.filter_refused = True
                 self._logger.warning(
-                    "%s: Exact does not filter on %s; the stream is read in full each time", name, self.endpoint.bookmark
+                    "%s: Exact does not filter on %s; the stream is read in full each time",
+                    name,
+                    self.endpoint.bookmark,
                 )
             else:
                 self._demanded = None
@@ -86,7 +88,9 @@ class Plan:
             if field.name in words and field.name not in fixed | self._refused:
                 self._refused.add(field.name)
                 self._logger.warning(
-                    "%s: Exact refuses the field %s; it is left out (null) and the read goes on", name, field.name
+                    "%s: Exact refuses the field %s; it is left out (null) and the read goes on",
+                    name,
+                    field.name,
                 )
 
     def _mandatory(self, message: str) -> str | None:

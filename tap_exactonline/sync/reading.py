@@ -10,22 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
-
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.divisions import Division
-from tap_exactonline.exact.errors import BrokenAnswer, ExactError, QueryRefused, StreamError
-from tap_exactonline.exact.odata import (
-    MalformedPage,
-    datetime_literal,
-    modified_filter,
-    read_rows,
-    string_literal,
-    timestamp_filter,
-)
+from tap_exactonline.exact.errors import BrokenAnswer, QueryRefused, StreamError
+from tap_exactonline.exact.odata import modified_filter, timestamp_filter
 from tap_exactonline.sync.bookmarks import origin
 from tap_exactonline.sync.convert import Codec, Rows
+from tap_exactonline.sync.functions import first_timestamp
 from tap_exactonline.sync.plan import Plan
 from tap_exactonline.sync.values import Unreadable, wall_clock
 
@@ -242,21 +234,10 @@ class Reader:
         )
 
     def _sync_timestamp(self) -> int | None:
-        """The Timestamp of the first row modified on or after the start date; 0 if no row was, None if unknown."""
         if not self._endpoint.sync_timestamp or not self._start_date:
             return None
-        query = (
-            f"modified={datetime_literal(self._start_date)}&endPoint={string_literal(self._endpoint.sync_timestamp)}"
-        )
         try:
-            found = self._client.get(
-                "read/sync/Sync/SyncTimestamp",
-                division=self._division.code,
-                query=query,
-                decode=_first_timestamp,
-                stream=self._endpoint.name,
-                scope="Organization administration",
-            )
+            return first_timestamp(self._client, self._endpoint, self._division.code, self._start_date)
         except StreamError as exc:
             self._logger.info(
                 "%s, division %d: SyncTimestamp does not answer (%s); reading all and leaving out what is older "
@@ -266,7 +247,6 @@ class Reader:
                 exc.what,
             )
             return None
-        return found
 
     def _drop_older(self, page: Rows, oldest: datetime) -> None:
         modified = _modified_field(self._endpoint)
@@ -292,37 +272,6 @@ def internal_fields(endpoint: Endpoint, start_date: datetime | None) -> frozense
     """Fields needed for reading, whether selected or not: Modified, to drop what is older than the start date."""
     modified = _modified_field(endpoint) if endpoint.kind == "sync" and start_date else None
     return frozenset({modified} if modified else ())
-
-
-def user_has_rights(client: ExactClient, endpoint: Endpoint, division: int) -> bool | None:
-    """Ask whether an empty answer means "no rows" or "no rights" (Exact, "Tips and Tricks"); None if unknown.
-
-    The call is not counted against the day's budget.
-    """
-    name = endpoint.path.removeprefix("sync/").removeprefix("bulk/") if endpoint.kind != "sync" else endpoint.path
-    query = f"endpoint={string_literal(name)}&action={string_literal('GET')}"
-    try:
-        return client.get("users/UserHasRights", division=division, query=query, decode=_verdict, stream=endpoint.name)
-    except ExactError:
-        return None
-
-
-def _verdict(body: bytes) -> bool | None:
-    answer = msgspec.json.decode(body)
-    value = answer.get("d") if isinstance(answer, dict) else None
-    while isinstance(value, dict | list) and value:
-        value = value[0] if isinstance(value, list) else value.get("results", value.get("UserHasRights"))
-    if isinstance(value, str):
-        return {"true": True, "1": True, "false": False, "0": False}.get(value.lower())
-    return bool(value) if isinstance(value, bool | int) else None
-
-
-def _first_timestamp(body: bytes) -> int:
-    rows = read_rows(body).rows
-    try:
-        return int(rows[0]["TimeStampAsBigInt"]) if rows else 0
-    except (KeyError, TypeError, ValueError) as exc:
-        raise MalformedPage("SyncTimestamp names no Timestamp") from exc
 
 
 def _modified_field(endpoint: Endpoint) -> str | None:

@@ -65,7 +65,8 @@ class Report:
         """Stream, division, rows, calls, outcome; summed by stream when there are very many."""
         lines = self.outcomes if len(self.outcomes) <= _MOST_LINES else _summed(self.outcomes)
         cells = [
-            (o.stream, _place(o, self.outcomes), f"{o.rows:,}", f"{o.calls:,}", o.status) for o in sorted(lines, key=_order)
+            (o.stream, _place(o, self.outcomes), f"{o.rows:,}", f"{o.calls:,}", o.status)
+            for o in sorted(lines, key=_order)
         ]
         head = ("stream", "division", "rows", "calls", "outcome")
         widths = [max(len(row[i]) for row in [head, *cells]) for i in range(len(head))]
@@ -128,13 +129,31 @@ def _summed(outcomes: list[Outcome]) -> list[Outcome]:
 
 def tell(outcome: Outcome, name: str, left: int | None, logger: logging.Logger) -> None:
     """One line for a person: what came, what it cost, what is left of the day."""
-    where = f"division {outcome.division}{f' ({name})' if name else ''}" if outcome.division is not None else "login"
+    where = (
+        f"division {outcome.division}{f' ({name})' if name else ''}"
+        if outcome.division is not None
+        else "login"
+    )
     cost = f"{outcome.rows:,} rows, {outcome.calls} calls, {outcome.seconds:.1f} s"
     budget = "" if left is None else f"; {left:,} calls left today"
-    extra = {"stream": outcome.stream, "division": outcome.division, "rows": outcome.rows, "calls": outcome.calls}
+    extra = {
+        "stream": outcome.stream,
+        "division": outcome.division,
+        "rows": outcome.rows,
+        "calls": outcome.calls,
+    }
     if outcome.status == "ok":
         logger.info("%s, %s: %s%s", outcome.stream, where, cost, budget, extra=extra)
     elif outcome.status == "not read":
         logger.info("%s, %s: not read", outcome.stream, where, extra=extra)
     else:
-        logger.warning("%s, %s: %s (%s%s): %s", outcome.stream, where, outcome.status, cost, budget, outcome.note, extra=extra)
+        logger.warning(
+            "%s, %s: %s (%s%s): %s",
+            outcome.stream,
+            where,
+            outcome.status,
+            cost,
+            budget,
+            outcome.note,
+            extra=extra,
+        )

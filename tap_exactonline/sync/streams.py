@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from singer_sdk import Stream, Tap
 from singer_sdk.helpers.conform import TypeConformanceLevel
 
+from tap_exactonline.config import Config
 from tap_exactonline.connection import Connection
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.errors import DivisionError, StreamError
-from tap_exactonline.settings import Config
 from tap_exactonline.sync.columns import Naming
 from tap_exactonline.sync.convert import Codec
 from tap_exactonline.sync.deletions import LOG, LOG_FIELDS
@@ -28,9 +28,11 @@ class ExactStream(Stream):
     """
 
     # The converter does it, once per selection instead of once per value.
-    TYPE_CONFORMANCE_LEVEL: ClassVar[TypeConformanceLevel] = TypeConformanceLevel.NONE
+    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
 
-    def __init__(self, tap: Tap, endpoint: Endpoint, naming: Naming, config: Config, connection: Connection) -> None:
+    def __init__(
+        self, tap: Tap, endpoint: Endpoint, naming: Naming, config: Config, connection: Connection
+    ) -> None:
         self.endpoint = endpoint
         self.naming = naming
         self._checked = config
@@ -46,7 +48,9 @@ class ExactStream(Stream):
         Args:
             with_fields: Fields that are needed although they may not be selected.
         """
-        selected = {crumb[1] for crumb, on in self.mask.items() if on and len(crumb) > 1 and crumb[0] == "properties"}
+        selected = {
+            crumb[1] for crumb, on in self.mask.items() if on and len(crumb) > 1 and crumb[0] == "properties"
+        }
         fields = self.naming.chosen(self.endpoint, selected)
         names = {field.name for field in fields}
         needed = {*internal_fields(self.endpoint, self._checked.start_date), *with_fields}

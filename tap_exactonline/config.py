@@ -1,0 +1,177 @@
+"""The settings as they were given, checked and turned into values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tap_exactonline.exact.addresses import api_url_for, check_api_url
+from tap_exactonline.exact.errors import SettingsError
+from tap_exactonline.settings import SCHEMA, ZONES
+
+_DIGITS = re.compile(r"\s*\d{1,9}\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings, checked. ``start_date`` is in the administration's wall clock."""
+
+    client_id: str
+    client_secret: str
+    refresh_token: str | None
+    access_token: str | None
+    country: str
+    api_url: str
+    divisions: tuple[int, ...] | None
+    exclude_divisions: tuple[int, ...]
+    start_date: datetime | None
+    token_store: str | None
+    token_store_passphrase: str | None
+    max_parallel_divisions: int
+    reserve_calls: int
+    tombstones: bool
+    exact_names: bool
+    hidden_fields: bool
+    utc: bool
+    zone: ZoneInfo
+    user_agent: str | None
+
+    def __repr__(self) -> str:
+        """No secrets."""
+        return f"Config(api_url={self.api_url!r})"
+
+
+def parse(raw: Mapping[str, Any]) -> Config:
+    """Check the settings.
+
+    Raises:
+        SettingsError: Naming the first setting that is wrong, and what it should be.
+    """
+    country = _choice(raw, "country", "nl")
+    zone = _zone(raw, country)
+    return Config(
+        client_id=_text(raw, "client_id") or "",
+        client_secret=_text(raw, "client_secret") or "",
+        refresh_token=_text(raw, "refresh_token"),
+        access_token=_text(raw, "access_token"),
+        country=country,
+        api_url=check_api_url(_text(raw, "api_url") or api_url_for(country)),
+        divisions=_numbers(raw, "divisions"),
+        exclude_divisions=_numbers(raw, "exclude_divisions") or (),
+        start_date=_date(raw, "start_date", zone),
+        token_store=_text(raw, "token_store"),
+        token_store_passphrase=_text(raw, "token_store_passphrase"),
+        max_parallel_divisions=_integer(raw, "max_parallel_divisions", 8, least=1, most=64),
+        reserve_calls=_integer(raw, "reserve_calls", 0, least=0),
+        tombstones=_choice(raw, "deletions", "log") == "tombstones",
+        exact_names=_choice(raw, "column_names", "snake_case") == "exact",
+        hidden_fields=bool(raw.get("hidden_fields")),
+        utc=_choice(raw, "timestamps", "local") == "utc",
+        zone=zone,
+        user_agent=_text(raw, "user_agent"),
+    )
+
+
+def require_app(config: Config) -> None:
+    """Check that there is something to log in with.
+
+    Raises:
+        SettingsError: If client id or secret is missing.
+    """
+    if config.access_token and not config.refresh_token and not config.client_id:
+        return
+    for name, value in (("client_id", config.client_id), ("client_secret", config.client_secret)):
+        if not value:
+            raise SettingsError(
+                name,
+                "it is missing",
+                "Register an app at apps.exactonline.com and fill in its id and secret (README, 'Connecting')",
+            )
+
+
+def _text(raw: Mapping[str, Any], name: str) -> str | None:
+    value = raw.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise SettingsError(name, "it must be text")
+    return value.strip() or None
+
+
+def _choice(raw: Mapping[str, Any], name: str, default: str) -> str:
+    value = raw.get(name)
+    allowed = SCHEMA["properties"][name]["enum"]
+    if value is None or value == "":
+        return default
+    if value not in allowed:
+        raise SettingsError(name, f"{value!r} is unknown", f"Use one of {', '.join(allowed)}")
+    return str(value)
+
+
+def _numbers(raw: Mapping[str, Any], name: str) -> tuple[int, ...] | None:
+    values = raw.get(name)
+    if values is None or values in ("", []):
+        return None
+    if not isinstance(values, list | tuple):
+        raise SettingsError(
+            name, f"{values!r} is no list", "Write numbers of administrations, as in [123456, 234567]"
+        )
+    numbers = []
+    for value in values:
+        if isinstance(value, int) and not isinstance(value, bool):
+            numbers.append(value)
+        elif isinstance(value, str) and _DIGITS.fullmatch(value):
+            numbers.append(int(value))
+        else:
+            raise SettingsError(
+                name,
+                f"{value!r} is no number of an administration",
+                "`tap-exactonline divisions` lists the numbers (they are not the codes shown in Exact's own screens)",
+            )
+    return tuple(numbers)
+
+
+def _integer(raw: Mapping[str, Any], name: str, default: int, *, least: int, most: int | None = None) -> int:
+    value = raw.get(name)
+    if value is None or value == "":
+        return default
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise SettingsError(name, f"{value!r} is no whole number")
+    if value < least or (most is not None and value > most):
+        raise SettingsError(
+            name, f"{value} is out of range", f"Use {least} or more" + (f", up to {most}" if most else "")
+        )
+    return value
+
+
+def _zone(raw: Mapping[str, Any], country: str) -> ZoneInfo:
+    name = _text(raw, "timezone")
+    try:
+        return ZoneInfo(name or ZONES[country])
+    except (KeyError, ValueError, OSError) as exc:
+        raise SettingsError(
+            "timezone", f"{name!r} is no known time zone", "Use a name such as Europe/Amsterdam"
+        ) from exc
+
+
+def _date(raw: Mapping[str, Any], name: str, zone: ZoneInfo) -> datetime | None:
+    text = _text(raw, name)
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise SettingsError(
+            name, f"{text!r} is no date", "Write it as 2024-01-31 or 2024-01-31T09:00:00"
+        ) from exc
+    midnight = (moment.hour, moment.minute, moment.second, moment.microsecond) == (0, 0, 0, 0)
+    if moment.tzinfo is None or (midnight and moment.utcoffset() == datetime.now(UTC).utcoffset()):
+        # Meltano and others write a plain date as midnight UTC.
+        return moment.replace(tzinfo=None)
+    return moment.astimezone(zone).replace(tzinfo=None)
