@@ -19,8 +19,6 @@ from tap_exactonline.exact.errors import (
     DivisionError,
     DivisionNotInScope,
     DivisionUnavailable,
-    ExactError,
-    NotLoggedIn,
     QueryRefused,
     ServerFault,
     StreamError,
@@ -149,22 +147,21 @@ def list_divisions(
         DivisionError: if no administration to ask through is granted.
         ExactError: as the client.
     """
-    problem: ExactError | None = None
     starts = list(dict.fromkeys([*([] if start is None else [start]), *fallback]))
     if start is None:
         try:
             starts = list(dict.fromkeys([current_division(client), *starts]))
-        except (StreamError, DivisionError, ServerFault, BrokenAnswer) as exc:
+        except (StreamError, DivisionError, ServerFault, BrokenAnswer):
             if not starts:
                 raise
-            problem = exc
+    problem: DivisionError | None = None
     for division in starts[:_MOST_STARTS]:
         try:
             return _read_all(client, division)
         except DivisionError as exc:
+            # What is wrong with the first is what the user has to know.
             problem = problem or exc
-    if problem is None:  # no starts at all
-        raise NotLoggedIn("the user has no administration", "Open one in Exact Online, or set divisions")
+    assert problem is not None  # noqa: S101 -- there is at least one start
     raise problem
 
 

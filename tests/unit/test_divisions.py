@@ -1,0 +1,242 @@
+"""Which administrations there are, and which are read."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from tap_exactonline.exact.divisions import Division, choose, current_division, list_divisions
+from tap_exactonline.exact.errors import (
+    BrokenAnswer,
+    DivisionNotInScope,
+    DivisionUnavailable,
+    EndpointMissing,
+    LoginError,
+    QueryRefused,
+    ServerFault,
+    Unreachable,
+)
+from tests.unit.scripted import Reply, problem, reset_before, rows, world
+
+OUTSIDE = problem(403, "Forbidden - User division is not within division scope")
+ME = rows({"CurrentDivision": 101})
+ROW = {
+    "__metadata": {"uri": "x"},
+    "Code": 101,
+    "Hid": "12",
+    "Description": "Bakery  ",
+    "Country": "NL",
+    "Legislation": 1,
+    "Currency": "EUR",
+    "Status": 1,
+    "BlockingStatus": 0,
+    "DivisionMoveDate": "/Date(1706691600000)/",
+    "DivisionHRLinkUnlinkDate": None,
+    "IsMainDivision": True,
+}
+
+
+@pytest.fixture
+def w():
+    with world(max_tries=2) as made:
+        yield made
+
+
+def test_the_list_is_asked_for_through_the_current_administration(w):
+    w.say(ME, rows(ROW))
+    (one,) = list_divisions(w.client)
+    assert [path.split("?")[0] for path in w.server.paths] == [
+        "/api/v1/current/Me",
+        "/api/v1/101/system/Divisions",
+    ]
+    assert all("$select=" in path for path in w.server.paths)
+    assert (one.code, one.hid, one.description, one.country, one.legislation, one.currency) == (
+        101,
+        "12",
+        "Bakery",
+        "NL",
+        "1",
+        "EUR",
+    )
+    assert (one.status, one.blocking_status, one.is_main, one.closed) == (1, 0, True, "")
+    assert (one.move_date, one.hr_link_date) == ("/Date(1706691600000)/", None)
+    assert one.row["Description"] == "Bakery  "
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        one.code = 5
+
+
+def test_the_list_has_pages(w):
+    w.say(
+        ME,
+        rows(
+            {"Code": 300}, {"Code": 20}, next_url=f"{w.server.url}/api/v1/101/system/Divisions?$skiptoken=20"
+        ),
+        rows({"Code": 20}, {"Code": 7}, next_url=f"{w.server.url}/api/v1/101/system/Divisions?$skiptoken=7"),
+        rows(),
+    )
+    assert [one.code for one in list_divisions(w.client)] == [7, 20, 300]
+    assert len(w.server.requests) == 4
+
+
+def test_pages_that_go_round_in_a_circle_end(w):
+    w.say(ME)
+    w.server.default = rows({"Code": 1}, next_url=f"{w.server.url}/api/v1/101/system/Divisions?$skiptoken=1")
+    with pytest.raises(BrokenAnswer, match="circle"):
+        list_divisions(w.client)
+    assert len(w.server.requests) == 3
+
+
+def test_a_start_that_is_given_spares_a_call(w):
+    w.say(rows(ROW))
+    assert [one.code for one in list_divisions(w.client, start=202)] == [101]
+    assert w.server.paths[0].startswith("/api/v1/202/system/Divisions?")
+    assert len(w.server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "me",
+    [
+        [problem(403, "Forbidden")],
+        [Reply(503), Reply(503)],
+        [Reply(body=b"{}"), Reply(body=b"{}")],
+        [rows({"CurrentDivision": None})],
+        [rows()],
+    ],
+    ids=["forbidden", "down", "broken", "none", "no row"],
+)
+def test_a_configured_administration_helps_where_the_current_one_is_not_known(w, me):
+    w.say(*me, rows(ROW))
+    assert [one.code for one in list_divisions(w.client, fallback=[202])] == [101]
+    assert w.server.paths[-1].startswith("/api/v1/202/system/Divisions")
+
+
+def test_configured_administrations_help_where_the_current_one_is_not_granted(w):
+    w.say(ME, OUTSIDE, OUTSIDE, rows(ROW))
+    assert [one.code for one in list_divisions(w.client, fallback=[202, 101, 303])] == [101]
+    assert [path.split("/")[3] for path in w.server.paths[1:]] == ["101", "202", "303"]
+
+
+def test_no_administration_is_granted(w):
+    w.say(ME)
+    w.server.default = OUTSIDE
+    with pytest.raises(DivisionNotInScope) as caught:
+        list_divisions(w.client, fallback=range(1, 100))
+    assert caught.value.division == 101
+    assert "Manage companies" in str(caught.value)
+    assert len(w.server.requests) == 6
+
+
+def test_failures_that_no_other_administration_mends_pass_through(w):
+    for reply, kind in (
+        (problem(401, "", "BlockedUser"), LoginError),
+        (reset_before(), Unreachable),
+    ):
+        w.server.default = reply
+        with pytest.raises(kind):
+            list_divisions(w.client, fallback=[202])
+    w.server.default = Reply(503)
+    with pytest.raises(ServerFault):
+        list_divisions(w.client)
+
+
+def test_a_missing_list_is_no_matter_of_the_administration(w):
+    w.say(ME, problem(404))
+    with pytest.raises(EndpointMissing):
+        list_divisions(w.client, fallback=[202])
+    assert len(w.server.requests) == 2
+
+
+def test_a_field_that_the_service_does_not_know_is_left_out(w):
+    w.say(ME, problem(400, "Could not find a property named 'CustomerName' on type"), rows(ROW))
+    assert [one.code for one in list_divisions(w.client)] == [101]
+    assert "CustomerName" not in w.server.paths[2]
+    assert "DivisionHRLinkUnlinkDate" in w.server.paths[2]
+
+
+def test_a_query_that_stays_refused_ends(w):
+    w.say(ME)
+    w.server.default = problem(400, "No.")
+    with pytest.raises(QueryRefused):
+        list_divisions(w.client)
+    assert len(w.server.requests) == 3
+
+
+def test_a_user_without_administrations(w):
+    with pytest.raises(BrokenAnswer, match="names no administration"):
+        current_division(w.client)
+    w.client = w.new_client()
+    w.say(rows({"CurrentDivision": "abc"}))
+    with pytest.raises(BrokenAnswer):
+        list_divisions(w.client)
+
+
+@pytest.mark.parametrize("row", [{"Hid": "1"}, {"Code": None}, {"Code": "x"}])
+def test_a_row_without_a_number_is_broken(w, row):
+    w.say(ME, rows(row))
+    with pytest.raises(BrokenAnswer, match="number"):
+        list_divisions(w.client)
+
+
+# -- choosing --------------------------------------------------------------------------------------
+
+
+def division(code: int, status: int | None = 1, blocking: int | None = 0, **more) -> Division:
+    return Division(code=code, description=f"D{code}", status=status, blocking_status=blocking, **more)
+
+
+ALL = [
+    division(1),
+    division(2, status=0),
+    division(3, status=2),
+    division(4, blocking=6),
+    division(5, status=None, blocking=None),
+    division(6, status=9),
+    division(7, blocking=9),
+    division(8, hid="47"),
+]
+
+
+def codes(chosen) -> list[int]:
+    return [one.code for one in chosen.selected]
+
+
+@pytest.mark.parametrize("wanted", [None, []])
+def test_by_default_all_that_are_open(wanted):
+    chosen = choose(ALL, wanted, None)
+    assert codes(chosen) == [1, 5, 8]
+    assert chosen.problems == []
+    assert codes(choose(ALL, wanted, [5, 99])) == [1, 8]
+
+
+def test_configured_ones_in_their_order_and_once():
+    assert codes(choose(ALL, [8, 1, 8], None)) == [8, 1]
+    assert choose(ALL, [8, 1], [8]) == choose(ALL, [1], None)
+
+
+@pytest.mark.parametrize(
+    ("code", "word"),
+    [(2, "inactive"), (3, "archived"), (4, "being copied"), (6, "status 9"), (7, "blocked")],
+)
+def test_a_configured_one_that_is_closed_is_a_problem_and_the_others_run(code, word):
+    chosen = choose(ALL, [code, 1], None)
+    assert codes(chosen) == [1]
+    (problem_,) = chosen.problems
+    assert isinstance(problem_, DivisionUnavailable)
+    assert problem_.division == code
+    assert word in str(problem_)
+    assert f"D{code}" in str(problem_)
+
+
+def test_a_configured_one_that_is_not_accessible_is_a_problem_with_a_remedy():
+    chosen = choose(ALL, [1, 999], None)
+    assert codes(chosen) == [1]
+    (problem_,) = chosen.problems
+    assert isinstance(problem_, DivisionNotInScope)
+    assert str(problem_).startswith("division 999: ")
+    assert "Security centre > App permissions > Manage companies" in str(problem_)
+
+
+def test_the_number_on_the_screen_is_told_from_the_number_in_addresses():
+    (problem_,) = choose(ALL, [47], None).problems
+    assert "Write 8 into divisions" in str(problem_)
