@@ -10,11 +10,9 @@ import pytest
 import yaml
 
 from scripts.build_docs import README, ROOT, all_settings, own_settings, readme
+from scripts.build_hub import NEEDLESS
 from tap_exactonline.endpoints import load
 from tap_exactonline.tap import TapExactOnline
-
-# Only of use with a package that the tap does not bring along.
-NEEDLESS = {"faker_config"}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,107 @@
+"""The definition for Meltano Hub is what the script makes of the code, and what the Hub accepts."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft7Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT7
+
+from scripts.build_docs import ROOT
+from scripts.build_hub import COMMANDS, TARGET, about, definition, rendered
+from tap_exactonline.endpoints import load
+
+SCHEMAS = ROOT / "tests/data/hub-schema"
+
+
+@pytest.fixture(scope="module")
+def facts() -> dict[str, Any]:
+    return about()
+
+
+@pytest.fixture(scope="module")
+def validator() -> Draft7Validator:
+    """The Hub's own schemas, which refer to each other by `$id`."""
+    documents = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(SCHEMAS.rglob("*.json"))]
+    resources = [(document["$id"], Resource(document, DRAFT7)) for document in documents]
+    # One of them refers to its neighbours by path, as seen from its own directory.
+    resources += [(f"../{name}", resource) for name, resource in resources if "/" in name]
+    registry: Registry[Any] = Registry().with_resources(resources)
+    (top,) = [document for document in documents if document["$id"] == "extractors.schema.json"]
+    return Draft7Validator(top, registry=registry)
+
+
+def test_the_committed_definition_is_what_the_script_makes(facts: dict[str, Any]) -> None:
+    assert TARGET.read_text(encoding="utf-8") == rendered(definition(facts)), (
+        "run `python -m scripts.build_hub`"
+    )
+
+
+@pytest.mark.parametrize("owner", [None, "Example-Owner"])
+def test_the_hub_accepts_the_definition(
+    facts: dict[str, Any], validator: Draft7Validator, owner: str | None
+) -> None:
+    found = yaml.safe_load(rendered(definition(facts, owner)))
+    assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(found)] == []
+    assert ("repo" in found) == (owner is not None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("kind", "token"), ("name", None), ("capabilities", ["sorcery"]), ("quality", None), ("surprise", 1)],
+)
+def test_the_schemas_refuse_what_is_wrong(
+    facts: dict[str, Any], validator: Draft7Validator, name: str, value: object
+) -> None:
+    found = definition(facts)
+    if name == "kind":
+        found["settings"][0]["kind"] = value
+    elif value is None:
+        del found[name]
+    else:
+        found[name] = value
+    assert not validator.is_valid(found)
+
+
+def test_keys_are_in_order(facts: dict[str, Any]) -> None:
+    found = yaml.safe_load(rendered(definition(facts)))
+    assert list(found) == sorted(found)
+    names = [setting["name"] for setting in found["settings"]]
+    assert names == sorted(names)
+    assert all(list(setting) == sorted(setting) for setting in found["settings"])
+    assert found["capabilities"] == sorted(found["capabilities"])
+
+
+def test_secrets_are_what_the_code_calls_secret(facts: dict[str, Any]) -> None:
+    sensitive = {one["name"] for one in definition(facts)["settings"] if one.get("sensitive")}
+    assert sensitive >= {"client_secret", "refresh_token", "access_token", "token_store_passphrase"}
+    assert not sensitive & {"client_id", "token_store", "hidden_fields", "divisions"}
+
+
+def test_groups_of_required_settings_name_settings(facts: dict[str, Any]) -> None:
+    found = definition(facts)
+    names = {setting["name"] for setting in found["settings"]}
+    assert all(set(group) <= names for group in found["settings_group_validation"])
+
+
+def test_texts_name_streams_and_commands_that_exist(facts: dict[str, Any]) -> None:
+    found = definition(facts)
+    texts = "\n".join(found[name] for name in ("prereq", "settings_preamble", "next_steps", "usage"))
+    assert set(re.findall(r"tap-exactonline:(\w+)", texts)) <= set(COMMANDS)
+    streams = {endpoint.name for endpoint in load()}
+    named = set(re.findall(r"meltano select tap-exactonline (\w+)", texts))
+    named |= set(re.findall(r"`(sync_\w+[a-z])`", texts))
+    assert named
+    assert named <= streams
+
+
+def test_the_logo_is_a_picture_that_stands_alone() -> None:
+    logo = (ROOT / "plugins/hub/exactonline.svg").read_text(encoding="utf-8")
+    assert logo.startswith("<svg ")
+    # No fonts, pictures or scripts from elsewhere.
+    assert not re.findall(r"href|<text|<script|<style|url\((?!#)", logo)
