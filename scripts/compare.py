@@ -38,24 +38,25 @@ def _moment(text: str) -> str:
     return f"{head}.{fraction.ljust(6, '0')}" if fraction.strip("0") else head
 
 
-def source_rows(exact: ExactOnline, division: int, stream: str) -> list[Row]:
-    """The rows of one stream and administration as they must arrive, under their columns' names.
+def source_rows(exact: ExactOnline, stream: str) -> list[Row]:
+    """The rows of a stream as they must arrive from all administrations, under their columns' names.
 
     This goes from the stand-in's own rows and the data file alone; the tap's conversion has no part in it.
     """
     endpoint = by_name(stream)
     columns = {field.name: field.column for field in endpoint.fields if not field.hidden}
+    once = endpoint.login_wide or stream == "system_divisions"
     rows = []
-    for values in exact.expected(division, stream, list(columns)):
-        row = {columns[name]: plain(value) for name, value in values.items()}
-        if not endpoint.login_wide:
-            row["division"] = division
-        if stream == "sync_deleted":
-            kind = next(
-                (kind for kind in catalogue().entity_types if kind.code == values["EntityType"]), None
-            )
-            row |= {"entity": kind and kind.entity, "stream": kind and kind.stream}
-        rows.append(row)
+    for code in list(exact.divisions)[: 1 if once else None]:
+        for values in exact.expected(code, stream, list(columns)):
+            row = {columns[name]: plain(value) for name, value in values.items()}
+            row["division"] = None if endpoint.login_wide else values["Code"] if once else code
+            if stream == "sync_deleted":
+                kind = next(
+                    (kind for kind in catalogue().entity_types if kind.code == values["EntityType"]), None
+                )
+                row |= {"entity": kind and kind.entity, "stream": kind and kind.stream}
+            rows.append(row)
     return rows
 
 

@@ -1,0 +1,125 @@
+"""`meltano run tap-exactonline target-postgres` into a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from psycopg import sql
+
+from scripts.meltano_project import Project
+from scripts.warehouse import Stream, Warehouse
+from tests.exact_online import ExactOnline, faults
+
+from .conftest import DIVISIONS, ROWS, assert_equal, run
+
+FIRST, SECOND = DIVISIONS
+
+
+def loaded(warehouse: Warehouse, catalogue: Mapping[str, Stream]) -> dict[str, list[Mapping[str, object]]]:
+    return {name: warehouse.rows(catalogue[name]) for name in ROWS}
+
+
+def latest_load(warehouse: Warehouse, stream: str) -> int:
+    """How many rows of a table came with its latest load."""
+    query = sql.SQL(
+        "SELECT count(*) FROM {table} WHERE _sdc_sync_started_at = (SELECT max(_sdc_sync_started_at) FROM {table})"
+    ).format(table=sql.Identifier(warehouse.schema, stream))
+    found = warehouse.connection.execute(query).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def test_every_column_of_every_row_arrives(
+    postgres_project: Project, exact: ExactOnline, warehouse: Warehouse, catalogue: Mapping[str, Stream]
+) -> None:
+    gone = exact.table(FIRST, "sync_logistics_items").keys()[0]
+    exact.table(FIRST, "sync_logistics_items").delete(gone)
+
+    run(postgres_project, "target-postgres")
+
+    found = loaded(warehouse, catalogue)
+    assert all(found.values()), "a stream of this test has no rows, so it shows nothing"
+    assert_equal(found, exact, catalogue)
+    # Types that a warehouse can work with, not just text that looks alike.
+    types = dict(
+        warehouse.connection.execute(
+            "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'sync_crm_accounts'"
+        ).fetchall()
+    )
+    assert types["id"] == "uuid"
+    assert types["timestamp"] == "bigint"
+    assert types["modified"] == "timestamp without time zone"
+    assert types["blocked"] == "boolean"
+    assert types["credit_line_sales"] == "numeric"
+
+
+def test_second_run_brings_only_the_changes(
+    postgres_project: Project, exact: ExactOnline, warehouse: Warehouse, catalogue: Mapping[str, Stream]
+) -> None:
+    run(postgres_project, "target-postgres")
+    accounts = exact.table(FIRST, "sync_crm_accounts")
+    keys = accounts.keys()
+    for key in keys[:3]:
+        accounts.update(key, Name="Renamed between two runs")
+    accounts.insert(Name="Added between two runs")
+    for key in keys[3:5]:
+        accounts.delete(key)
+    exact.table(SECOND, "financial_journals").insert()
+    exact.clear_log()
+
+    run(postgres_project, "target-postgres")
+
+    assert_equal(loaded(warehouse, catalogue), exact, catalogue)
+    assert warehouse.count(catalogue["sync_crm_accounts"]) == len(accounts) + len(keys[3:5]) + len(
+        exact.table(SECOND, "sync_crm_accounts")
+    ), "deletions=log keeps the rows that were deleted in Exact"
+    assert latest_load(warehouse, "sync_crm_accounts") == 4
+    assert {str(row["entity_key"]) for row in warehouse.rows(catalogue["sync_deleted"])} == {
+        str(key) for key in keys[3:5]
+    }
+    for stream in ("sync_crm_accounts", "sync_financial_transaction_lines", "sync_logistics_items"):
+        assert [exact.calls(code, stream) for code in DIVISIONS] == [1, 1], (
+            f"{stream}: more than a look for news"
+        )
+    assert exact.token_calls == 0, "the second run asked for a token although the stored one was good"
+
+
+def test_a_spent_day_costs_one_administration_and_the_next_run_completes_it(
+    postgres_project: Project, exact: ExactOnline, warehouse: Warehouse, catalogue: Mapping[str, Stream]
+) -> None:
+    exact.limits(day=6, division=SECOND)
+
+    first = postgres_project.run("run", "tap-exactonline", "target-postgres")
+
+    assert first.returncode != 0, "something is missing, so Meltano must say that the run failed"
+    assert str(SECOND) in first.stdout
+    arrived = {row["id"] for row in warehouse.rows(catalogue["sync_financial_transaction_lines"])}
+    assert arrived >= set(map(str, exact.table(FIRST, "sync_financial_transaction_lines").keys()))
+    assert exact.limits_of(SECOND).refused == 0, "the tap sent calls that could only be refused"
+
+    exact.limits(day=100_000, division=SECOND)
+    run(postgres_project, "target-postgres")
+    assert_equal(loaded(warehouse, catalogue), exact, catalogue)
+
+
+def test_a_run_that_is_cut_short_goes_on_behind_its_last_page(
+    postgres_project: Project, exact: ExactOnline, warehouse: Warehouse, catalogue: Mapping[str, Stream]
+) -> None:
+    stream = "sync_crm_accounts"
+    # The second page of the larger administration breaks as often as the tap tries.
+    exact.faults.add(
+        faults.Match(stream=stream, division=FIRST, when=lambda call: call.number > 1),
+        faults.status(500),
+        times=None,
+    )
+    first = postgres_project.run("run", "tap-exactonline", "target-postgres")
+    assert first.returncode != 0
+    arrived = len(warehouse.rows(catalogue[stream]))
+
+    exact.faults.clear()
+    exact.clear_log()
+    run(postgres_project, "target-postgres")
+
+    assert arrived >= 1000
+    assert exact.calls(FIRST, stream) == 1, "the page that had arrived was read again"
+    assert_equal(loaded(warehouse, catalogue), exact, catalogue)
