@@ -199,7 +199,8 @@ def find(
 ) -> tuple[list[Row], str | None, int]:
     """The rows of this page, the token of the next, and how many rows there are at all."""
     test = predicate.build(node, table.getter) if node is not None else None
-    size = endpoint.page_size or 10**9
+    # What Exact does not page, it does not page with smaller pages either.
+    size = (exact.switches.page_rows or endpoint.page_size) if endpoint.page_size else 10**9
     top, skip = whole(query, "$top"), whole(query, "$skip") or 0
     start = token_values(query["$skiptoken"]) if "$skiptoken" in query else None
     order = query.get("$orderby", "").strip()

@@ -30,6 +30,7 @@ class Switches:
         inactive_forbidden: Whether an inactive or archived administration answers 403.
         envelope: ``results`` always, or a bare array where nothing follows.
         next_when_done: ``__next`` left out, or null, on the last page.
+        page_rows: Rows of a page where Exact gives 60 or 1,000, so that a few rows make many pages; 0 as Exact.
         next_on_full_page: A page that is just full has a ``__next`` although nothing follows.
         top_as_array: ``$top`` answers ``{"d": [...]}``.
         int64_as: Int64 as text (OData 2 verbose JSON) or as a number.
@@ -62,6 +63,7 @@ class Switches:
     inactive_forbidden: bool = True
     envelope: Literal["results", "array"] = "results"
     next_when_done: Literal["absent", "null"] = "absent"
+    page_rows: int = 0
     next_on_full_page: bool = True
     top_as_array: bool = True
     int64_as: Literal["string", "number"] = "string"
@@ -82,5 +84,5 @@ class Switches:
 
     def shape(self) -> tuple[object, ...]:
         """Everything that alters the bytes of a page; remembered pages depend on it."""
-        wrapped = (self.envelope, self.next_when_done, self.next_on_full_page, self.top_as_array)
+        wrapped = (self.envelope, self.next_when_done, self.page_rows, self.next_on_full_page, self.top_as_array)
         return (*wrapped, self.int64_as, self.date_suffix, self.sync_order, self.sync_top)
