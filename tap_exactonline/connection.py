@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -33,11 +34,13 @@ class Connection:
         config: The settings.
         stop: Set to end waiting and asking.
         on_wait: Told before each waiting: division, seconds, why.
+        idle: Entered while a thread only waits.
     """
 
     config: Config
     stop: threading.Event
     on_wait: Callable[[int | None, float, str], None] | None = None
+    idle: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
     def user_agent(self) -> str:
@@ -83,6 +86,7 @@ class Connection:
             reserve_calls=self.config.reserve_calls,
             stop=self.stop,
             on_wait=self.on_wait,
+            idle=self.idle,
         )
 
     @cached_property

@@ -7,13 +7,16 @@ import signal
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import PurePath
 from types import FrameType
 from typing import Any, ClassVar, cast
 
+import click
 import msgspec
 from singer_sdk import Stream, Tap
 from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
 from singer_sdk.singerlib import Catalog
 
@@ -22,12 +25,14 @@ from tap_exactonline.connection import DISTRIBUTION, Connection
 from tap_exactonline.endpoints import by_name, load
 from tap_exactonline.exact.errors import DivisionError, ExactError, SettingsError, Stopped
 from tap_exactonline.settings import SCHEMA
+from tap_exactonline.sources import environment_settings
 from tap_exactonline.sync.bookmarks import Bookmarks, StateError, check_state
 from tap_exactonline.sync.columns import Naming
 from tap_exactonline.sync.deletions import LOG
 from tap_exactonline.sync.engine import ONCE, Engine
 from tap_exactonline.sync.lanes import Settings
 from tap_exactonline.sync.output import LineWriter
+from tap_exactonline.sync.permits import Permits
 from tap_exactonline.sync.reading import Reader
 from tap_exactonline.sync.report import Report
 from tap_exactonline.sync.streams import ExactStream
@@ -39,7 +44,15 @@ _SLOW_PATH = ("stream_maps", "stream_map_config", "flattening_enabled")
 
 
 class RunIncomplete(Exception):
-    """Something that was asked for is missing; the message says what and what to do."""
+    """Something that was asked for is missing; the message says what and what to do.
+
+    Attributes:
+        exit_code: 1, or 128 and the number of the signal that ended the run.
+    """
+
+    def __init__(self, message: str, stopped_by: int | None = None) -> None:
+        super().__init__(message)
+        self.exit_code = 1 if stopped_by is None else 128 + stopped_by
 
 
 class TapExactOnline(Tap):
@@ -92,12 +105,27 @@ class TapExactOnline(Tap):
             self._config[setting] = getattr(self.checked, setting)
         return super()._validate_config(raise_errors=raise_errors)
 
-    @property
+    @cached_property
+    def permits(self) -> Permits:
+        """Places for divisions that work at the same time."""
+        return Permits(self.checked.max_parallel_divisions, self.stop)
+
+    @cached_property
     def connection(self) -> Connection:
         """The way to Exact."""
-        if not hasattr(self, "_connection"):
-            self._connection = Connection(self.checked, self.stop, self._tell_wait)
-        return self._connection
+        return Connection(self.checked, self.stop, self._tell_wait, self.permits.idle)
+
+    @classproperty
+    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
+        cls.append_builtin_config(cls.config_jsonschema)
+        return environment_settings(cls.config_jsonschema)
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """The SDK's command, with login, divisions, check and logout beside it."""
+        from tap_exactonline.cli import build  # noqa: PLC0415 - it imports this module
+
+        return build(super().get_singer_command(), cls.invoke)
 
     def discover_streams(self) -> Sequence[Stream]:
         """Every endpoint; only the selected ones if there is a catalog. Asks nobody."""
@@ -161,7 +189,7 @@ class TapExactOnline(Tap):
             bookmarks=Bookmarks(cast(dict[str, Any], self._state)),
             writer=self._writer(),
             settings=Settings(
-                lanes=self.checked.max_parallel_divisions,
+                permits=self.permits,
                 start_date=self.checked.start_date,
                 zone=self.checked.zone,
                 tombstones=self.checked.tombstones,
@@ -216,7 +244,7 @@ class TapExactOnline(Tap):
         if report.complete:
             self.logger.info(report.last_line())
             return
-        raise RunIncomplete(report.last_line())
+        raise RunIncomplete(report.last_line(), self.stopped_by)
 
     def _tell_wait(self, division: int | None, seconds: float, why: str) -> None:
         where = f"division {division}: " if division is not None else ""

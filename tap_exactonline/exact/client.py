@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -69,6 +70,7 @@ class ExactClient:
         max_tries: Tries of one page when Exact or the network fails.
         stop: When set, waiting ends and no further call is made.
         on_wait: Told before each waiting: division, seconds, why.
+        idle: Entered while a thread only waits, so that others may work in its place.
         retry_base: Seconds before the second try; doubled for each further one, with jitter.
         max_retry_time: Seconds after which no further try of a page begins.
         clock: Local time, seconds since the epoch.
@@ -86,6 +88,7 @@ class ExactClient:
         max_tries: int = 6,
         stop: threading.Event | None = None,
         on_wait: Callable[[int | None, float, str], None] | None = None,
+        idle: Callable[[], AbstractContextManager[None]] = nullcontext,
         retry_base: float = 1.0,
         max_retry_time: float = 900.0,
         clock: Callable[[], float] = time.time,
@@ -98,6 +101,7 @@ class ExactClient:
         self._retry_base = retry_base
         self._stop = stop or threading.Event()
         self._on_wait = on_wait
+        self._idle = idle
         self._clock = ServerClock(clock)
         self._refusals = Refusals(self._clock.now, reserve_calls)
         self._transport = Transport(
@@ -108,7 +112,7 @@ class ExactClient:
             stop=self._stop,
             clock=clock,
         )
-        self._lanes = Lanes(self._clock.now, reserve_calls, self._check_stop)
+        self._lanes = Lanes(self._clock.now, reserve_calls, self._check_stop, idle)
         self._answered = False
         self._web_pages = 0
 
@@ -245,11 +249,10 @@ class ExactClient:
             self._refusals.too_many(answer, response.headers, subject, lane.limits, trial.too_many)
             return None
         if answer.status == _UNAUTHORIZED and not trial.rejected and not answer.about_user:
+            # Once more, and only once: with another token, or with the same if Exact insists that it is alive.
             trial.rejected = True
             self._credentials.reject(token)
-            # The same token once more would only be another error.
-            if self._credentials.access_token() != token:
-                return None
+            return None
         failure = self._refusals.remember(trial.url, answer, subject)
         if isinstance(failure, TemporaryError):
             return failure
@@ -279,7 +282,8 @@ class ExactClient:
     def _wait(self, division: int | None, seconds: float, why: str) -> None:
         if self._on_wait is not None:
             self._on_wait(division, seconds, why)
-        self._stop.wait(seconds)
+        with self._idle():
+            self._stop.wait(seconds)
         self._check_stop()
 
     def _check_stop(self) -> None:

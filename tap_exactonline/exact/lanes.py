@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from tap_exactonline.exact.limits import Budget, DivisionLimits
@@ -28,12 +28,20 @@ class Lanes:
         now: The server's clock.
         reserve: Calls of each day that are left to others.
         check_stop: Raises when the run was asked to stop.
+        idle: Entered while a thread only waits.
     """
 
-    def __init__(self, now: Callable[[], float], reserve: int, check_stop: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        now: Callable[[], float],
+        reserve: int,
+        check_stop: Callable[[], None],
+        idle: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._now = now
         self._reserve = reserve
         self._check_stop = check_stop
+        self._idle = idle
         self._lanes: dict[int | None, Lane] = {}
         self._lock = threading.Lock()
 
@@ -44,8 +52,11 @@ class Lanes:
             lane = self._lanes.get(division)
             if lane is None:
                 lane = self._lanes[division] = Lane(DivisionLimits(self._now, self._reserve))
-        while not lane.lock.acquire(timeout=_LOOK_UP):
-            self._check_stop()
+        if not lane.lock.acquire(blocking=False):
+            # Whoever has the division may be waiting for a place to work in: it must get ours.
+            with self._idle():
+                while not lane.lock.acquire(timeout=_LOOK_UP):
+                    self._check_stop()
         try:
             yield lane
         finally:

@@ -23,6 +23,7 @@ from tap_exactonline.sync.bookmarks import Bookmarks
 from tap_exactonline.sync.deletions import LOG
 from tap_exactonline.sync.lanes import Ended, Event, Lane, LaneOver, Settings, Shared, Task, Written
 from tap_exactonline.sync.output import LineWriter
+from tap_exactonline.sync.permits import OPEN_DIVISIONS
 from tap_exactonline.sync.reading import Job
 from tap_exactonline.sync.report import Outcome, Report, tell
 
@@ -144,7 +145,7 @@ class Engine:
             for division in self._divisions:
                 tasks.put(Task(division, rest))
                 count += 1
-        lanes = min(self._settings.lanes, count)
+        lanes = min(self._settings.permits.places * OPEN_DIVISIONS, count)
         shared = Shared(
             tasks,
             self._events,

@@ -33,6 +33,7 @@ from tap_exactonline.sync.bookmarks import Bookmarks
 from tap_exactonline.sync.convert import Codec, Envelope
 from tap_exactonline.sync.deletions import LOG, Tombstones
 from tap_exactonline.sync.functions import user_has_rights
+from tap_exactonline.sync.permits import Permits
 from tap_exactonline.sync.reading import Job, Reader
 from tap_exactonline.sync.report import Outcome
 
@@ -76,7 +77,7 @@ class LaneOver:
 class Settings:
     """What the lanes need to know of the configuration."""
 
-    lanes: int = 8
+    permits: Permits
     start_date: datetime | None = None
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Amsterdam"))
     tombstones: bool = False
@@ -141,11 +142,12 @@ class Lane(threading.Thread):
         error: BaseException | None = None
         try:
             while not self._halt.is_set():
-                try:
-                    task = self._tasks.get_nowait()
-                except queue.Empty:
-                    break
-                self._work(task)
+                with self._settings.permits.work():
+                    try:
+                        task = self._tasks.get_nowait()
+                    except queue.Empty:
+                        break
+                    self._work(task)
         except Stopped:
             pass
         except BaseException as exc:  # noqa: BLE001 - it must travel to the writer, whatever it is

@@ -1,0 +1,317 @@
+"""Whole runs through the command line, against the stand-in."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.exact_online import ExactOnline
+
+TAP = str(Path(sys.executable).with_name("tap-exactonline"))
+FEW = [
+    "system_divisions",
+    "sync_crm_accounts",
+    "crm_contacts",
+    "bulk_cashflow_payments",
+    "financial_journals",
+]
+
+
+@pytest.fixture
+def exact() -> Iterator[ExactOnline]:
+    stand_in = ExactOnline(seed=5)
+    stand_in.limits(minute=10_000, day=100_000)
+    stand_in.start()
+    yield stand_in
+    stand_in.stop()
+
+
+class Runner:
+    """Runs the tap in a folder of its own."""
+
+    def __init__(self, exact: ExactOnline, folder: Path) -> None:
+        self.exact = exact
+        self.folder = folder
+        self.config: dict[str, Any] = {
+            "api_url": exact.url,
+            "client_id": exact.client_id,
+            "client_secret": exact.client_secret,
+            "refresh_token": exact.issue_login(),
+            "token_store": str(folder / "tokens.json"),
+        }
+
+    def command(self, streams: list[str] | None = FEW, state: dict[str, Any] | None = None) -> list[str]:
+        (self.folder / "config.json").write_text(json.dumps(self.config))
+        command = [TAP, "--config", str(self.folder / "config.json")]
+        if streams is not None:
+            (self.folder / "catalog.json").write_text(json.dumps(catalog(streams)))
+            command += ["--catalog", str(self.folder / "catalog.json")]
+        if state is not None:
+            (self.folder / "state.json").write_text(json.dumps(state))
+            command += ["--state", str(self.folder / "state.json")]
+        return command
+
+    def run(self, streams: list[str] | None = FEW, state: dict[str, Any] | None = None) -> Result:
+        done = subprocess.run(
+            self.command(streams, state), capture_output=True, text=True, timeout=120, check=False
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+
+class Result:
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code = code
+        self.err = err
+        self.messages = [json.loads(line) for line in out.split("\n") if line]
+        self.records = Counter(m["stream"] for m in self.messages if m["type"] == "RECORD")
+        states = [m["value"] for m in self.messages if m["type"] == "STATE"]
+        self.state = states[-1] if states else None
+
+    def errors(self) -> list[str]:
+        return [line for line in self.err.splitlines() if "| ERROR" in line]
+
+
+def catalog(streams: list[str]) -> dict[str, Any]:
+    found = json.loads(
+        subprocess.run([TAP, "--discover"], capture_output=True, text=True, timeout=60, check=True).stdout
+    )
+    entries = [entry for entry in found["streams"] if entry["tap_stream_id"] in streams]
+    for entry in entries:
+        for item in entry["metadata"]:
+            if not item["breadcrumb"]:
+                item["metadata"]["selected"] = True
+    return {"streams": entries}
+
+
+@pytest.fixture
+def runner(exact: ExactOnline, tmp_path: Path) -> Runner:
+    return Runner(exact, tmp_path)
+
+
+def test_reads_every_division_and_goes_on_from_there(runner: Runner, exact: ExactOnline) -> None:
+    for code in (101, 102, 103):
+        exact.add_division(
+            code, rows={"sync_crm_accounts": 2500, "crm_contacts": 70, "financial_journals": 5}
+        )
+    first = runner.run()
+    assert first.code == 0, first.err
+    assert first.records["sync_crm_accounts"] == 7500
+    assert first.records["crm_contacts"] == 210
+    assert first.records["system_divisions"] == 3
+    for code in (101, 102, 103):
+        assert exact.calls(division=code, stream="sync_crm_accounts") == 3
+    assert exact.token_calls == 1
+    exact.clear_log()
+    second = runner.run(state=first.state)
+    assert second.code == 0, second.err
+    assert second.records["sync_crm_accounts"] == 0
+    for code in (101, 102, 103):
+        assert exact.calls(division=code, stream="sync_crm_accounts") == 1
+    assert exact.token_calls == 0, "the second process takes the stored access token"
+    assert not exact.errors_4xx
+
+
+SIX = ["sync_crm_addresses", "sync_crm_contacts", "vat_vat_codes", "hrm_costcenters", *FEW[1:3]]
+
+
+def test_calls_of_a_division_are_serial_and_divisions_side_by_side(runner: Runner, exact: ExactOnline) -> None:
+    exact.switches.latency = 0.3
+    for code in range(101, 109):
+        exact.add_division(code, rows={stream: 2 for stream in SIX})
+    began = time.monotonic()
+    result = runner.run(SIX)
+    took = time.monotonic() - began
+    assert result.code == 0, result.err
+    assert all(exact.max_concurrency(code) == 1 for code in range(101, 109))
+    assert exact.calls() >= 48
+    assert took < 0.3 * 48, "eight lanes are faster than one"
+
+
+def test_a_division_that_waits_for_its_minute_gives_its_place_away(runner: Runner, exact: ExactOnline) -> None:
+    """One place, four divisions: while the first waits for its window, the others are read."""
+    exact.limits(minute=2, day=100_000, minute_seconds=4)
+    for code in (101, 102, 103, 104):
+        exact.add_division(code, rows={stream: 2 for stream in SIX})
+    runner.config["max_parallel_divisions"] = 1
+    began = time.monotonic()
+    result = runner.run(SIX)
+    took = time.monotonic() - began
+    assert result.code == 0, result.err
+    assert result.records.total() == 4 * 2 * len(SIX)
+    assert not [entry for entry in exact.log if entry.status == 429]
+    # Each division needs two windows beyond its first: 32 seconds if they waited one after the other.
+    assert took < 26
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        ({"country": "xx"}, "country"),
+        ({"start_date": "gisteren"}, "start_date"),
+        ({"divisions": ["Janssen BV"]}, "divisions"),
+        ({"divisions": "101"}, "divisions"),
+        ({"max_parallel_divisions": 0}, "max_parallel_divisions"),
+        ({"timezone": "Mars/Olympus"}, "timezone"),
+        ({"deletions": "perhaps"}, "deletions"),
+        ({"api_url": "http://exact.example"}, "api_url"),
+        ({"client_secret": ""}, "client_secret"),
+        ({"token_store": "/proc/nowhere/tokens.json"}, "token_store"),
+    ],
+)
+def test_a_wrong_setting_is_one_clear_line(
+    runner: Runner, exact: ExactOnline, change: dict[str, Any], names: str
+) -> None:
+    exact.add_division(101, rows=1)
+    runner.config |= change
+    result = runner.run()
+    assert result.code == 1
+    assert any(names in line for line in result.errors()), result.err
+    assert "Traceback" not in result.err
+    assert not result.records
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        ({"bookmarks": []}, "bookmarks"),
+        ({"bookmarks": {"sync_crm_accounts": {"partitions": [{"context": {}}]}}}, "names no division"),
+        (
+            {
+                "bookmarks": {
+                    "sync_crm_accounts": {
+                        "partitions": [{"context": {"division": 101}, "replication_key_value": "soon"}]
+                    }
+                }
+            },
+            "sync_crm_accounts, division 101",
+        ),
+        ({"state_version": 99}, "newer version"),
+    ],
+)
+def test_a_broken_state_is_refused(
+    runner: Runner, exact: ExactOnline, state: dict[str, Any], says: str
+) -> None:
+    exact.add_division(101, rows=1)
+    result = runner.run(state=state)
+    assert result.code == 1
+    assert any(says in line for line in result.errors()), result.err
+    assert "Traceback" not in result.err
+    assert exact.calls() == 0
+
+
+def test_an_unknown_stream_in_the_catalog_is_named(runner: Runner, exact: ExactOnline) -> None:
+    exact.add_division(101, rows=1)
+    command = runner.command()
+    broken = catalog(FEW)
+    broken["streams"][0]["tap_stream_id"] = broken["streams"][0]["stream"] = "crm_acounts"
+    (runner.folder / "catalog.json").write_text(json.dumps(broken))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "crm_acounts" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_configured_division_without_access_is_an_error_and_the_others_run(
+    runner: Runner, exact: ExactOnline
+) -> None:
+    exact.add_division(101, rows=3)
+    exact.add_division(102, rows=3, status=2)
+    runner.config["divisions"] = [101, 102, 999]
+    result = runner.run()
+    assert result.code == 1
+    assert result.records["sync_crm_accounts"] == 3
+    text = "\n".join(result.errors())
+    assert "999" in text
+    assert "102" in text
+    assert "archived" in text
+
+
+def test_what_licence_or_scope_do_not_cover_costs_one_call_and_is_no_failure(
+    runner: Runner, exact: ExactOnline
+) -> None:
+    exact.add_division(101, rows=3, forbidden={"sync_crm_accounts": "plain", "crm_contacts": "scope"})
+    result = runner.run()
+    assert result.code == 0, result.err
+    assert exact.calls(stream="sync_crm_accounts") == 1
+    assert exact.calls(stream="crm_contacts") == 1
+    warnings = [line for line in result.err.splitlines() if "| WARNING" in line]
+    assert sum("sync_crm_accounts" in line for line in warnings) == 1
+    assert sum("crm_contacts" in line for line in warnings) == 1
+    assert result.records["financial_journals"] == 3
+
+
+def test_a_spent_day_ends_one_division_and_the_next_run_goes_on(runner: Runner, exact: ExactOnline) -> None:
+    exact.add_division(101, rows={"sync_crm_accounts": 5500})
+    exact.add_division(102, rows={"sync_crm_accounts": 5500})
+    exact.limits(minute=1000, day=4, division=102)
+    first = runner.run(["sync_crm_accounts"])
+    assert first.code == 1
+    assert "102" in first.errors()[-1]
+    by_division = Counter(m["record"]["division"] for m in first.messages if m["type"] == "RECORD")
+    assert by_division[101] == 5500
+    assert 0 < by_division[102] < 5500
+    assert not [entry for entry in exact.log if entry.status == 429]
+    exact.limits(minute=1000, day=1000, division=102)
+    second = runner.run(["sync_crm_accounts"], state=first.state)
+    assert second.code == 0, second.err
+    assert by_division[102] + second.records["sync_crm_accounts"] == 5500
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_the_run_with_its_state(
+    runner: Runner, exact: ExactOnline, number: signal.Signals, code: int
+) -> None:
+    exact.switches.latency = 0.3
+    exact.add_division(101, rows={"sync_crm_contacts": 30_000})
+    command = runner.command(["sync_crm_contacts"])
+    out = runner.folder / "out.jsonl"
+    with out.open("w") as sink:
+        process = subprocess.Popen(command, stdout=sink, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 20
+        while out.stat().st_size < 1_000_000 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == code, err
+    result = Result(process.returncode, out.read_text(), err)
+    assert 0 < result.records["sync_crm_contacts"] < 30_000
+    exact.switches.latency = 0
+    rest = runner.run(["sync_crm_contacts"], state=result.state)
+    assert rest.code == 0
+    assert result.records["sync_crm_contacts"] + rest.records["sync_crm_contacts"] == 30_000
+
+
+def test_a_target_that_stops_reading_ends_the_run_calmly(runner: Runner, exact: ExactOnline) -> None:
+    exact.add_division(101, rows={"sync_crm_accounts": 20_000})
+    process = subprocess.Popen(
+        runner.command(["sync_crm_accounts"]), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    err = process.stderr.read()
+    assert process.wait(timeout=30) == 1
+    assert "the target stopped reading" in err
+    assert "Traceback" not in err
+
+
+def test_connection_test_is_quick_and_cheap(runner: Runner, exact: ExactOnline) -> None:
+    exact.add_division(101, rows=2)
+    command = [*runner.command(None), "--test"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ}
+    )
+    assert done.returncode == 0, done.stderr
+    assert exact.calls() <= 4
+    assert any(json.loads(line)["type"] == "RECORD" for line in done.stdout.split("\n") if line)
