@@ -21,6 +21,7 @@ from tap_exactonline.exact.classify import Answer, Subject
 from tap_exactonline.exact.errors import BrokenAnswer, Stopped, TemporaryError
 from tap_exactonline.exact.lanes import Lane, Lanes
 from tap_exactonline.exact.limits import Budget, Go, Spent, Wait
+from tap_exactonline.exact.outage import Outage
 from tap_exactonline.exact.refusals import Refusals, TooMany
 from tap_exactonline.exact.retry import Patience
 from tap_exactonline.exact.server_clock import ServerClock, retry_after
@@ -104,6 +105,7 @@ class ExactClient:
         self._idle = idle
         self._clock = ServerClock(clock)
         self._refusals = Refusals(self._clock.now, reserve_calls)
+        self._outage = Outage()
         self._transport = Transport(
             user_agent=user_agent,
             connect_timeout=connect_timeout,
@@ -203,10 +205,11 @@ class ExactClient:
             raise
 
     def _try(self, url: str, decode: Callable[[bytes], T], subject: Subject, lane: Lane) -> T:
-        patience = Patience(self._max_tries, self._max_retry_time, self._retry_base)
+        patience = Patience(self._outage.tries(self._max_tries), self._max_retry_time, self._retry_base)
         trial = _Trial(url, subject)
         while True:
             self._refusals.check(url, subject)
+            self._outage.check()
             # First the budget, then the token: it lives for ten minutes and would age in the waiting.
             self._wait_for_budget(lane, subject)
             token = self._credentials.access_token()
@@ -225,6 +228,7 @@ class ExactClient:
                 error, hint = failure, retry_after(response.headers, self._clock.now())
             seconds = patience.after_failure(hint)
             if seconds is None:
+                self._outage.gave_up(error)
                 raise error
             self._wait(subject.division, seconds, f"{error.what}; {patience}")
 
@@ -237,6 +241,7 @@ class ExactClient:
                 raise classify.web_page(subject) from exc
             raise
         self._answered = True
+        self._outage.answered()
         self._refusals.good_answer(subject)
         return result
 
@@ -256,6 +261,7 @@ class ExactClient:
         failure = self._refusals.remember(trial.url, answer, subject)
         if isinstance(failure, TemporaryError):
             return failure
+        self._outage.answered()
         raise failure
 
     def _send(self, url: str, token: str, lane: Lane) -> Response:

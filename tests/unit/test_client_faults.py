@@ -22,6 +22,7 @@ from tap_exactonline.exact.errors import (
     TemporaryError,
     Unreachable,
 )
+from tap_exactonline.exact.outage import Outage
 from tests.unit.scripted import (
     Reply,
     chunked_half,
@@ -366,3 +367,48 @@ def test_json_of_another_shape_names_the_place_and_no_value(w):
     with pytest.raises(BrokenAnswer, match=r"\$\[\.\.\.\]") as caught:
         w.get(decode=decoder.decode)
     assert SECRET_ROW not in str(caught.value)
+
+
+# -- outages ---------------------------------------------------------------------------------------
+
+
+def test_during_an_outage_of_the_network_streams_do_not_wait_one_by_one():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with world() as w:
+        w.client = w.new_client(api_url=f"http://127.0.0.1:{port}")
+        for number in range(60):
+            with pytest.raises(Unreachable, match="refused") as caught:
+                w.get(f"crm/Accounts{number}", division=number % 3)
+        assert len(w.stop.waits) == 25
+        assert w.client.calls() == 30
+        assert "not tried" in str(caught.value)
+        assert str(caught.value).startswith("division 2, stream crm_accounts: ")
+
+
+def test_during_a_maintenance_each_page_is_tried_once_and_a_good_answer_ends_it(w):
+    w.server.default = Reply(503)
+    for number in range(8):
+        with pytest.raises(ServerFault):
+            w.get(f"crm/Accounts{number}")
+    assert len(w.server.requests) == 5 * 6 + 3
+    w.say(rows(), Reply(503), rows())
+    w.get("crm/A")
+    w.get("crm/B")
+    assert len(w.server.requests) == 36
+
+
+def test_a_host_is_tried_again_after_a_while():
+    now = 0.0
+    outage = Outage(lambda: now)
+    for _ in range(4):
+        outage.gave_up(Unreachable("down"))
+    outage.check()
+    outage.gave_up(Unreachable("down"))
+    with pytest.raises(Unreachable, match="5 failures in a row: down"):
+        outage.check()
+    assert outage.tries(6) == 1
+    now = 300.0
+    outage.check()
+    outage.answered()
+    assert outage.tries(6) == 6
