@@ -33,6 +33,8 @@ token, a secret or the content of a row.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class ExactError(Exception):
     """Base of all failures.
@@ -61,6 +63,10 @@ class ExactError(Exception):
         self.stream = stream
         self.status = status
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle without calling ``__init__``, whose arguments differ from class to class."""
+        return _rebuilt, (type(self), self.args, dict(self.__dict__))
+
     def __str__(self) -> str:
         """One line: where, what, remedy."""
         where = []
@@ -72,6 +78,13 @@ class ExactError(Exception):
         if self.remedy:
             text = f"{text.rstrip('. ')}. {self.remedy}"
         return text
+
+
+def _rebuilt(kind: type[ExactError], args: tuple[Any, ...], state: dict[str, Any]) -> ExactError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 class SettingsError(ExactError):
