@@ -1,12 +1,13 @@
-"""Build ``tap_exactonline/endpoints/endpoints.json`` from a catalogue of Exact's REST reference.
+"""Build the data files in ``tap_exactonline/endpoints`` from a catalogue of Exact's REST reference.
+
+``endpoints.json`` holds what a plain GET can read, ``functions.json`` the functions that want parameters.
 
 The catalogue (``resources.json``: names, Edm types, URIs and flags of every resource) is collected from
 Exact's public reference pages and kept outside this repository. To renew the data file::
 
     python scripts/build_endpoints.py path/to/resources.json
 
-and review the difference: every line of it is a promise to somebody's tables. Choices that are ours
-(default selection, spelling of columns, numbers of deleted entities) are the tables in this file.
+and review the difference: every line is a promise to somebody's tables. Choices that are ours stand in this file.
 """
 
 from __future__ import annotations
@@ -17,7 +18,24 @@ import sys
 from pathlib import Path
 from typing import Any
 
-TARGET = Path(__file__).parents[1] / "tap_exactonline" / "endpoints" / "endpoints.json"
+from tap_exactonline.endpoints.spelling import column, field_type, stream
+
+FOLDER = Path(__file__).parents[1] / "tap_exactonline" / "endpoints"
+
+# Off by default, like what is withdrawn: nested rows and pictures.
+NESTED = {"collection", "complex", "binary"}
+
+# Functions for which the reference marks no key. A function that is not named here and gives one value has one row.
+FUNCTION_KEYS = {
+    "Logistics/ItemExtraField": ["ItemID", "Number"],
+    "Logistics/SalesItemPrice": ["ItemId"],
+    "Logistics/StockPosition": ["ItemId"],
+    "Payroll/EmploymentContractFlexPhasesOnFocusDate": ["ID"],
+    "Payroll/EmploymentEndReasonsOnFocusDate": ["ID"],
+}
+
+# Documented with parameters, yet several public clients read it without any, and filter it by Modified.
+PLAIN = {"Logistics/ItemExtraField"}
 
 # Besides every sync endpoint: what has no sync twin and most people ask for first.
 DEFAULT = {
@@ -32,14 +50,6 @@ DEFAULT = {
     "hrm_costunits",
     "salesinvoice_sales_invoices",
     "salesorder_sales_orders",
-}
-
-# Where splitting at capitals reads badly.
-COLUMNS = {
-    "EMail": "email",
-    "CustomerPOnumber": "customer_po_number",
-    "SharePointID": "sharepoint_id",
-    "SharePointConnectionStatus": "sharepoint_connection_status",
 }
 
 # Numbers in sync/Deleted (Exact, reference page "Sync/Deleted"). 30, 31, 53 are inferred from the
@@ -105,30 +115,6 @@ ENTITY_TYPES: dict[int, tuple[str, str | None]] = {
     59: ("AbsenceRegistrations", "Sync/HRM/AbsenceRegistrations"),
 }
 
-# A capital starts a word when it follows a lower-case letter or digit, or ends a run of capitals. Runs that
-# hold two words are listed; DC and FC (default and foreign currency) are words wherever they end a run.
-_KNOWN = re.compile(r"(GL(?=Account|AP|AR)|VAT(?=GL|DC|FC))")
-_PLURAL = re.compile(r"(?<=[A-Z])s$")
-_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-
-
-def snake(name: str) -> str:
-    """``AmountVATDC`` → ``amount_vat_dc``."""
-    text = _KNOWN.sub(r"\1_", _PLURAL.sub("S", name))
-    return re.sub(r"_+", "_", _WORD.sub("_", text)).lower()
-
-
-def column(name: str) -> str:
-    """The name under which a field is emitted."""
-    return COLUMNS.get(name) or snake(name)
-
-
-def field_type(edm: str) -> str:
-    """``Edm.Int64`` → ``int64``; everything nested is ``collection`` or ``complex``."""
-    if edm.startswith("Edm."):
-        return edm[4:].lower()
-    return "collection" if edm.startswith("Collection(") else "complex"
-
 
 def fields(resource: dict[str, Any]) -> list[list[Any]]:
     """The fields that the tap offers, as rows of the data file."""
@@ -137,11 +123,7 @@ def fields(resource: dict[str, Any]) -> list[list[Any]]:
         if field["name"] == "Division":
             continue
         kind = field_type(field["type"])
-        hidden = bool(field.get("hidden") or field.get("obsolete")) or kind in {
-            "collection",
-            "complex",
-            "binary",
-        }
+        hidden = bool(field.get("hidden") or field.get("obsolete")) or kind in NESTED
         if field["name"] in key_of(resource) or field["name"] == "Timestamp":
             hidden = False
         row: list[Any] = [field["name"], column(field["name"]), kind]
@@ -153,7 +135,12 @@ def key_of(resource: dict[str, Any]) -> list[str]:
     """The business key without the division (sync: the entity's id, as Timestamp changes with each update)."""
     if resource["kind"] == "sync":
         return [resource["row_id"]]
-    return [name for name in resource["key"] if name != "Division"]
+    return [name for name in resource["key"] or () if name != "Division"]
+
+
+def path_of(resource: dict[str, Any]) -> str:
+    """What follows the number of the administration in an address."""
+    return re.sub(r"^/api/v1/(beta/)?(\{division\}/)?", "", resource["uri"])
 
 
 def bookmark_of(resource: dict[str, Any]) -> str | None:
@@ -170,12 +157,11 @@ def endpoint(
     resource: dict[str, Any], entity: str, codes: dict[str, int], stamps: set[str]
 ) -> dict[str, Any]:
     """One entry of the data file."""
-    uri: str = resource["uri"]
-    path = re.sub(r"^/api/v1/(beta/)?(\{division\}/)?", "", uri)
+    path = path_of(resource)
     kind = resource["kind"]
     if kind == "function" or (kind == "single" and resource["read_view"]):
         kind = "read"
-    name = "system_me" if resource["id"] == "System/Me" else "_".join(snake(part) for part in path.split("/"))
+    name = "system_me" if resource["id"] == "System/Me" else stream(path)
     entry: dict[str, Any] = {
         "name": name,
         "path": path,
@@ -203,6 +189,37 @@ def endpoint(
     entry.update({key: value for key, value in optional.items() if value not in (None, False)})
     entry["fields"] = fields(resource)
     return entry
+
+
+def function(resource: dict[str, Any]) -> dict[str, Any]:
+    """One entry of the data file of functions; no parameters if not all of their names are known."""
+    given: list[dict[str, str | None]] = resource["parameters"] or [{"name": None}]
+    entry: dict[str, Any] = {
+        "path": path_of(resource),
+        "doc": resource["doc_name"],
+        "scope": resource["scope"] or "",
+        "key": resource["key"] or FUNCTION_KEYS.get(resource["id"], []),
+        "page_size": resource["page_size"] or 0,
+    }
+    if all(one["name"] for one in given):
+        entry["parameters"] = [[one["name"], field_type(str(one["type"]))] for one in given]
+    flags = {"plain": resource["id"] in PLAIN, "beta": resource["beta"]}
+    entry.update({name: True for name, true in flags.items() if true})
+    return entry | {"fields": fields(resource)}
+
+
+def functions(data: dict[str, Any]) -> dict[str, Any]:
+    """The data file of functions, and the names of what only takes POST."""
+    current = [one for one in data["resources"] if not one["status"].startswith("withdrawn")]
+    readable = {one["id"] for one in current if "GET" in one["methods"]}
+    wanted = [one for one in current if one["kind"] == "function" and not one["plain_get"]]
+    found = sorted(
+        (function(one) for one in wanted if one["id"] in readable), key=lambda one: str(one["path"])
+    )
+    return {
+        "actions": sorted(path_of(one) for one in current if one["id"] not in readable),
+        "functions": found,
+    }
 
 
 def entities(data: dict[str, Any]) -> dict[str, str]:
@@ -261,8 +278,7 @@ def check(endpoints: list[dict[str, Any]], missing: set[str]) -> None:
 
 def dump(data: dict[str, Any]) -> str:
     """JSON with one field a line: differences stay readable."""
-    lines = json.dumps(data, ensure_ascii=False, indent=1).split("\n")
-    text = "\n".join(lines)
+    text = json.dumps(data, ensure_ascii=False, indent=1)
     flat = re.sub(
         r"\[\s+((?:\"[^\"\n]*\"|-?\d+|true|false)(?:,\s+(?:\"[^\"\n]*\"|-?\d+|true|false))*)\s+\]",
         _one_line,
@@ -278,5 +294,7 @@ def _one_line(match: re.Match[str]) -> str:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    TARGET.write_text(dump(build(json.loads(Path(sys.argv[1]).read_text()))))
-    print(f"wrote {TARGET}")
+    catalogue = json.loads(Path(sys.argv[1]).read_text())
+    for file, content in (("endpoints.json", build(catalogue)), ("functions.json", functions(catalogue))):
+        (FOLDER / file).write_text(dump(content))
+        print(f"wrote {FOLDER / file}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -35,6 +35,28 @@ class Field(msgspec.Struct, frozen=True, array_like=True):
     hidden: bool = False
 
 
+class Parameter(msgspec.Struct, frozen=True):
+    """Something that is given other values from read to read (setting ``extra_streams``).
+
+    Attributes:
+        name: Exact's spelling.
+        column: The column that says with which value a row was read.
+        type: The Edm type, lower case.
+        values: One read for each; dates are naive, in the administration's wall clock.
+        literals: The same as Exact's literals.
+        key: Part of the key.
+        sent: Stands in the address. Otherwise it only fills a place in the filter.
+    """
+
+    name: str
+    column: str
+    type: FieldType
+    values: tuple[Any, ...]
+    literals: tuple[str, ...]
+    key: bool = True
+    sent: bool = True
+
+
 class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     """One address of the REST API, and how to read it.
 
@@ -58,6 +80,10 @@ class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
         entity_type: The number of the entity in ``sync/Deleted``.
         sync_timestamp: The name under which ``SyncTimestamp`` knows the endpoint.
         deprecated: The reference advises against it.
+        filter: Always part of ``$filter``; ``{name}`` stands for a parameter. As the next two, only in streams of
+            the setting ``extra_streams``.
+        parameters: One read for each combination of their values.
+        definition: Tells one definition of the stream from another: bookmarks hold for one only.
         fields: The properties, without ``Division``: each row carries the division it was read from.
     """
 
@@ -80,6 +106,9 @@ class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     entity_type: int | None = None
     sync_timestamp: str | None = None
     deprecated: bool = False
+    filter: str | None = None
+    parameters: tuple[Parameter, ...] = ()
+    definition: str | None = None
 
     def field(self, name: str) -> Field:
         """Return the field of that name (Exact's spelling); KeyError if there is none."""
