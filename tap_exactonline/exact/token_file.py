@@ -198,8 +198,7 @@ class _LockedFile(LockedStore):
         return tokens
 
     def delete(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            self._unlink_new()
+        self._new.unlink(missing_ok=True)
         document = self._store.read(self._store.path)
         if document is None or self._store.codec.name not in document.logins:
             return
@@ -219,13 +218,16 @@ class _LockedFile(LockedStore):
             os.close(self._reserved)
             self._reserved = None
             with contextlib.suppress(OSError):
-                self._unlink_new()
+                self._new.unlink()
 
     def _write(self, document: _Document) -> None:
         document.serial += 1
         body = msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
         descriptor, self._reserved = self._reserved, None
         try:
+            if descriptor is not None and not self._new.exists():  # somebody removed the whole folder
+                os.close(descriptor)
+                descriptor = None
             if descriptor is None:
                 descriptor = self._create()
             try:
@@ -242,8 +244,8 @@ class _LockedFile(LockedStore):
             raise self._store.trouble(error, "write") from None
 
     def _create(self) -> int:
-        with contextlib.suppress(FileNotFoundError):
-            self._unlink_new()
+        self._store.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._new.unlink(missing_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(self._new, flags, 0o600)
         if os.geteuid() == 0:  # root saves for the owner, who must still be able to read it afterwards
@@ -251,9 +253,6 @@ class _LockedFile(LockedStore):
                 owner = self._store.path.stat()
                 os.fchown(descriptor, owner.st_uid, owner.st_gid)
         return descriptor
-
-    def _unlink_new(self) -> None:
-        self._new.unlink()
 
     def _finish_interrupted_save(self) -> None:
         """Complete the rename of somebody who died just before it."""
@@ -270,7 +269,7 @@ class _LockedFile(LockedStore):
                 _sync_folder(self._store.path.parent)
                 log.info("Completed a save of the tokens that had been cut off (%s)", self._store.describe())
             else:
-                self._unlink_new()
+                self._new.unlink()
         except OSError as error:
             raise self._store.trouble(error, "write") from None
 

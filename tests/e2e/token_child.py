@@ -172,7 +172,7 @@ def _set_trap(job: Job) -> None:
         real_write = os.write
 
         def write(descriptor: int, data: memoryview) -> int:
-            if not armed.is_set():
+            if not armed.is_set() or sprung.is_set():
                 return real_write(descriptor, data)
             done = real_write(descriptor, data[: len(data) // 2])
             spring()
