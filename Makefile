@@ -50,13 +50,13 @@ format: .venv/.ready
 setup:
 	@$(MAKE) -s --no-print-directory -j4 $(STAMPS)
 
-# --group needs a newer pip than the one that comes with Python 3.11. hatchling comes first so that the editable
-# build uses the pinned one, without an environment of its own.
+# --group needs a newer pip than the one that comes with Python 3.11. hatchling and hatch-vcs come first so that the
+# editable build uses the pinned ones, without an environment of its own.
 .venv/.ready: pyproject.toml constraints/dev.txt
 	@echo "Preparing .venv (the tap, its tests, the linters) …"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 …")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints/dev.txt --upgrade pip hatchling editables
+	@$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints/dev.txt --upgrade pip hatchling hatch-vcs editables
 	@$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints/dev.txt --no-build-isolation --group test --group lint -e .
 	@touch $@
 
@@ -68,7 +68,7 @@ setup:
 
 pins: clean
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install $(PIP_FLAGS) --upgrade pip hatchling editables
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --upgrade pip hatchling hatch-vcs editables
 	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-build-isolation --group test --group lint -e .
 	@scripts/pin dev .venv
 	@$(foreach name,$(PROGRAMS),\
