@@ -1,0 +1,235 @@
+"""Do what docs/first-table.md says, in an empty directory, and see whether the tables arrive.
+
+``python -m scripts.newcomer`` builds the wheel and starts a stand-in Exact Online, a PostgreSQL and a small Meltano Hub
+that knows the target. Then it runs the page's own commands with Meltano. Nothing of this repository is used by them but
+the wheel and plugins/hub/tap-exactonline.yml, in which `pip_url` names the wheel.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import yaml
+
+from scripts.build_hub import TARGET as DEFINITION
+from scripts.compare import source_rows
+from scripts.meltano_project import FOREIGN, MELTANO, ROOT
+from scripts.postgres import Postgres, embedded
+from scripts.warehouse import Warehouse, streams
+from tests.exact_online import ExactOnline
+
+PAGE = ROOT / "docs/first-table.md"
+SCHEMA = "exact_online"
+DIVISIONS = (101, 102)
+ROWS = {
+    "sync_crm_accounts": 1100,
+    "sync_financial_transaction_lines": 300,
+    "sync_payroll_employees": 20,
+    "bulk_cashflow_receivables": 40,
+    "financial_journals": 70,
+    "crm_account_classifications": 9,
+}
+_BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+class NewcomerError(RuntimeError):
+    """A documented command failed, or the tables differ from the source."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command that was run."""
+
+    command: str
+    output: str
+
+
+def commands(page: Path = PAGE) -> list[str]:
+    """The command lines of a page, in order."""
+    text = page.read_text(encoding="utf-8")
+    return [line for block in _BLOCK.findall(text) for line in block.splitlines() if line.strip()]
+
+
+def build_wheel(directory: Path) -> Path:
+    """Build the wheel with what is installed, and return its path."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", directory]
+    subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    (wheel,) = directory.glob("*.whl")
+    return wheel
+
+
+@contextlib.contextmanager
+def hub(directory: Path) -> Iterator[str]:
+    """Serve a Hub that knows target-postgres as meltano.yml describes it; gives the root of its API."""
+    project = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
+    (target,) = [one for one in project["plugins"]["loaders"] if one["name"] == "target-postgres"]
+    del target["config"]
+    variant = target["variant"]
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(directory)))
+    root = f"http://127.0.0.1:{server.server_port}"
+    loaders = directory / "plugins/loaders"
+    loaders.mkdir(parents=True)
+    (loaders / f"target-postgres--{variant}").write_text(json.dumps(target), encoding="utf-8")
+    index = {
+        "target-postgres": {
+            "logo_url": None,
+            "default_variant": variant,
+            "variants": {variant: {"ref": f"{root}/plugins/loaders/target-postgres--{variant}"}},
+        }
+    }
+    (loaders / "index").write_text(json.dumps(index), encoding="utf-8")
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield root
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def stand_in() -> ExactOnline:
+    """Two administrations."""
+    exact = ExactOnline(seed=3)
+    for code in DIVISIONS:
+        exact.add_division(code, rows=ROWS)
+    return exact
+
+
+def fill_in(command: str, values: Mapping[str, str]) -> list[str]:
+    """A documented command with a person's own values in the places of the examples."""
+    return [
+        functools.reduce(lambda word, pair: word.replace(*pair), values.items(), word)
+        for word in shlex.split(command)
+    ]
+
+
+def play(
+    home: Path,
+    wheel: Path,
+    exact: ExactOnline,
+    postgres: Postgres,
+    *,
+    hub_root: str,
+    pins: Path | None = None,
+) -> Iterator[Step]:
+    """Run the page's commands, one after the other.
+
+    Args:
+        home: An empty directory.
+        wheel: Of the tap.
+        exact: Being served.
+        postgres: Where the tables go.
+        hub_root: See :func:`hub`.
+        pins: A constraints file for what Meltano installs, so that a test does not depend on the day.
+
+    Raises:
+        NewcomerError: A command failed; the text holds its output.
+    """
+    values = {
+        "YOUR-CLIENT-ID": exact.client_id,
+        "YOUR-CLIENT-SECRET": exact.client_secret,
+        "postgresql+psycopg://USER:PASSWORD@HOST:5432/DATABASE": postgres.sqlalchemy_url,
+    }
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    environment = inherited | {
+        "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "MELTANO_HUB_API_ROOT": hub_root,
+        "NO_COLOR": "1",
+        "HOME": str(home),
+        "TAP_EXACTONLINE_API_URL": exact.url,
+        # The login of the page needs a person in a browser; another test drives it.
+        "TAP_EXACTONLINE_REFRESH_TOKEN": exact.issue_login(),
+        # Meltano's environments see neither this repository nor its .venv.
+        "PATH": os.pathsep.join([str(MELTANO.parent), os.defpath]),
+    }
+    if pins:
+        environment |= {"PIP_CONSTRAINT": str(pins), "UV_CONSTRAINT": str(pins)}
+    definition = yaml.safe_load(DEFINITION.read_text(encoding="utf-8")) | {"pip_url": str(wheel)}
+    where = home
+    for command in commands():
+        words = fill_in(command, values)
+        if words[0] == "cd":
+            where = where / words[1]
+            (where / "tap-exactonline.yml").write_text(yaml.safe_dump(definition), encoding="utf-8")
+            continue
+        if words[0] != "meltano" or words[-1].endswith(":login"):
+            continue
+        done = subprocess.run(
+            [str(MELTANO), *words[1:]],
+            cwd=where,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        if done.returncode:
+            raise NewcomerError(f"`{command}` ended with code {done.returncode}:\n{done.stdout[-4000:]}")
+        yield Step(command, done.stdout)
+
+
+def differences(exact: ExactOnline, postgres: Postgres) -> dict[str, list[str]]:
+    """Where PostgreSQL differs from the stand-in, by stream; empty if nowhere."""
+    known = streams()
+    with postgres.connect() as connection:
+        warehouse = Warehouse(connection, SCHEMA)
+        wrong = {}
+        for name in ROWS:
+            source = [row for code in DIVISIONS for row in source_rows(exact, code, name)]
+            if name == "sync_payroll_employees":
+                # Deselected before the second administration was read.
+                source = [row for row in source if row["division"] == DIVISIONS[0]]
+            found = warehouse.differences(known[name], source)
+            if found or not source:
+                wrong[name] = found or ["nothing to compare"]
+        return wrong
+
+
+def main() -> int:
+    """Play it through and tell."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.newcomer", description=__doc__)
+    parser.add_argument("--wheel", type=Path, help="instead of building one")
+    parser.add_argument("--pins", type=Path, help="constraints for what Meltano installs")
+    options = parser.parse_args()
+    with contextlib.ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="newcomer-")))
+        for name in ("dist", "hub", "home"):
+            (scratch / name).mkdir()
+        wheel = (options.wheel or build_wheel(scratch / "dist")).resolve()
+        exact = stand_in()
+        stack.enter_context(exact.serve())
+        postgres = stack.enter_context(embedded())
+        root = stack.enter_context(hub(scratch / "hub"))
+        pins = options.pins and options.pins.resolve()
+        try:
+            for step in play(scratch / "home", wheel, exact, postgres, hub_root=root, pins=pins):
+                print(f"$ {step.command}\n{step.output[-1500:]}", flush=True)
+        except NewcomerError as error:
+            sys.exit(str(error))
+        wrong = differences(exact, postgres)
+    print(json.dumps(wrong, indent=1) if wrong else "Everything arrived.")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
