@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from singer_sdk.testing import SuiteConfig, get_tap_test_class
 
@@ -25,8 +26,21 @@ CONFIG = {
     "token_store": str(Path(tempfile.mkdtemp(prefix="tap-exactonline-")) / "tokens.json"),
 }
 
+
+
+def everything() -> dict[str, Any]:
+    """The catalog with every stream selected."""
+    catalog = TapExactOnline(config=CONFIG).catalog_dict
+    for entry in catalog["streams"]:
+        for item in entry["metadata"]:
+            if not item["breadcrumb"]:
+                item["metadata"]["selected"] = True
+    return catalog
+
+
 TestTapExactOnline = get_tap_test_class(
     TapExactOnline,
     config=CONFIG,
+    catalog=everything(),
     suite_config=SuiteConfig(max_records_limit=5, ignore_no_records_for_streams=["sync_deleted"]),
 )
