@@ -26,8 +26,14 @@ class WebPage(BrokenAnswer):
     """HTML or XML came instead of JSON."""
 
 
-def read_body(status: int, body: bytes, decode: Callable[[bytes], Decoded]) -> Decoded:
+def read_body(status: int, body: bytes, decode: Callable[[bytes], Decoded], *, xml: bool = False) -> Decoded:
     """Decode the body of an answer 200 or 204.
+
+    Args:
+        status: The HTTP status.
+        body: The whole body.
+        decode: Turns it into whatever is returned.
+        xml: XML was asked for. A web page is none.
 
     Raises:
         BrokenAnswer: if it is empty, a web page, or ``decode`` cannot read it.
@@ -37,10 +43,10 @@ def read_body(status: int, body: bytes, decode: Callable[[bytes], Decoded]) -> D
     body = body.removeprefix(BOM)
     if not body or body.isspace():
         raise BrokenAnswer("the answer is empty", _REMEDY, status=status)
-    if is_markup(body):
+    if is_markup(body) and not (xml and b"<html" not in body[:2000].lower()):
         raise WebPage("a web page came instead of data", _REMEDY, status=status)
     try:
-        return _decode_or_mend(body, decode)
+        return decode(body) if xml else _decode_or_mend(body, decode)
     except (MalformedPage, msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise BrokenAnswer(f"the answer cannot be read: {_describe(exc)}", _REMEDY, status=status) from exc
 

@@ -83,13 +83,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What was asked for: the words that an error needs."""
+    """What was asked for: the words that an error needs, and whether as XML."""
 
     division: int | None
     stream: str
     endpoint: str
     api_url: str
     scope: str | None = None
+    xml: bool = False
 
     @property
     def key(self) -> str:

@@ -128,6 +128,7 @@ class ExactClient:
         stream: str = "",
         scope: str | None = None,
         beta: bool = False,
+        xml: bool = False,
     ) -> T:
         """Read one page.
 
@@ -140,6 +141,7 @@ class ExactClient:
             stream: Name for messages.
             scope: Scope that the endpoint needs, for messages.
             beta: Whether the endpoint lies under ``/api/v1/beta``.
+            xml: Whether the answer is XML, as ``$metadata`` is.
 
         Raises:
             ExactError: of every kind in `errors`.
@@ -150,7 +152,7 @@ class ExactClient:
         if division is not None:
             parts.append(str(division))
         url = "/".join([*parts, path.strip("/")]) + (f"?{query}" if query else "")
-        return self._read(url, decode, Subject(division, stream, path.strip("/"), self.api_url, scope))
+        return self._read(url, decode, Subject(division, stream, path.strip("/"), self.api_url, scope, xml))
 
     def follow(
         self,
@@ -216,7 +218,7 @@ class ExactClient:
             self._check_stop()
             hint = None
             try:
-                response = self._send(url, token, lane)
+                response = self._send(url, token, lane, subject)
                 if response.status in _GOOD:
                     return self._good(response, decode, subject)
             except TemporaryError as exc:
@@ -234,7 +236,7 @@ class ExactClient:
 
     def _good(self, response: Response, decode: Callable[[bytes], T], subject: Subject) -> T:
         try:
-            result = read_body(response.status, response.body, decode)
+            result = read_body(response.status, response.body, decode, xml=subject.xml)
         except WebPage as exc:
             self._web_pages += 1
             if not self._answered and self._web_pages >= _MOST_WEB_PAGES:
@@ -264,10 +266,10 @@ class ExactClient:
         self._outage.answered()
         raise failure
 
-    def _send(self, url: str, token: str, lane: Lane) -> Response:
+    def _send(self, url: str, token: str, lane: Lane, subject: Subject) -> Response:
         lane.limits.took()
         lane.calls += 1
-        response = self._transport.get(url, token)
+        response = self._transport.get(url, token, xml=subject.xml)
         self._clock.observe(response.headers.get("Date"), response.sent, response.received)
         lane.limits.observe(response.headers)
         return response

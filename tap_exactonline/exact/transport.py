@@ -105,8 +105,8 @@ class Transport:
         for session in self._sessions:
             session.close()
 
-    def get(self, url: str, token: str) -> Response:
-        """Send one GET.
+    def get(self, url: str, token: str, *, xml: bool = False) -> Response:
+        """Send one GET, for JSON or for XML.
 
         Raises:
             Unreachable: no connection, a time-out, or an unknown host.
@@ -118,7 +118,12 @@ class Transport:
         sent = self._clock()
         try:
             with self._session().get(
-                url, auth=_Bearer(token), timeout=self._timeout, allow_redirects=False, stream=True
+                url,
+                auth=_Bearer(token),
+                headers={"Accept": "application/xml"} if xml else None,
+                timeout=self._timeout,
+                allow_redirects=False,
+                stream=True,
             ) as answer:
                 received = self._clock()
                 body = self._body(answer, deadline)
