@@ -25,8 +25,8 @@ from tap_exactonline.exact.errors import (
     TemporaryError,
     Unreachable,
 )
+from tap_exactonline.exact.watchdog import Watchdog
 
-_CHUNK = 1 << 18
 _REMEDY = "Check the network of this machine and whether Exact Online is up; the next run goes on from here"
 
 
@@ -60,7 +60,7 @@ class Transport:
         connect_timeout: Seconds for connecting.
         read_timeout: Seconds for which the server may be silent.
         total_timeout: Seconds for the whole answer, however steadily it trickles.
-        stop: Ends the reading of a body.
+        stop: When set, a body that is still coming is given up.
         clock: Local time, seconds since the epoch.
     """
 
@@ -81,7 +81,7 @@ class Transport:
         }
         self._timeout = (connect_timeout, read_timeout)
         self._total = total_timeout
-        self._stop = stop
+        self._watchdog = Watchdog(stop)
         self._clock = clock
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
@@ -133,25 +133,26 @@ class Transport:
 
     def _body(self, answer: requests.Response, deadline: float) -> bytes:
         raw: urllib3.HTTPResponse = answer.raw
-        pieces = []
-        try:
-            # read1 returns what has come. A plain read() would wait for ever on a body that trickles
-            # fast enough for the read time-out.
-            while piece := raw.read1(_CHUNK, decode_content=True):
-                pieces.append(piece)
-                if time.monotonic() > deadline:
-                    answer.close()
-                    raise Unreachable(f"the answer was not complete after {self._total:.0f} s", _REMEDY)
-                if self._stop.is_set():
-                    answer.close()
-                    raise Stopped("stopped while an answer was coming")
-        except urllib3.exceptions.ReadTimeoutError as exc:
-            raise Unreachable(f"the answer stopped for {self._timeout[1]:g} s", _REMEDY) from exc
-        except urllib3.exceptions.DecodeError as exc:
-            raise BrokenAnswer("the body cannot be decompressed", _REMEDY) from exc
-        except (urllib3.exceptions.HTTPError, OSError) as exc:
-            raise BrokenAnswer("the connection broke in the middle of the answer", _REMEDY) from exc
-        return b"".join(pieces)
+        with self._watchdog.over(raw.shutdown, deadline) as watched:
+            try:
+                body = raw.read(decode_content=True)
+            except (urllib3.exceptions.HTTPError, OSError) as exc:
+                if not watched.cut:
+                    raise self._explain_body(exc) from exc
+        if watched.cut:
+            # Also where the reading ended without an error: a body without a length just ends.
+            answer.close()
+            if watched.stopped:
+                raise Stopped("stopped while an answer was coming")
+            raise Unreachable(f"the answer was not complete after {self._total:g} s", _REMEDY)
+        return body
+
+    def _explain_body(self, exc: Exception) -> TemporaryError:
+        if isinstance(exc, urllib3.exceptions.ReadTimeoutError):
+            return Unreachable(f"the answer stopped for {self._timeout[1]:g} s", _REMEDY)
+        if isinstance(exc, urllib3.exceptions.DecodeError):
+            return BrokenAnswer("the body cannot be decompressed", _REMEDY)
+        return BrokenAnswer("the connection broke in the middle of the answer", _REMEDY)
 
     def _explain(  # noqa: PLR0911 -- a table in the form of a function
         self, exc: requests.RequestException

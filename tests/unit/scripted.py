@@ -5,14 +5,18 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 from tap_exactonline.exact.client import ExactClient
@@ -176,8 +180,9 @@ class ScriptedServer:
         self.default = Reply()
         self.rule: Callable[[Request], Reply] | None = None
         self.requests: list[Request] = []
-        self.busy = 0
+        self.busy: list[str] = []
         self.most_busy = 0
+        self.most_busy_by: dict[str, int] = {}
         self.delay = 0.0
         self._lock = threading.Lock()
         outer = self
@@ -215,14 +220,17 @@ class ScriptedServer:
         request = Request(handler.path, dict(handler.headers), self.clock(), handler.client_address)
         with self._lock:
             self.requests.append(request)
-            self.busy += 1
-            self.most_busy = max(self.most_busy, self.busy)
+            division = (handler.path.split("/") + [""] * 3)[3]
+            self.busy.append(division)
+            self.most_busy = max(self.most_busy, len(self.busy))
+            most = self.most_busy_by.get(division, 0)
+            self.most_busy_by[division] = max(most, self.busy.count(division))
             said = self.replies.pop(0) if self.replies else self.default
             reply = self.rule(request) if self.rule else said
         if self.delay:
             time.sleep(self.delay)
         with self._lock:
-            self.busy -= 1
+            self.busy.remove(division)
         if reply.status == 0:
             assert reply.deliver
             reply.deliver(handler, b"")
@@ -239,6 +247,34 @@ class ScriptedServer:
                 handler.send_header(name, value)
         handler.end_headers()
         (reply.deliver or (lambda h, body: h.wfile.write(body)))(handler, reply.body)
+
+    def encrypt(self, directory: Path) -> Path:
+        """Speak TLS from now on, with a certificate that only the returned file vouches for."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+        now = datetime.now(UTC)
+        certificate = (
+            x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(1), now + timedelta(1))
+            .add_extension(
+                x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+            )
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        pem = serialization.Encoding.PEM
+        vouch, own = directory / "vouch.pem", directory / "server.pem"
+        vouch.write_bytes(certificate.public_bytes(pem))
+        secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        own.write_bytes(secret + vouch.read_bytes())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(own)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.url = self.url.replace("http:", "https:")
+        return vouch
 
     def close(self) -> None:
         self._server.shutdown()

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
-import ipaddress
 import json
 import socket
-import ssl
 import threading
 import time
 
@@ -293,42 +290,25 @@ def test_a_proxy_that_wants_a_login(w):
 
 
 def test_a_certificate_that_is_not_trusted(tmp_path):
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    pem = tmp_path / "server.pem"
-    pem.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
     with world() as w:
-        inner = w.server._server
-        inner.socket = context.wrap_socket(inner.socket, server_side=True)
-        w.client = w.new_client(api_url=w.server.url.replace("http:", "https:"))
+        w.server.encrypt(tmp_path)
+        w.client = w.new_client()
         with pytest.raises(NotExactOnline, match="REQUESTS_CA_BUNDLE"):
             w.get()
         assert w.stop.waits == []
+
+
+def test_over_tls(tmp_path, monkeypatch):
+    with world(read_timeout=0.2, max_tries=1) as w:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(w.server.encrypt(tmp_path)))
+        w.client = w.new_client(read_timeout=0.2, max_tries=1)
+        w.say(PAGE, Reply(body=PAGE.body, headers={"Content-Length": "100000"}, deliver=trickle(4)), PAGE)
+        assert len(w.get().rows) == 200
+        begin = time.monotonic()
+        with pytest.raises(Unreachable, match="not complete"):
+            w.get()
+        assert 0.8 < time.monotonic() - begin < 3
+        assert len(w.get().rows) == 200
 
 
 # -- not Exact Online ------------------------------------------------------------------------------
