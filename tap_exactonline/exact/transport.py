@@ -16,6 +16,7 @@ import requests
 import requests.adapters
 import requests.auth
 import urllib3.exceptions
+from requests.exceptions import InvalidProxyURL
 
 from tap_exactonline.exact.errors import (
     BrokenAnswer,
@@ -62,6 +63,9 @@ class Transport:
         total_timeout: Seconds for the whole answer, however steadily it trickles.
         stop: When set, a body that is still coming is given up.
         clock: Local time, seconds since the epoch.
+
+    Raises:
+        SettingsError: if the user agent cannot be sent.
     """
 
     def __init__(
@@ -74,6 +78,10 @@ class Transport:
         stop: threading.Event,
         clock: Callable[[], float],
     ) -> None:
+        if not user_agent.isprintable() or not user_agent.isascii() or user_agent != user_agent.strip():
+            raise SettingsError(
+                "user_agent", "it has characters that a header may not have", "Use plain letters"
+            )
         self._headers = {
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",
@@ -112,6 +120,7 @@ class Transport:
             Unreachable: no connection, a time-out, or an unknown host.
             BrokenAnswer: the body broke off or cannot be decompressed.
             NotExactOnline: the certificate is not trusted.
+            SettingsError: the address or that of the proxy cannot be used.
             Stopped: the run was asked to stop while the body was coming.
         """
         deadline = time.monotonic() + self._total
@@ -158,7 +167,9 @@ class Transport:
         self, exc: requests.RequestException
     ) -> TemporaryError | NotExactOnline | SettingsError:
         """Say it in plain words: the library's own text holds the address with its query."""
-        if isinstance(exc, (requests.exceptions.InvalidProxyURL, requests.exceptions.InvalidSchema)):
+        if isinstance(exc, requests.exceptions.InvalidURL) and not isinstance(exc, InvalidProxyURL):
+            return SettingsError("api_url", "this address cannot be used", "Correct it")
+        if isinstance(exc, (InvalidProxyURL, requests.exceptions.InvalidSchema)):
             return SettingsError(
                 "HTTPS_PROXY", "the address of the proxy cannot be used", "Correct or unset it"
             )

@@ -222,3 +222,16 @@ def test_calls_of_a_division_are_serial_and_divisions_run_side_by_side(w):
 def test_the_address_is_checked_at_once(w):
     with pytest.raises(SettingsError, match="api_url"):
         w.new_client(api_url="http://start.exactonline.nl")
+
+
+@pytest.mark.parametrize("agent", ["tap\r\nX-Evil: 1", " tap", "täp", "tap\x00"])
+def test_a_user_agent_that_no_header_may_have(w, agent):
+    with pytest.raises(SettingsError, match="user_agent"):
+        w.new_client(user_agent=agent)
+
+
+def test_an_address_that_no_host_has(w):
+    w.client = w.new_client(api_url="https://*.example")
+    with pytest.raises(SettingsError, match="api_url"):
+        w.get()
+    assert w.stop.waits == []
