@@ -24,11 +24,13 @@ DIVISIONS = (101, 102)
 
 # Streams of each kind: several pages and one, with a bookmark and without, one key and several, beta, login-wide.
 ROWS = {
-    "sync_crm_accounts": 1100,
+    "sync_financial_gl_accounts": 1100,
+    "sync_crm_accounts": 60,
     "sync_financial_transaction_lines": 130,
     "sync_logistics_items": 70,
     "sync_deleted": 0,
-    "bulk_cashflow_payments": 1005,
+    "bulk_documents_document_attachments": 1005,
+    "bulk_cashflow_payments": 40,
     "bulk_sales_order_goods_deliveries": 12,
     "financial_journals": 130,
     "vat_vat_codes": 61,
