@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from scripts.postgres import Postgres
 from tests.e2e.token_child import PLACES, SQL_PLACES, Job
 from tests.e2e.token_torture import Torture, stand_in
 from tests.exact_online import Call
@@ -122,6 +123,19 @@ def test_killed_holder_frees_the_lock_at_once(make: Make) -> None:
         started = time.monotonic()
         assert torture.works(torture.run()["token"])
         assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("place", ["noted", "answered", "half written", "written", "renamed"])
+def test_killed_in_the_very_first_refresh(make: Make, place: str) -> None:
+    torture = make(FILE, token_lifetime=2.0)
+    seed = torture.exact.issue_login()
+    torture.run(seed=seed, place=place, signal=signal.SIGKILL)
+    torture.age()  # nothing tells how long tokens live here: it would wait for the usual 570 s
+    after = torture.run(seed=seed)
+    assert torture.works(after["token"])
+    torture.age()
+    assert torture.works(torture.run(seed=seed)["token"])
+    assert 401 not in torture.statuses
 
 
 # -- ended by a signal that can wait -------------------------------------------------------------
@@ -264,6 +278,33 @@ def test_hanging_holder_is_named_after_a_bounded_wait(make: Make, kind: str) -> 
         os.kill(hanging.pid, signal.SIGCONT)
     assert torture.works(hanging.end()["token"])
     assert torture.statuses == [200]
+
+
+def test_database_that_drops_the_lock_does_not_cost_the_login(make: Make, database: Postgres) -> None:
+    """The connections break while the request is in flight, and another process takes the lock."""
+    torture = make(POSTGRES)
+    torture.log_in()
+
+    def drop(call: Call) -> None:
+        if call.stream == "token" and call.status == 200:
+            end()
+            with database.connect() as connection:
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+
+    end = torture.exact.on_page(drop)
+    slow = torture.start(place="answered", disturb="slow", extra={"seconds": 1.5})
+    _wait_until(lambda: 200 in torture.statuses)
+    other = torture.run()  # finds the note of an attempt, asks, hears that it is too early, uses the old one
+    assert torture.works(other["token"])
+    ended = slow.end()
+    assert torture.works(ended["token"])
+    saved = torture.store.load()
+    assert saved is not None
+    assert saved.access_token == ended["token"]
+    survives(torture)
 
 
 # -- disks, folders, files -----------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,9 +29,12 @@ DAY = 86_400.0
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
+def lab(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Lab]:
+    caplog.set_level(logging.DEBUG)
     with laboratory(tmp_path) as made:
         yield made
+        text = "".join(record.getMessage() for record in caplog.get_records("call"))
+        assert not [token for token in {*made.exact.issued_tokens, made.exact.client_secret} if token in text]
 
 
 # -- the ordinary life of a token ----------------------------------------------------------------
