@@ -174,9 +174,11 @@ as_json = click.option(
 @click.option("--redirect-uri", help="The redirect address exactly as the app is registered with it.")
 @click.option("--no-browser", is_flag=True, help="Only print the address; do not open it.")
 @click.option("--web", is_flag=True, help="Do it in the browser, on a page that this program serves.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="With --web: a fixed port, for a tunnel.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="With --web: a fixed port, for a tunnel."
+)
 @click.pass_context
-def login(
+def login(  # noqa: PLR0917 - click gives its options by name
     ctx: click.Context, config: _ConfigInput, redirect_uri: str | None, no_browser: bool, web: bool, port: int
 ) -> None:
     """Log in at Exact Online and keep the login.
@@ -210,13 +212,19 @@ def divisions(ctx: click.Context, config: _ConfigInput, style: str) -> None:
 
 @click.command(cls=PlainCommand)
 @with_settings
-@click.option("--catalog", type=JsonFile(), help="Which streams; without it, the default (or Meltano's) selection.")
+@click.option(
+    "--catalog", type=JsonFile(), help="Which streams; without it, the default (or Meltano's) selection."
+)
 @click.option("--state", type=JsonFile(), help="What was read before, for the estimate of calls.")
-@click.option("--all", "everything", is_flag=True, help="Ask every administration about every stream, however long.")
-@click.option("--quick", is_flag=True, help="Store, login and list of administrations only: one or two calls.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Ask every administration about every stream, however long."
+)
+@click.option(
+    "--quick", is_flag=True, help="Store, login and list of administrations only: one or two calls."
+)
 @as_json
 @click.pass_context
-def check(
+def check(  # noqa: PLR0917 - likewise
     ctx: click.Context,
     config: _ConfigInput,
     catalog: IO[str] | None,

@@ -1,0 +1,1 @@
+"""What ``tap-exactonline divisions``, ``check`` and ``logout`` do."""

@@ -1,0 +1,87 @@
+"""What the commands share when they talk to a person."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import webbrowser
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from tap_exactonline.config import Config, parse
+from tap_exactonline.connection import Connection
+from tap_exactonline.exact.divisions import Division
+
+TRIES = 3
+"""A person waits: fewer tries than in a run."""
+
+
+def connect(raw: Mapping[str, Any]) -> Connection:
+    """From the settings to Exact, telling on standard error when there is a wait.
+
+    Raises:
+        SettingsError: A setting is wrong.
+    """
+    return Connection(parse(raw), threading.Event(), tell_wait, max_tries=TRIES)
+
+
+def tell_wait(division: int | None, seconds: float, why: str) -> None:
+    """One line on standard error."""
+    where = f"division {division}: " if division is not None else ""
+    click.echo(f"{where}waiting {seconds:.0f} s: {why}", err=True)
+
+
+def interactive() -> bool:
+    """Whether a person sits at the other end."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def open_browser(address: str) -> bool:
+    """Show an address in the person's browser, if there is a graphical one; never one inside the terminal."""
+    graphical = sys.platform in ("darwin", "win32") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    )
+    if not graphical:
+        return False
+    try:
+        return webbrowser.open(address)
+    except (webbrowser.Error, OSError):
+        return False
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
+    """Rows in columns; ``right`` names the columns that are set to the right."""
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    return [
+        "  ".join(
+            text.rjust(width) if i in right else text.ljust(width)
+            for i, (text, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in [head, *rows]
+    ]
+
+
+def one_line(text: str, most: int = 60) -> str:
+    """A name without control characters, cut where it gets long."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
+    plain = " ".join(plain.split())
+    return plain if len(plain) <= most else plain[: most - 1] + "…"
+
+
+def name_of(division: Division) -> str:
+    """The administration's name for a line of text."""
+    return one_line(division.description) or "(without name)"
+
+
+def next_steps(config: Config) -> list[str]:
+    """What to type after a login."""
+    if os.environ.get("MELTANO_PROJECT_ROOT") or os.environ.get("MELTANO_ENVIRONMENT"):
+        return [
+            "Next: meltano invoke tap-exactonline:check",
+            "      meltano run tap-exactonline <your target>",
+        ]
+    del config
+    return ["Next: tap-exactonline check --config …      tells whether a run would succeed"]

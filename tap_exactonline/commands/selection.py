@@ -1,0 +1,93 @@
+"""Which streams the next run reads, and from where: what ``check`` needs to know of catalog and state."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import IO, Any
+
+from tap_exactonline.endpoints import Endpoint, load
+from tap_exactonline.exact.errors import SettingsError
+from tap_exactonline.sources import parse_object
+from tap_exactonline.sync.bookmarks import StateError, check_state
+
+
+def selected(catalog: IO[str] | None) -> tuple[list[Endpoint], str]:
+    """The selected streams, and where that is said: a catalog, Meltano, or the default.
+
+    Raises:
+        SettingsError: The catalog can't be used.
+    """
+    if catalog is not None:
+        return _from_catalog(parse_object(catalog.read(), "--catalog", "the catalog")), "the catalog"
+    patterns = _meltano_patterns()
+    if patterns:
+        return _from_patterns(patterns), "Meltano's select"
+    return [endpoint for endpoint in load() if endpoint.selected], "the default selection"
+
+
+def bookmarks(state: IO[str] | None) -> dict[str, Any]:
+    """The state; empty without one. What ``meltano state get`` prints is understood, too.
+
+    Raises:
+        SettingsError: The state can't be used.
+    """
+    if state is None:
+        return {}
+    value = parse_object(state.read(), "--state", "the state")
+    wrapped = value.get("singer_state")
+    if isinstance(wrapped, dict):
+        value = wrapped
+    try:
+        check_state(value, {endpoint.name: endpoint for endpoint in load()})
+    except StateError as exc:
+        raise SettingsError("--state", str(exc)) from exc
+    return value
+
+
+def _from_catalog(catalog: Mapping[str, Any]) -> list[Endpoint]:
+    by_name = {endpoint.name: endpoint for endpoint in load()}
+    names = []
+    for entry in catalog.get("streams") or ():
+        root: dict[str, Any] = next(
+            (one["metadata"] for one in entry.get("metadata", ()) if not one.get("breadcrumb")), {}
+        )
+        chosen = root.get("selected", entry.get("selected", root.get("selected-by-default")))
+        name = entry.get("tap_stream_id") or entry.get("stream")
+        if not (chosen or (chosen is None and root.get("inclusion") == "automatic")):
+            continue
+        if name not in by_name:
+            raise SettingsError(
+                "--catalog",
+                f"the stream {name!r} is unknown to this version",
+                "Make a new catalog with tap-exactonline --discover",
+            )
+        names.append(name)
+    return [by_name[name] for name in dict.fromkeys(names)]
+
+
+def _meltano_patterns() -> Sequence[str]:
+    """What Meltano tells the plugin of the project's ``select``."""
+    try:
+        value = json.loads(os.environ.get("MELTANO_EXTRACT__SELECT") or "[]")
+    except ValueError:
+        return ()
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else ()
+
+
+def _from_patterns(patterns: Sequence[str]) -> list[Endpoint]:
+    """Streams with at least one selected column; ``!stream.*`` takes a stream out."""
+    wanted = [pattern.partition(".")[0] for pattern in patterns if not pattern.startswith("!")]
+    unwanted = [
+        pattern[1:].partition(".")[0]
+        for pattern in patterns
+        if pattern.startswith("!") and pattern.partition(".")[2] in ("", "*")
+    ]
+    return [
+        endpoint
+        for endpoint in load()
+        if any(fnmatchcase(endpoint.name, name) for name in wanted)
+        and not any(fnmatchcase(endpoint.name, name) for name in unwanted)
+    ]

@@ -1,0 +1,304 @@
+"use strict";
+
+const STEPS = ["app", "login", "divisions", "test", "settings"];
+const POLL = 2000; // ms between looks at whether a tunnel has brought the redirect
+const AT_ONCE = 4; // administrations that are tested side by side
+
+let texts = {};
+let known = null; // what the program last told
+let step = "app";
+let lastProblem = null;
+let tests = new Map(); // administration -> result
+
+const $ = (id) => document.getElementById(id);
+const language = () => document.documentElement.lang;
+const t = (path, values = {}) => {
+  let text = path.split(".").reduce((place, name) => (place || {})[name], texts[language()]);
+  for (const [name, value] of Object.entries(values)) text = String(text).replaceAll(`{${name}}`, value);
+  return text ?? "";
+};
+const element = (name, attributes = {}, ...children) => {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key in made) made[key] = value; else made.setAttribute(key, value);
+  }
+  made.append(...children);
+  return made;
+};
+const number = (value) => value.toLocaleString(language());
+
+// -- talking to the program
+
+async function ask(action, body) {
+  let answer, value;
+  try {
+    answer = await fetch(`/api/${action}`, body === undefined ? {} : {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+    });
+    value = await answer.json();
+  } catch {
+    throw { kind: "gone", what: texts.en.problems.gone[0], remedy: texts.en.problems.gone[1] };
+  }
+  if (!answer.ok) throw value.error;
+  return value;
+}
+
+async function attempt(button, work) {
+  tell(null);
+  const label = button && button.textContent;
+  if (button) { button.disabled = true; button.textContent = t("busy"); }
+  try {
+    await work();
+  } catch (problem) {
+    if (!problem.kind) throw problem;
+    tell(problem);
+  } finally {
+    if (button) { button.disabled = false; button.textContent = label; }
+  }
+}
+
+const FIELDS = {
+  "SettingsError.client_id": "client_id", "SettingsError.client_secret": "client_secret",
+  "SettingsError.redirect_uri": "redirect_uri", "SettingsError.country": "country",
+};
+
+function tell(problem) {
+  lastProblem = problem;
+  for (const field of document.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
+  $("problem").hidden = !problem;
+  if (!problem) return;
+  const own = (texts[language()].problems || {})[problem.kind];
+  $("problem").querySelector(".what").textContent = own ? own[0] : problem.what;
+  $("problem").querySelector(".remedy").textContent = own ? own[1] : problem.remedy;
+  const field = $(FIELDS[problem.kind] || (step === "login" ? "pasted" : ""));
+  if (field) { field.setAttribute("aria-invalid", "true"); field.focus(); }
+  $("problem").scrollIntoView({ block: "nearest" });
+}
+
+// -- showing
+
+function speak() {
+  for (const place of document.querySelectorAll("[data-t]")) place.textContent = t(place.dataset.t);
+  for (const place of document.querySelectorAll("[data-label]")) place.setAttribute("aria-label", t(place.dataset.label));
+  for (const button of document.querySelectorAll("[data-language]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.language === language()));
+  }
+  $("secret-hint").textContent = t(known && known.has_secret ? "app.secret_known" : "app.secret_new");
+  document.title = `${t("heading")} – tap-exactonline`;
+  showProgress();
+  if (known) { showCountries(); showDivisions(); showTests(); }
+  tell(lastProblem);
+}
+
+function showProgress() {
+  const at = step === "end" ? STEPS.length : STEPS.indexOf(step);
+  $("progress").replaceChildren(...STEPS.map((name, place) => {
+    const item = element("li", {}, t(`steps.${name}`));
+    if (place < at) { item.className = "past"; item.append(element("span", { className: "hidden" }, ` (${t("done_step")})`)); }
+    if (place === at) item.setAttribute("aria-current", "step");
+    return item;
+  }));
+}
+
+function go(to, focus = true) {
+  step = to;
+  tell(null);
+  for (const section of document.querySelectorAll("main > section")) section.hidden = section.id !== `step-${to}`;
+  showProgress();
+  if (focus) { document.querySelector(`#step-${to} h2`).focus(); window.scrollTo(0, 0); }
+}
+
+const COUNTRIES = {
+  en: { nl: "Netherlands", be: "Belgium", de: "Germany", fr: "France", es: "Spain", uk: "United Kingdom", us: "United States" },
+  nl: { nl: "Nederland", be: "België", de: "Duitsland", fr: "Frankrijk", es: "Spanje", uk: "Verenigd Koninkrijk", us: "Verenigde Staten" },
+};
+
+function showCountries() {
+  const chosen = $("country").value || known.country;
+  $("country").replaceChildren(...known.countries.map((code) => element("option", { value: code }, COUNTRIES[language()][code] || code)));
+  $("country").value = chosen;
+}
+
+function showApp() {
+  $("field-country").hidden = known.own_address;
+  $("own-address").hidden = !known.own_address;
+  $("api-url").textContent = known.api_url;
+  $("client_id").value ||= known.client_id;
+  $("redirect_uri").value ||= known.redirect_uri;
+  $("scopes").replaceChildren(...known.scopes.map((name) => element("li", {}, name)));
+  showCountries();
+}
+
+const state = (one) => one.status === 1 && one.blocked ? t("divisions.blocked") : t(`divisions.states.${one.status}`) || String(one.status);
+const ticked = () => known.divisions.filter((one) => chosen.has(one.division));
+let chosen = new Set();
+
+function showDivisions() {
+  $("who").textContent = known.user ? t("divisions.who", { user: known.user }) : t("divisions.who_unknown");
+  const some = document.querySelector("[name=scope]:checked").value === "some";
+  const sought = $("filter").value.trim().toLowerCase();
+  $("filter-part").hidden = known.divisions.length <= 12;
+  $("tools").hidden = !some;
+  $("count").textContent = t("divisions.count", { chosen: number(ticked().length), total: number(known.divisions.length) });
+  $("divisions").replaceChildren(...known.divisions
+    .filter((one) => `${one.division} ${one.hid || ""} ${one.name}`.toLowerCase().includes(sought))
+    .map((one) => {
+      const box = element("input", {
+        type: "checkbox", id: `division-${one.division}`, disabled: !some || !one.open,
+        checked: some ? chosen.has(one.division) : one.open, "aria-label": `${one.division} ${one.name}`,
+      });
+      box.addEventListener("change", () => {
+        if (box.checked) chosen.add(one.division); else chosen.delete(one.division);
+        $("count").textContent = t("divisions.count", { chosen: number(ticked().length), total: number(known.divisions.length) });
+      });
+      return element("tr", { className: one.open ? "" : "closed" },
+        element("td", {}, box), element("td", { className: "number" }, String(one.division)),
+        element("td", {}, element("label", { htmlFor: box.id }, one.name)),
+        element("td", { className: "wide" }, one.country || ""), element("td", {}, state(one)));
+    }));
+}
+
+function showTests() {
+  const wanted = wantedDivisions();
+  $("tests").replaceChildren(...wanted.map((one) => {
+    const found = tests.get(one.division);
+    const cell = element("td");
+    if (!found) cell.append(t("test.waiting"));
+    else if (found.works) cell.append(element("span", { className: "good" }, "✓ "), found.calls_left == null ? t("test.works") : t("test.works_left", { left: number(found.calls_left) }));
+    else cell.append(element("span", { className: "bad" }, `✗ ${t("test.fails")}`), element("small", {}, `${found.why}`));
+    return element("tr", {}, element("td", { className: "number" }, String(one.division)), element("td", {}, one.name), cell);
+  }));
+  const total = wanted.length, done = wanted.filter((one) => tests.has(one.division)).length;
+  const bad = wanted.filter((one) => tests.has(one.division) && !tests.get(one.division).works).length;
+  if (!total) return;
+  $("test-summary").textContent = done < total ? t("test.running", { done: number(done), total: number(total) })
+    : bad ? t("test.some_bad", { bad: number(bad), total: number(total) })
+    : total === 1 ? t("test.one_good") : t("test.all_good", { total: number(total) });
+}
+
+const wantedDivisions = () => known.divisions.filter((one) => one.open && (known.chosen === null || known.chosen.includes(one.division)));
+
+async function runTests() {
+  const wanted = wantedDivisions().map((one) => one.division);
+  const queue = [...wanted];
+  tests = new Map();
+  showTests();
+  const worker = async () => {
+    while (queue.length && step === "test") {
+      const division = queue.shift();
+      try {
+        tests.set(division, await ask("test", { division }));
+      } catch (problem) {
+        tests.set(division, { works: false, why: problem.what });
+        if (problem.kind === "gone") { tell(problem); return; }
+      }
+      showTests();
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+}
+
+async function showSettings() {
+  const found = await ask("settings", {});
+  $("environment").textContent = found.environment;
+  $("meltano").textContent = found.meltano;
+  $("store").textContent = known.store;
+  go("settings");
+}
+
+function enterDivisions() {
+  chosen = new Set((known.chosen || known.divisions.filter((one) => one.open).map((one) => one.division)));
+  document.querySelector(`[name=scope][value=${known.chosen ? "some" : "all"}]`).checked = true;
+  showDivisions();
+  go("divisions");
+}
+
+async function poll() {
+  if (step === "login" && !document.querySelector("#form-code button:disabled")) {
+    try {
+      const now = await ask("overview");
+      if (step === "login" && now.logged_in) { known = now; enterDivisions(); }
+    } catch (problem) {
+      if (step === "login") tell(problem);
+      if (problem.kind === "gone") return;
+    }
+  }
+  setTimeout(poll, POLL);
+}
+
+// -- what a person does
+
+function listen() {
+  for (const button of document.querySelectorAll("[data-language]")) {
+    button.addEventListener("click", () => { document.documentElement.lang = button.dataset.language; speak(); });
+  }
+  for (const button of document.querySelectorAll(".back")) button.addEventListener("click", () => go(button.dataset.to));
+  $("form-app").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const form = Object.fromEntries(new FormData(event.target));
+    attempt(event.submitter, async () => {
+      known = await ask("app", form);
+      $("client_secret").value = "";
+      $("secret-hint").textContent = t("app.secret_known");
+      $("to-exact").href = known.address;
+      $("pasted").value = "";
+      go("login");
+    });
+  });
+  $("form-code").addEventListener("submit", (event) => {
+    event.preventDefault();
+    attempt(event.submitter, async () => {
+      known = await ask("code", { pasted: $("pasted").value });
+      $("pasted").value = "";
+      enterDivisions();
+    });
+  });
+  for (const radio of document.querySelectorAll("[name=scope]")) radio.addEventListener("change", showDivisions);
+  $("filter").addEventListener("input", showDivisions);
+  for (const [id, on] of [["tick-all", true], ["tick-none", false]]) {
+    $(id).addEventListener("click", () => {
+      for (const box of $("divisions").querySelectorAll("input:enabled")) {
+        if (box.checked !== on) { box.checked = on; box.dispatchEvent(new Event("change")); }
+      }
+    });
+  }
+  $("form-divisions").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const all = document.querySelector("[name=scope]:checked").value === "all";
+    attempt(event.submitter, async () => {
+      known = await ask("choose", { divisions: all ? null : ticked().map((one) => one.division) });
+      go("test");
+      runTests();
+    });
+  });
+  $("to-settings").addEventListener("click", (event) => attempt(event.currentTarget, showSettings));
+  for (const button of document.querySelectorAll(".copy")) {
+    button.addEventListener("click", async () => {
+      const block = $(button.dataset.copy);
+      try {
+        await navigator.clipboard.writeText(block.textContent);
+        button.textContent = t("settings.copied");
+        $("copied").textContent = t("settings.copied");
+        setTimeout(() => { button.textContent = t("settings.copy"); $("copied").textContent = ""; }, 2000);
+      } catch {
+        getSelection().selectAllChildren(block);
+      }
+    });
+  }
+  $("finish").addEventListener("click", (event) => attempt(event.currentTarget, async () => {
+    await ask("finish", {});
+    go("end");
+  }));
+}
+
+async function begin() {
+  texts = await (await fetch("/texts.json")).json();
+  listen();
+  known = await ask("overview");
+  showApp();
+  speak();
+  if (known.logged_in) enterDivisions(); else go("app", false);
+  poll();
+}
+
+begin();

@@ -1,0 +1,106 @@
+"""Where the settings come from: files and the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from singer_sdk.configuration._dict_config import parse_environment_config
+from singer_sdk.helpers import _typing
+from singer_sdk.helpers._util import load_json
+
+from tap_exactonline.exact.errors import SettingsError
+
+ENVIRONMENT = "ENV"
+PREFIX = "TAP_EXACTONLINE_"
+
+
+def read_object(path: str | Path, option: str) -> dict[str, Any]:
+    """Read a JSON object from a file.
+
+    Args:
+        path: The file.
+        option: Name of the command line's option, for messages.
+
+    Raises:
+        SettingsError: The file is missing, unreadable or no JSON object. Its content is not quoted.
+    """
+    try:
+        text = Path(path).expanduser().read_text(encoding="utf-8-sig")
+    except FileNotFoundError as exc:
+        raise SettingsError(
+            option, f"there is no file {path}", f"Give the path of a JSON file{_or_environment(option)}"
+        ) from exc
+    except (OSError, UnicodeDecodeError) as exc:
+        why = (exc.strerror or type(exc).__name__) if isinstance(exc, OSError) else "it is no UTF-8 text"
+        raise SettingsError(option, f"{path} can't be read: {why}", "Give the path of a JSON file") from exc
+    return parse_object(text, option, str(path))
+
+
+def parse_object(text: str, option: str, name: str) -> dict[str, Any]:
+    """Understand the content of a JSON file.
+
+    Raises:
+        SettingsError: It is no JSON object. The content is not quoted, since it may hold secrets.
+    """
+    try:
+        value: Any = load_json(text)
+    except ValueError as exc:
+        line, column = getattr(exc, "lineno", None), getattr(exc, "colno", None)
+        where = f" (line {line}, column {column})" if line else ""
+        what = "is empty" if not text.strip() else f"is not valid JSON{where}"
+        raise SettingsError(option, f"{name} {what}", _remedy(option)) from None
+    if not isinstance(value, dict):
+        raise SettingsError(option, f"{name} holds no JSON object, {{…}}", _remedy(option))
+    return value
+
+
+def _or_environment(option: str) -> str:
+    return f", or {ENVIRONMENT} for variables {PREFIX}…" if option == "--config" else ""
+
+
+def _remedy(option: str) -> str:
+    return {
+        "--state": "Restore the file from a backup; without --state everything is read anew",
+        "--catalog": "Make a new one with tap-exactonline --discover",
+    }.get(option, "Correct the file")
+
+
+def environment_settings(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings given as variables ``TAP_EXACTONLINE_…``, converted as the schema says.
+
+    An empty variable counts as absent. A list may also be written as ``101,102``.
+
+    Args:
+        schema: JSON schema of the settings.
+
+    Raises:
+        SettingsError: A variable does not fit its setting; the value is not quoted.
+    """
+    parse_environment_config({"properties": {}}, PREFIX)  # reads a .env file, as every tap of the SDK does
+    found: dict[str, Any] = {}
+    for name, property_schema in schema["properties"].items():
+        variable = PREFIX + name.upper().replace("-", "_")
+        text = os.environ.get(variable, "").strip()
+        if not text:
+            continue
+        if _typing.is_array_type(property_schema) and text[0] not in "[{":
+            found[name] = [item.strip() for item in text.split(",") if item.strip()]
+            continue
+        one = {"properties": {name: property_schema}}
+        try:
+            found |= parse_environment_config(one, PREFIX, dotenv_path=os.devnull)
+        except ValueError as exc:
+            raise SettingsError(name, f"the variable {variable} is {_expected(property_schema)}") from exc
+    return found
+
+
+def _expected(schema: Mapping[str, Any]) -> str:
+    if _typing.is_integer_type(dict(schema)):
+        return "no whole number"
+    if _typing.is_array_type(dict(schema)):
+        items = _typing.is_object_type(schema.get("items") or {})
+        return "no JSON list of objects" if items else "no JSON list such as [123456, 234567]"
+    return "no JSON object"
