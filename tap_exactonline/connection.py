@@ -35,12 +35,14 @@ class Connection:
         stop: Set to end waiting and asking.
         on_wait: Told before each waiting: division, seconds, why.
         idle: Entered while a thread only waits.
+        max_tries: Tries of one call when Exact or the network fails.
     """
 
     config: Config
     stop: threading.Event
     on_wait: Callable[[int | None, float, str], None] | None = None
     idle: Callable[[], AbstractContextManager[None]] = nullcontext
+    max_tries: int = 6
 
     @property
     def user_agent(self) -> str:
@@ -87,6 +89,7 @@ class Connection:
             stop=self.stop,
             on_wait=self.on_wait,
             idle=self.idle,
+            max_tries=self.max_tries,
         )
 
     @cached_property
