@@ -41,18 +41,27 @@ def user_has_rights(client: ExactClient, endpoint: Endpoint, division: int) -> b
 
     The call is not counted against the day's budget.
     """
+    try:
+        return ask_rights(client, endpoint, division)
+    except ExactError:
+        return None
+
+
+def ask_rights(client: ExactClient, endpoint: Endpoint, division: int) -> bool | None:
+    """As :func:`user_has_rights`, but why there is no answer is told; None if the answer makes no sense.
+
+    Raises:
+        ExactError: As the client.
+    """
     name = (
         endpoint.path.removeprefix("sync/").removeprefix("bulk/")
         if endpoint.kind != "sync"
         else endpoint.path
     )
     query = f"endpoint={string_literal(name)}&action={string_literal('GET')}"
-    try:
-        return client.get(
-            "users/UserHasRights", division=division, query=query, decode=_verdict, stream=endpoint.name
-        )
-    except ExactError:
-        return None
+    return client.get(
+        "users/UserHasRights", division=division, query=query, decode=_verdict, stream=endpoint.name
+    )
 
 
 def _verdict(body: bytes) -> bool | None:
