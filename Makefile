@@ -19,6 +19,11 @@ REQUIRES_target-jsonl := target-jsonl~=0.1.4
 # No chatter about pip itself, and only errors: the progress lines below are ours.
 PIP_FLAGS := -qq --disable-pip-version-check
 
+# `make -j test` must not lint while .venv is being built. Only the call below `setup` is parallel.
+ifeq ($(MAKELEVEL),0)
+.NOTPARALLEL:
+endif
+
 .PHONY: help setup demo test lint format pins clean
 .DEFAULT_GOAL := help
 

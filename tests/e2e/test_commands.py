@@ -137,3 +137,13 @@ def test_meltano_yml_declares_the_capabilities_of_the_code() -> None:
     assert sorted(EXTRACTOR["capabilities"]) == sorted(
         str(item.value) for item in TapExactOnline.capabilities
     )
+
+
+def test_commands_of_meltano_yml_exist() -> None:
+    for name, command in EXTRACTOR.get("commands", {}).items():
+        config, word = command["args"].split()
+        assert config == "--config=ENV"
+        done = subprocess.run(
+            [executable("tap-exactonline"), word, "--help"], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, f"{name}: {done.stderr}"
