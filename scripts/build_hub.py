@@ -38,9 +38,10 @@ PLACEHOLDERS = {
 }
 
 COMMANDS = {
-    "login": "Log in at Exact Online and fill the token store",
-    "check": "Tell whether settings, login and rights suffice, and what a run costs",
-    "divisions": "List the administrations that the login may read",
+    "login": "Log in at Exact Online and keep the login",
+    "divisions": "List the administrations, and which of them are read",
+    "check": "Tell whether a run would succeed, and what to do if not",
+    "logout": "Forget the stored login",
 }
 
 PREREQ = """\

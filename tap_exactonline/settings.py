@@ -30,6 +30,13 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         description="Of the app that is registered at Exact.",
     ),
     th.Property(
+        "redirect_uri",
+        th.StringType,
+        title="Redirect address",
+        description="Of the app, exactly as registered at Exact. Only `login` needs it, and asks for it if it is absent.",
+        examples=["https://www.example.com/exact"],
+    ),
+    th.Property(
         "refresh_token",
         th.StringType,
         secret=True,
@@ -146,6 +153,22 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         title="Time zone",
         description="IANA name of the administrations' wall clock. Absent: that of the country.",
         examples=["Europe/Amsterdam"],
+    ),
+    th.Property(
+        "extra_streams",
+        th.ArrayType(th.ObjectType()),
+        title="Extra streams",
+        description="Endpoints of your own choice: functions with parameters, fixed filters, what the tap does not know "
+        "yet. Objects with `name`, `path` and more, see docs/extra-streams.md.",
+        examples=[
+            [
+                {
+                    "name": "revenue_by_year",
+                    "path": "read/financial/RevenueListByYear",
+                    "parameters": {"year": [2024, "current_year"]},
+                }
+            ]
+        ],
     ),
     th.Property(
         "user_agent",

@@ -13,7 +13,7 @@ from tap_exactonline.commands.console import connect
 from tap_exactonline.commands.coverage import judge
 from tap_exactonline.commands.estimate import estimate
 from tap_exactonline.commands.findings import Findings
-from tap_exactonline.commands.selection import bookmarks, selected
+from tap_exactonline.commands.selection import bookmarks, known_streams, selected
 from tap_exactonline.commands.survey import Survey, ask
 from tap_exactonline.config import require_app
 from tap_exactonline.connection import Connection
@@ -78,8 +78,9 @@ def _look(
     quick: bool,
 ) -> None:
     connection = connect(raw)
-    endpoints, chosen_by = selected(catalog)
-    known = bookmarks(state)
+    streams = known_streams(connection.config)
+    endpoints, chosen_by = selected(catalog, streams)
+    known = bookmarks(state, streams)
     require_app(connection.config)
     found.facts["api_url"] = connection.config.api_url
     before = _store(found, connection)

@@ -8,27 +8,34 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import IO, Any
 
+from tap_exactonline.catalog import selected_only
+from tap_exactonline.config import Config
 from tap_exactonline.endpoints import Endpoint, load
 from tap_exactonline.exact.errors import SettingsError
 from tap_exactonline.sources import parse_object
 from tap_exactonline.sync.bookmarks import StateError, check_state
 
 
-def selected(catalog: IO[str] | None) -> tuple[list[Endpoint], str]:
+def known_streams(config: Config) -> dict[str, Endpoint]:
+    """All streams by name: Exact's, and those of the setting ``extra_streams``."""
+    return {one.name: one for one in (*load(), *(extra.endpoint for extra in config.extra_streams))}
+
+
+def selected(catalog: IO[str] | None, known: Mapping[str, Endpoint]) -> tuple[list[Endpoint], str]:
     """The selected streams, and where that is said: a catalog, Meltano, or the default.
 
     Raises:
         SettingsError: The catalog can't be used.
     """
     if catalog is not None:
-        return _from_catalog(parse_object(catalog.read(), "--catalog", "the catalog")), "the catalog"
+        return _from_catalog(parse_object(catalog.read(), "--catalog", "the catalog"), known), "the catalog"
     patterns = _meltano_patterns()
     if patterns:
-        return _from_patterns(patterns), "Meltano's select"
-    return [endpoint for endpoint in load() if endpoint.selected], "the default selection"
+        return _from_patterns(patterns, known), "Meltano's select"
+    return [endpoint for endpoint in known.values() if endpoint.selected], "the default selection"
 
 
-def bookmarks(state: IO[str] | None) -> dict[str, Any]:
+def bookmarks(state: IO[str] | None, known: Mapping[str, Endpoint]) -> dict[str, Any]:
     """The state; empty without one. What ``meltano state get`` prints is understood, too.
 
     Raises:
@@ -41,31 +48,22 @@ def bookmarks(state: IO[str] | None) -> dict[str, Any]:
     if isinstance(wrapped, dict):
         value = wrapped
     try:
-        check_state(value, {endpoint.name: endpoint for endpoint in load()})
+        check_state(value, known)
     except StateError as exc:
         raise SettingsError("--state", str(exc)) from exc
     return value
 
 
-def _from_catalog(catalog: Mapping[str, Any]) -> list[Endpoint]:
-    by_name = {endpoint.name: endpoint for endpoint in load()}
-    names = []
-    for entry in catalog.get("streams") or ():
-        root: dict[str, Any] = next(
-            (one["metadata"] for one in entry.get("metadata", ()) if not one.get("breadcrumb")), {}
-        )
-        chosen = root.get("selected", entry.get("selected", root.get("selected-by-default")))
-        name = entry.get("tap_stream_id") or entry.get("stream")
-        if not (chosen or (chosen is None and root.get("inclusion") == "automatic")):
-            continue
-        if name not in by_name:
+def _from_catalog(catalog: Mapping[str, Any], known: Mapping[str, Endpoint]) -> list[Endpoint]:
+    names = [entry.get("tap_stream_id") or entry.get("stream") for entry in selected_only(catalog)["streams"]]
+    for name in names:
+        if name not in known:
             raise SettingsError(
                 "--catalog",
                 f"the stream {name!r} is unknown to this version",
                 "Make a new catalog with tap-exactonline --discover",
             )
-        names.append(name)
-    return [by_name[name] for name in dict.fromkeys(names)]
+    return [known[name] for name in dict.fromkeys(names)]
 
 
 def _meltano_patterns() -> Sequence[str]:
@@ -77,7 +75,7 @@ def _meltano_patterns() -> Sequence[str]:
     return [text for text in value if isinstance(text, str)] if isinstance(value, list) else ()
 
 
-def _from_patterns(patterns: Sequence[str]) -> list[Endpoint]:
+def _from_patterns(patterns: Sequence[str], known: Mapping[str, Endpoint]) -> list[Endpoint]:
     """Streams with at least one selected column; ``!stream.*`` takes a stream out."""
     wanted = [pattern.partition(".")[0] for pattern in patterns if not pattern.startswith("!")]
     unwanted = [
@@ -87,7 +85,7 @@ def _from_patterns(patterns: Sequence[str]) -> list[Endpoint]:
     ]
     return [
         endpoint
-        for endpoint in load()
+        for endpoint in known.values()
         if any(fnmatchcase(endpoint.name, name) for name in wanted)
         and not any(fnmatchcase(endpoint.name, name) for name in unwanted)
     ]

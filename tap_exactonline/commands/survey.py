@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from tap_exactonline.connection import Connection
-from tap_exactonline.endpoints import Endpoint
+from tap_exactonline.endpoints import Endpoint, load
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import (
@@ -105,8 +105,9 @@ def ask(
 
 
 def askable(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
-    """Those that belong to an administration."""
-    return [endpoint for endpoint in endpoints if endpoint.name not in ONCE and not endpoint.login_wide]
+    """Those that belong to an administration and are Exact's own: an extra stream may need parameters."""
+    own = {endpoint.name for endpoint in load()} - ONCE
+    return [endpoint for endpoint in endpoints if endpoint.name in own and not endpoint.login_wide]
 
 
 class _Asker:
