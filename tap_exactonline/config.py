@@ -6,12 +6,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from tap_exactonline.exact.addresses import api_url_for, check_api_url
 from tap_exactonline.exact.errors import SettingsError
 from tap_exactonline.settings import SCHEMA, ZONES
+
+if TYPE_CHECKING:
+    from tap_exactonline.endpoints.extra import ExtraStream
 
 _DIGITS = re.compile(r"\s*\d{1,9}\s*")
 
@@ -39,6 +42,7 @@ class Config:
     utc: bool
     zone: ZoneInfo
     user_agent: str | None
+    extra_streams: tuple[ExtraStream, ...] = ()
 
     def __repr__(self) -> str:
         """No secrets."""
@@ -53,6 +57,7 @@ def parse(raw: Mapping[str, Any]) -> Config:
     """
     country = _choice(raw, "country", "nl")
     zone = _zone(raw, country)
+    start_date = _date(raw, "start_date", zone)
     return Config(
         client_id=_text(raw, "client_id") or "",
         client_secret=_text(raw, "client_secret") or "",
@@ -62,7 +67,7 @@ def parse(raw: Mapping[str, Any]) -> Config:
         api_url=check_api_url(_text(raw, "api_url") or api_url_for(country)),
         divisions=_numbers(raw, "divisions"),
         exclude_divisions=_numbers(raw, "exclude_divisions") or (),
-        start_date=_date(raw, "start_date", zone),
+        start_date=start_date,
         token_store=_text(raw, "token_store"),
         token_store_passphrase=_text(raw, "token_store_passphrase"),
         max_parallel_divisions=_integer(raw, "max_parallel_divisions", 8, least=1, most=64),
@@ -73,6 +78,7 @@ def parse(raw: Mapping[str, Any]) -> Config:
         utc=_choice(raw, "timestamps", "local") == "utc",
         zone=zone,
         user_agent=_text(raw, "user_agent"),
+        extra_streams=_extra_streams(raw, zone, start_date),
     )
 
 
@@ -91,6 +97,17 @@ def require_app(config: Config) -> None:
                 "it is missing",
                 "Register an app at apps.exactonline.com and fill in its id and secret (README, 'Connecting')",
             )
+
+
+def _extra_streams(
+    raw: Mapping[str, Any], zone: ZoneInfo, start_date: datetime | None
+) -> tuple[ExtraStream, ...]:
+    if not raw.get("extra_streams"):
+        return ()
+    # Most runs define none, and need not read the functions' data file.
+    from tap_exactonline.endpoints.definitions import define  # noqa: PLC0415
+
+    return define(raw["extra_streams"], datetime.now(zone).replace(tzinfo=None), start_date)
 
 
 def _text(raw: Mapping[str, Any], name: str) -> str | None:

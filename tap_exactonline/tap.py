@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import PurePath
 from types import FrameType
@@ -20,9 +20,10 @@ from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
 from singer_sdk.singerlib import Catalog
 
+from tap_exactonline.catalog import check_known, selected_only
 from tap_exactonline.config import Config, parse
 from tap_exactonline.connection import DISTRIBUTION, Connection
-from tap_exactonline.endpoints import by_name, load
+from tap_exactonline.endpoints import Endpoint, by_name, load
 from tap_exactonline.exact.errors import DivisionError, ExactError, SettingsError, Stopped
 from tap_exactonline.settings import SCHEMA
 from tap_exactonline.sources import environment_settings
@@ -30,7 +31,7 @@ from tap_exactonline.sync.bookmarks import Bookmarks, StateError, check_state
 from tap_exactonline.sync.columns import Naming
 from tap_exactonline.sync.deletions import LOG
 from tap_exactonline.sync.engine import ONCE, Engine
-from tap_exactonline.sync.lanes import Settings
+from tap_exactonline.sync.events import Settings
 from tap_exactonline.sync.output import LineWriter
 from tap_exactonline.sync.permits import Permits
 from tap_exactonline.sync.reading import Reader
@@ -84,8 +85,9 @@ class TapExactOnline(Tap):
         self.stop = threading.Event()
         self.stopped_by: int | None = None
         self._engine: Engine | None = None
+        self._undescribed: list[str] = []
         if isinstance(catalog, dict):
-            catalog = _selected_only(catalog)
+            catalog = selected_only(catalog)
         super().__init__(config=config, catalog=catalog, **kwargs)
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
@@ -93,7 +95,8 @@ class TapExactOnline(Tap):
         try:
             self.checked: Config = parse(self._config)
         except SettingsError as exc:
-            if raise_errors:
+            # Discovery lives with settings that are still missing. Streams defined wrongly would be missing from it.
+            if raise_errors or exc.setting.startswith("extra_streams"):
                 raise ConfigValidationError(str(exc), errors=[str(exc)]) from exc
             self.checked = parse({})
             return [str(exc)]
@@ -101,6 +104,8 @@ class TapExactOnline(Tap):
         for setting in ("divisions", "exclude_divisions"):
             if self._config.get(setting):
                 self._config[setting] = list(getattr(self.checked, setting) or ())
+        if "extra_streams" in self._config:
+            self._config["extra_streams"] = [dict(extra.given) for extra in self.checked.extra_streams]
         for setting in ("max_parallel_divisions", "reserve_calls"):
             self._config[setting] = getattr(self.checked, setting)
         return super()._validate_config(raise_errors=raise_errors)
@@ -128,14 +133,33 @@ class TapExactOnline(Tap):
         return build(super().get_singer_command(), cls.invoke)
 
     def discover_streams(self) -> Sequence[Stream]:
-        """Every endpoint; only the selected ones if there is a catalog. Asks nobody."""
+        """Every endpoint; only the selected ones if there is a catalog.
+
+        Asks nobody, unless the setting ``extra_streams`` leaves columns to Exact.
+
+        Raises:
+            ConfigValidationError: If the catalog holds unknown streams, or a definition does not fit what Exact says.
+        """
         wanted = None if self.input_catalog is None else set(self.input_catalog)
+        check_known(wanted or (), self._known())
+        endpoints = [endpoint for endpoint in load() if wanted is None or endpoint.name in wanted]
+        if self.checked.extra_streams:
+            from tap_exactonline.asking import extra_endpoints  # noqa: PLC0415 - most runs have none
+
+            try:
+                extra, self._undescribed = extra_endpoints(self.connection, wanted, self.logger)
+            except SettingsError as exc:
+                raise ConfigValidationError(str(exc), errors=[str(exc)]) from exc
+            endpoints += extra
+            for sentence in self._undescribed:
+                self.logger.warning(sentence)
         naming = self._naming()
-        return [
-            ExactStream(self, endpoint, naming, self.checked, self.connection)
-            for endpoint in load()
-            if wanted is None or endpoint.name in wanted
-        ]
+        return [ExactStream(self, endpoint, naming, self.checked, self.connection) for endpoint in endpoints]
+
+    def _known(self) -> dict[str, Endpoint]:
+        """All streams by name; of some the columns may not be known yet."""
+        extra = [one.endpoint for one in self.checked.extra_streams]
+        return {endpoint.name: endpoint for endpoint in (*load(), *extra)}
 
     def _naming(self) -> Naming:
         return Naming(self.checked.exact_names, self.checked.hidden_fields, self.checked.tombstones)
@@ -153,7 +177,7 @@ class TapExactOnline(Tap):
             ConfigValidationError: If it is broken or of a newer version.
         """
         try:
-            for remark in check_state(state, {endpoint.name: endpoint for endpoint in load()}):
+            for remark in check_state(state, self._known()):
                 self.logger.warning(remark)
         except StateError as exc:
             raise ConfigValidationError(str(exc), errors=[str(exc)]) from exc
@@ -203,7 +227,7 @@ class TapExactOnline(Tap):
             logger=self.logger,
         )
         report = self._engine.report
-        report.problems += [str(problem) for problem in chosen.problems]
+        report.problems += [*(str(problem) for problem in chosen.problems), *self._undescribed]
         for problem in report.problems:
             self.logger.error(problem)
         if not chosen.selected:
@@ -297,29 +321,3 @@ class TapExactOnline(Tap):
         time.sleep(_GRACE)
         self.connection.credentials.settle()
         os._exit(128 + signum)
-
-
-def _selected_only(catalog: Mapping[str, Any]) -> dict[str, Any]:
-    """The catalog without the streams that are not selected: they cost start-up time and memory.
-
-    Raises:
-        ConfigValidationError: If a selected stream is unknown.
-    """
-    known = {endpoint.name for endpoint in load()}
-    kept = []
-    for entry in catalog.get("streams", []):
-        root: dict[str, Any] = next(
-            (item["metadata"] for item in entry.get("metadata", []) if not item.get("breadcrumb")), {}
-        )
-        selected = root.get("selected", entry.get("selected", root.get("selected-by-default")))
-        if selected is False or (selected is None and root.get("inclusion") != "automatic"):
-            continue
-        name = entry.get("tap_stream_id") or entry.get("stream")
-        if name not in known:
-            text = (
-                f"Catalog: stream {name!r} is unknown to this version of tap-exactonline. Deselect it, or renew the catalog "
-                "(`meltano run --refresh-catalog`, or `tap-exactonline --discover`)"
-            )
-            raise ConfigValidationError(text, errors=[text])
-        kept.append(entry)
-    return {**catalog, "streams": kept}

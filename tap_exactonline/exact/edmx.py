@@ -41,10 +41,22 @@ class Service:
     Attributes:
         sets: Name of an endpoint → its rows.
         functions: Name of a function → its parameters and their types.
+        results: Name of a function → the rows that it gives.
     """
 
     sets: dict[str, Entity] = field(default_factory=dict)
     functions: dict[str, dict[str, str]] = field(default_factory=dict)
+    results: dict[str, Entity] = field(default_factory=dict)
+
+    def find(self, name: str) -> Entity | None:
+        """The rows of an endpoint or function, whatever the case of its name; None if there is none."""
+        for group in (self.sets, self.results):
+            if name in group:
+                return group[name]
+            for known, entity in group.items():
+                if known.lower() == name.lower():
+                    return entity
+        return None
 
 
 def read_metadata(client: ExactClient, service: str, division: int, *, beta: bool = False) -> Service:
@@ -101,6 +113,7 @@ class _Reader:
         self._type: Entity | None = None
         self._sets: dict[str, str] = {}
         self._functions: dict[str, dict[str, str]] = {}
+        self._returned: dict[str, str] = {}
         self._function: dict[str, str] | None = None
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
@@ -123,6 +136,7 @@ class _Reader:
                 self._sets[own] = attributes.get("EntityType", "")
             case "FunctionImport":
                 self._function = self._functions.setdefault(own, {})
+                self._returned[own] = attributes.get("ReturnType", "")
             case "Parameter" if self._function is not None:
                 self._function[own] = attributes.get("Type", "Edm.String")
 
@@ -143,7 +157,13 @@ class _Reader:
             self._function = None
 
     def service(self) -> Service:
-        return Service({name: self._whole(kind) for name, kind in self._sets.items()}, self._functions)
+        results = {}
+        for name, returned in self._returned.items():
+            kind = returned.removeprefix("Collection(").removesuffix(")")
+            results[name] = Entity({name: kind}) if kind.startswith(_EDM) else self._whole(kind)
+        return Service(
+            {name: self._whole(kind) for name, kind in self._sets.items()}, self._functions, results
+        )
 
     def _whole(self, name: str) -> Entity:
         """A type with what it inherits."""

@@ -19,6 +19,7 @@ _RESET: dict[str, Any] = {
     "replication_key_value": None,
     "move_date": None,
     "hr_link_date": None,
+    "definition": None,
     "version": None,
     "had_rows": True,
 }
@@ -43,7 +44,7 @@ def start_over(
         reads_log = any(job.name == LOG for job in jobs)
         for job in jobs:
             bookmark = bookmarks.get(job.name, division.code)
-            if job.endpoint.kind != "sync" or bookmark.get("replication_key_value") is None:
+            if bookmark.get("replication_key_value") is None:
                 continue
             moved = regenerated(job.endpoint, bookmark, division)
             gap = None
@@ -53,9 +54,10 @@ def start_over(
             if reason := moved or gap:
                 reasons[reason].append(job.name)
                 # Only new row versions make the place in the log worthless, too.
-                bookmarks.update(
-                    job.name, division.code, {**_RESET, **({"deletions": None} if moved else {})}
-                )
+                reset = {**_RESET, **({"deletions": None} if moved else {})}
+                if job.endpoint.definition != bookmark.get("definition"):
+                    reset["had_rows"] = None  # other rows than before are wanted, perhaps none
+                bookmarks.update(job.name, division.code, reset)
         for reason, streams in reasons.items():
             logger.warning(
                 "Division %d (%s): %s. %d streams start over: %s",

@@ -7,7 +7,8 @@ Shape (the SDK's, one partition a division, with members of our own)::
          "replication_key": "timestamp", "replication_key_value": 987654,
          "move_date": "/Date(...)/", "hr_link_date": null,
          "deletions": {"timestamp": 987000, "read_at": "2026-11-20T12:00:00+00:00"},
-         "version": 1760000000000}]}},
+         "version": 1760000000000}],
+         "learnt": {"at": "2026-11-20T12:00:00+00:00", "fields": ["Logo"]}}},
      "state_version": 1}
 """
 
@@ -145,6 +146,11 @@ class Bookmarks:
         entry: dict[str, Any] = self.state["bookmarks"].setdefault(stream, {})
         return entry
 
+    def known(self, stream: str) -> Mapping[str, Any]:
+        """The same, only to look at; empty if the stream has none."""
+        entry: Mapping[str, Any] = self.state["bookmarks"].get(stream, {})
+        return entry
+
     def update(self, stream: str, division: int, changes: Mapping[str, Any]) -> None:
         """Change a bookmark; a value None takes the member away."""
         partition = self._index.get((stream, division))
@@ -160,7 +166,9 @@ class Bookmarks:
 
 
 def regenerated(endpoint: Endpoint, bookmark: Mapping[str, Any], division: Division) -> str | None:
-    """Why the bookmark no longer holds because Exact has given the rows new Timestamps, or None."""
+    """Why the bookmark no longer holds, or None: another definition, or new Timestamps of the same rows."""
+    if bookmark and bookmark.get("definition") != endpoint.definition:
+        return "the stream is defined in another way than before (extra_streams)"
     if not bookmark or endpoint.kind != "sync":
         return None
     if "move_date" in bookmark and bookmark["move_date"] != (division.move_date or ""):
@@ -176,9 +184,10 @@ def regenerated(endpoint: Endpoint, bookmark: Mapping[str, Any], division: Divis
 
 def origin(endpoint: Endpoint, division: Division) -> dict[str, Any]:
     """What to store so that :func:`regenerated` can tell later."""
+    defined = {"definition": endpoint.definition} if endpoint.definition else {}
     if endpoint.kind != "sync":
-        return {}
-    marks: dict[str, Any] = {"move_date": division.move_date or ""}
+        return defined
+    marks: dict[str, Any] = {**defined, "move_date": division.move_date or ""}
     if endpoint.hr:
         marks["hr_link_date"] = division.hr_link_date or ""
     return marks

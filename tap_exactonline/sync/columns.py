@@ -55,6 +55,10 @@ class Naming:
         """The name under which a field is emitted."""
         return field.name if self.exact else field.column
 
+    def parameters(self, endpoint: Endpoint) -> tuple[str, ...]:
+        """The columns that say with which parameters a row was read."""
+        return tuple(f"parameter_{one.name}" if self.exact else one.column for one in endpoint.parameters)
+
     def fields(self, endpoint: Endpoint) -> list[Field]:
         """The fields offered: those that hold data for everybody, unless all are asked for."""
         return [field for field in endpoint.fields if self.hidden or not field.hidden]
@@ -65,8 +69,12 @@ class Naming:
 
     def key(self, endpoint: Endpoint) -> tuple[str, ...]:
         """The key columns: the division and the business key."""
-        business = tuple(self.column(endpoint.field(name)) for name in endpoint.key)
+        given = zip(endpoint.parameters, self.parameters(endpoint), strict=True)
+        business = (*(name for one, name in given if one.key), *self._business(endpoint))
         return business if endpoint.login_wide else (DIVISION, *business)
+
+    def _business(self, endpoint: Endpoint) -> tuple[str, ...]:
+        return tuple(self.column(endpoint.field(name)) for name in endpoint.key)
 
     def bookmark(self, endpoint: Endpoint) -> str | None:
         """The column that tells what is new, or None for a full table."""
@@ -76,6 +84,8 @@ class Naming:
         """The JSON Schema of the stream's records."""
         key = self.key(endpoint)
         properties: dict[str, Any] = {DIVISION: dict(_TYPES["int32"])}
+        for one, column in zip(endpoint.parameters, self.parameters(endpoint), strict=True):
+            properties[column] = dict(_TYPES[one.type])
         for field in self.fields(endpoint):
             properties[self.column(field)] = dict(_TYPES[field.type])
         for column, _, _ in COMPUTED.get(endpoint.name, ()):

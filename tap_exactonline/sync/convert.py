@@ -36,11 +36,13 @@ class Rows:
         rows: Structs with the fields asked for, dates still as text.
         next_url: Address of the next page, or None.
         unreadable: Field → number of values that were no such type and became null.
+        parameters: The values of the endpoint's parameters that it was read with.
     """
 
     rows: list[Any]
     next_url: str | None = None
     unreadable: Counter[str] = field(default_factory=Counter)
+    parameters: tuple[Any, ...] = ()
 
 
 class Codec:
@@ -101,9 +103,12 @@ class Codec:
         ]
         self._computed = [(position, compute) for _, position, compute in computed]
         self._keep = [i for i, f in enumerate(fields) if f.name not in internal] if internal else None
+        given = list(zip(endpoint.parameters, naming.parameters(endpoint), strict=True))
+        self._given = [i for i, (one, name) in enumerate(given) if one.key or name in selected]
         self._key = [f"f{self._index[name]}" for name in endpoint.key]
         self.tombstones = naming.has_tombstones(endpoint)
-        columns = [DIVISION, *(naming.column(f) for f in fields if f.name not in internal)]
+        columns = [DIVISION, *(given[i][1] for i in self._given)]
+        columns += [naming.column(f) for f in fields if f.name not in internal]
         columns += [column for column, _, _ in computed]
         if self.tombstones:
             columns.append(DELETED_AT)
@@ -163,6 +168,7 @@ class Codec:
         """The rows as they are emitted: division first, own names, dates read."""
         readers, keep, computed, record = self._readers, self._keep, self._computed, self._record
         tail = (None,) if self.tombstones else ()
+        lead = (division, *(page.parameters[i] for i in self._given))
         records = []
         # Administrations have few booking dates and many rows.
         days: dict[str, datetime | None] = {}
@@ -185,7 +191,7 @@ class Codec:
             extra = [compute(values[i]) for i, compute in computed]
             if keep is not None:
                 values = [values[i] for i in keep]
-            records.append(record(division, *values, *extra, *tail))
+            records.append(record(*lead, *values, *extra, *tail))
         return records
 
     def lines(self, records: Sequence[Any], envelope: Envelope) -> bytes:

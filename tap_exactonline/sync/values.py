@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ from tap_exactonline.endpoints import Field
 from tap_exactonline.exact.odata import parse_date
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the administration's wall clock has no zone
+_MS = timedelta(milliseconds=1)
 _TRUE = {"true", "1", "yes"}
 _FALSE = {"false", "0", "no"}
 
@@ -33,7 +34,8 @@ def wall_clock(text: str) -> datetime | None:
         Unreadable: If the text is no date, or one outside the years 1 to 9999.
     """
     try:
-        return _EPOCH + timedelta(milliseconds=int(text[6:-2]))
+        # Half the time of making a timedelta from the number, and just as exact.
+        return _EPOCH + int(text[6:-2]) * _MS
     except (ValueError, OverflowError):
         pass
     if not text:
@@ -44,6 +46,20 @@ def wall_clock(text: str) -> datetime | None:
         raise Unreadable(str(exc)) from exc
 
 
+def moment(text: str | None) -> datetime | None:
+    """As :func:`wall_clock`; None for what is no date."""
+    try:
+        return wall_clock(text) if text else None
+    except Unreadable:
+        return None
+
+
+def latest(highest: datetime | None, texts: Sequence[str | None]) -> datetime | None:
+    """The highest of the dates, None if there is none."""
+    moments = [found for text in texts if (found := moment(text))]
+    return max([*moments, highest] if highest else moments, default=None)
+
+
 def utc_clock(zone: ZoneInfo) -> Callable[[str], datetime | None]:
     """A reader like :func:`wall_clock` that gives the moment in UTC.
 
@@ -51,8 +67,8 @@ def utc_clock(zone: ZoneInfo) -> Callable[[str], datetime | None]:
     """
 
     def read(text: str) -> datetime | None:
-        moment = wall_clock(text)
-        return moment.replace(tzinfo=zone).astimezone(UTC) if moment else None
+        local = wall_clock(text)
+        return local.replace(tzinfo=zone).astimezone(UTC) if local else None
 
     return read
 
@@ -68,8 +84,8 @@ def nested(value: Any) -> Any:
     if isinstance(value, list):
         return [nested(item) for item in value]
     if isinstance(value, str) and value.startswith("/Date("):
-        moment = wall_clock(value)
-        return moment.isoformat() if moment else None
+        local = wall_clock(value)
+        return local.isoformat() if local else None
     return value
 
 
