@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl, unquote
 
 from tap_exactonline.endpoints import Endpoint, load
 
-from . import functions
+from . import called, functions
+from .metadata import metadata
 from .query import QueryError
 from .reading import read
 from .wire import Reply, error, refusal
@@ -35,6 +36,7 @@ class Target:
     endpoint: Endpoint | None = None
     function: str | None = None
     metadata: str | None = None
+    beta: bool = False
     root: str = ""
     tail: str = ""
 
@@ -50,7 +52,7 @@ def _paths() -> dict[tuple[bool, str], Endpoint]:
     return {(e.beta, e.path.lower()): e for e in load()}
 
 
-def resolve(path: str, host: str) -> Target | None:
+def resolve(exact: ExactOnline, path: str, host: str) -> Target | None:
     """What ``/api/v1/…`` leads to; the case of the path does not matter. None: not a path of the API."""
     parts = unquote(path).strip("/").split("/")
     if [p.lower() for p in parts[:2]] != ["api", "v1"]:
@@ -63,7 +65,7 @@ def resolve(path: str, host: str) -> Target | None:
     rest = rest[1:] if beta else rest
     if not rest or not rest[0].isdigit():
         return Target()
-    target = Target(division=int(rest[0]))
+    target = Target(division=int(rest[0]), beta=beta)
     inside = "/".join(rest[1:])
     if inside.lower().endswith("/$metadata"):
         target.metadata = inside[: -len("/$metadata")].lower()
@@ -74,7 +76,12 @@ def resolve(path: str, host: str) -> Target | None:
         inside, _, key = inside.partition("(")
         target.tail = f"({key}"
     target.function = FUNCTIONS.get(inside.lower())
-    target.endpoint = _paths().get((beta, inside.lower()))
+    place = (beta, inside.lower())
+    target.endpoint = _paths().get(place)
+    if place in exact.added:
+        target.endpoint = exact.added[place].endpoint
+    elif target.function is None and place in called.by_path():
+        target.endpoint = called.by_path()[place][1]
     if target.endpoint is not None:
         target.root = f"{host}/api/v1/{'beta/' if beta else ''}{rest[0]}/{target.endpoint.path}"
     return target
@@ -122,7 +129,7 @@ def _serve(exact: ExactOnline, target: Target, raw_query: str, headers: dict[str
             return refused
     accept = headers.get("accept", "").lower()
     if target.metadata is not None:
-        return functions.metadata(target.metadata, accept)
+        return metadata(exact, target.metadata, accept, beta=target.beta)
     if "application/xml" in accept and "json" not in accept:
         return error(415, "Unsupported media type requested.")
     query = dict(parse_qsl(raw_query, keep_blank_values=True))

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from tap_exactonline.endpoints import by_name
 
 from .cache import PageCache
+from .called import Added, made_endpoint
 from .clock import Clock
 from .division import LISTS, Division, me
 from .faults import Faults
@@ -59,6 +60,10 @@ class ExactOnline(Record):
         self.extra_fields: dict[str, dict[str, Any]] = {}
         self.required_filters: dict[str, tuple[str, ...]] = {}
         self.refused_filters: dict[str, set[str]] = {}
+        self.function_rows: dict[str, list[dict[str, Any]]] = {}
+        self.added: dict[tuple[bool, str], Added] = {}
+        self.no_metadata: set[str] = set()
+        self.metadata_edits: dict[str, list[tuple[str, str]]] = {}
         self.pages = PageCache()
         self._limits: dict[int, Limits] = {}
         self._default_limits: dict[str, float] = {"minute": 60, "day": 5000, "minute_seconds": 60}
@@ -245,6 +250,21 @@ class ExactOnline(Record):
     def refuse_filter(self, stream: str, name: str) -> None:
         """Filtering on the field is withdrawn."""
         self.refused_filters.setdefault(stream, set()).add(name)
+
+    def function_answers(self, path: str, rows: list[dict[str, Any]]) -> None:
+        """Give a function rows; it answers with those that fit its parameters."""
+        self.function_rows[path.lower()] = rows
+
+    def add_endpoint(
+        self, path: str, fields: dict[str, str], key: list[str], rows: list[dict[str, Any]], **more: Any
+    ) -> None:
+        """Add an endpoint that the tap's data file does not know; ``more`` as in its `Endpoint`."""
+        endpoint = made_endpoint(path, fields, key, **more)
+        self.added[endpoint.beta, path.lower()] = Added(endpoint, rows)
+
+    def edit_metadata(self, service: str, old: str, new: str) -> None:
+        """From now on a service's ``$metadata`` has another text in one place."""
+        self.metadata_edits.setdefault(service.lower(), []).append((old, new))
 
     # -- time ------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The functions and documents beside the endpoints: SyncTimestamp, UserHasRights, $metadata, Atom."""
+"""Two functions with answers of their own, SyncTimestamp and UserHasRights, and Atom."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from xml.sax.saxutils import quoteattr
 
 from tap_exactonline.endpoints import load
 
-from .query import Literal, QueryError, leaves, parse
+from .called import argument
+from .query import QueryError
 from .wire import Reply, date, error, json_reply
 
 if TYPE_CHECKING:
@@ -18,28 +19,13 @@ if TYPE_CHECKING:
     from .division import Division
     from .exact import ExactOnline
 
-EDM = {
-    "string": "Edm.String", "guid": "Edm.Guid", "double": "Edm.Double", "decimal": "Edm.Decimal", "int16": "Edm.Int16",
-    "int32": "Edm.Int32", "int64": "Edm.Int64", "byte": "Edm.Byte", "boolean": "Edm.Boolean",
-    "datetime": "Edm.DateTime", "binary": "Edm.Binary",
-}  # fmt: skip
-
-
-def _argument(query: dict[str, str], name: str, kind: str) -> Literal:
-    if name not in query:
-        raise QueryError(f"Bad Request - Error in query syntax: parameter '{name}' is missing.")
-    value = getattr(next(leaves(parse(f"X eq {query[name]}"))), "literal", None)
-    if not isinstance(value, Literal) or value.kind != kind:
-        raise QueryError(f"Bad Request - Error in query syntax: parameter '{name}'.")
-    return value
-
 
 def sync_timestamp(exact: ExactOnline, division: Division, query: dict[str, str]) -> Reply:
     """``SyncTimestamp?modified=datetime'…'&endPoint='…'``: the first row modified then or later."""
     if exact.switches.sync_timestamp == "404":
         return error(404, "Resource not found for the segment 'SyncTimestamp'.")
-    moment = _argument(query, "modified", "datetime").value
-    wanted = _argument(query, "endPoint", "string").value
+    moment = argument(query, "modified", "datetime").value
+    wanted = argument(query, "endPoint", "string").value
     endpoint = next((e for e in load() if e.sync_timestamp == wanted), None)
     if endpoint is None:
         raise QueryError(f"Endpoint '{wanted}' is not supported.")
@@ -54,8 +40,8 @@ def sync_timestamp(exact: ExactOnline, division: Division, query: dict[str, str]
 
 def user_has_rights(exact: ExactOnline, division: Division, query: dict[str, str]) -> Reply:
     """``UserHasRights?endpoint='Service/Entity'&action='GET'``."""
-    wanted = _argument(query, "endpoint", "string").value.strip("/").lower()
-    _argument(query, "action", "string")
+    wanted = argument(query, "endpoint", "string").value.strip("/").lower()
+    argument(query, "action", "string")
     known = [e for e in load() if wanted in (e.path.lower(), e.entity.lower())]
     if not known:
         raise QueryError(f"Endpoint '{wanted}' is not known.")
@@ -67,39 +53,6 @@ CALLS: dict[str, Callable[[ExactOnline, Division, dict[str, str]], Reply]] = {
     "SyncTimestamp": sync_timestamp,
     "UserHasRights": user_has_rights,
 }
-
-
-def metadata(service: str, accept: str) -> Reply:
-    """A service's EDMX; only who takes XML gets it."""
-    if accept and not any(kind in accept for kind in ("xml", "*/*")):
-        return error(415, "Unsupported media type requested.")
-    inside = [e for e in load() if e.path.lower().rpartition("/")[0] == service and not e.login_wide]
-    if not inside:
-        return error(404, "Resource not found for the segment '$metadata'.")
-    types, sets = [], []
-    for endpoint in inside:
-        name = endpoint.path.rpartition("/")[2]
-        keys = "".join(f"<PropertyRef Name={quoteattr(k)}/>" for k in endpoint.key)
-        fields = "".join(
-            f"<Property Name={quoteattr(f.name)} Type={quoteattr(EDM[f.type])} "
-            f'Nullable="{str(f.name not in endpoint.key).lower()}"/>'
-            for f in endpoint.fields
-            if f.type in EDM
-        )
-        types.append(f"<EntityType Name={quoteattr(name)}><Key>{keys}</Key>{fields}</EntityType>")
-        sets.append(
-            f"<EntitySet Name={quoteattr(name)} EntityType={quoteattr('Exact.Web.Api.Models.' + name)}/>"
-        )
-    body = (
-        '<?xml version="1.0" encoding="utf-8" standalone="yes"?>'
-        '<edmx:Edmx Version="1.0" xmlns:edmx="http://schemas.microsoft.com/ado/2007/06/edmx">'
-        '<edmx:DataServices m:DataServiceVersion="1.0" '
-        'xmlns:m="http://schemas.microsoft.com/ado/2007/08/dataservices/metadata">'
-        '<Schema Namespace="Exact.Web.Api.Models" xmlns="http://schemas.microsoft.com/ado/2008/09/edm">'
-        f'{"".join(types)}<EntityContainer Name="Service" m:IsDefaultEntityContainer="true">{"".join(sets)}'
-        "</EntityContainer></Schema></edmx:DataServices></edmx:Edmx>"
-    )
-    return Reply(200, body.encode(), {"Content-Type": "application/xml;charset=utf-8"})
 
 
 def atom(reply: Reply) -> Reply:

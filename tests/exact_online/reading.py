@@ -3,51 +3,29 @@
 from __future__ import annotations
 
 import json
-from bisect import bisect_right
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from . import predicate
+from . import called, predicate
+from .called import Listing
 from .division import LISTS
 from .generate import guid
+from .metadata import NO_DIVISION
 from .query import Literal, Node, QueryError, leaves, parse
-from .store import Row
 from .wire import JSON, Reply, encode, envelope, error, literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tap_exactonline.endpoints import Endpoint
 
     from .exact import ExactOnline
+    from .store import Row
 
 KNOWN = {"$select", "$filter", "$top", "$skip", "$orderby", "$expand", "$inlinecount", "$skiptoken"}
-NO_DIVISION = {"sync_documents_document_attachments", "sync_payroll_bank_accounts", *LISTS}
 _SAFE = "',()*:/"
-
-
-class Listing:
-    """The few rows of current/Me or of a list of administrations, with the face of a table."""
-
-    own: tuple[str, ...] = ()
-    version = -1
-
-    def __init__(self, exact: ExactOnline, endpoint: Endpoint, division: Any) -> None:
-        self.division = division
-        self.key = endpoint.key
-        self._rows = {r[endpoint.key[0]]: Row(r, [], r[endpoint.key[0]], 0) for r in exact.listed(endpoint)}
-
-    def getter(self, name: str) -> Callable[[Row], Any]:
-        return lambda row: row.base.get(name)
-
-    def by_key(self, after: Any) -> Iterator[Row]:
-        keys = sorted(self._rows)
-        return (self._rows[k] for k in keys[0 if after is None else bisect_right(keys, after) :])
-
-    def row(self, key: Any) -> Row | None:
-        return self._rows.get(key)
 
 
 def columns(exact: ExactOnline, endpoint: Endpoint, query: dict[str, str]) -> list[str]:
@@ -155,7 +133,11 @@ def read(
     division = exact.divisions.get(code or 0) or next(iter(exact.divisions.values()), None)
     table: Any
     if endpoint.name in LISTS:
-        table = Listing(exact, endpoint, division)
+        table = Listing(division, endpoint.key, exact.listed(endpoint))
+    elif (own := called.by_path().get((endpoint.beta, endpoint.path.lower()))) is not None:
+        table = called.table(exact, own[0], endpoint, code or 0, query)
+    elif (added := exact.added.get((endpoint.beta, endpoint.path.lower()))) is not None:
+        table = Listing(division, endpoint.key, added.rows)
     else:
         assert division is not None
         if endpoint.name == "sync_deleted":

@@ -147,7 +147,7 @@ def application(exact: ExactOnline) -> Starlette:
         host = f"{request.url.scheme}://{request.headers.get('host', '127.0.0.1')}"
         raw_path = request.scope["raw_path"].decode("latin-1")
         raw_query = request.scope["query_string"].decode("latin-1")
-        target = api.resolve(raw_path, host) or api.Target()
+        target = api.resolve(exact, raw_path, host) or api.Target()
         call = Call(request.method, request.url.path, target.division, target.name, time=exact.clock.now())
         call.query = {k: v for k, v in parse_qsl(raw_query, keep_blank_values=True) if k not in SECRET}
         call.user_agent = request.headers.get("user-agent", "")

@@ -40,6 +40,8 @@ class Switches:
             ``$orderby=Timestamp`` is given.
         sync_top: Whether sync endpoints honour ``$top``.
         select_required_on_single: Whether single endpoints, too, refuse a request without ``$select``.
+        select_on_functions: Whether functions accept ``$select``.
+        plain_functions: Whether ItemExtraField also answers without its parameters, as some clients show.
         select_star_on_sync: Whether sync endpoints accept ``$select=*``.
         date_only_literals: Whether ``datetime'2024-01-31'`` is a literal.
         long_url_status: Answer to a URL of more than 6,000 characters.
@@ -72,6 +74,8 @@ class Switches:
     sync_order: Literal["timestamp", "any"] = "timestamp"
     sync_top: bool = True
     select_required_on_single: bool = False
+    select_on_functions: bool = True
+    plain_functions: bool = True
     select_star_on_sync: bool = False
     date_only_literals: bool = True
     long_url_status: int = 414
@@ -84,5 +88,11 @@ class Switches:
 
     def shape(self) -> tuple[object, ...]:
         """Everything that alters the bytes of a page; remembered pages depend on it."""
-        wrapped = (self.envelope, self.next_when_done, self.page_rows, self.next_on_full_page, self.top_as_array)
+        wrapped = (
+            self.envelope,
+            self.next_when_done,
+            self.page_rows,
+            self.next_on_full_page,
+            self.top_as_array,
+        )
         return (*wrapped, self.int64_as, self.date_suffix, self.sync_order, self.sync_top)
