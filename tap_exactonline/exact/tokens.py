@@ -11,7 +11,7 @@ import hashlib
 import os
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -20,7 +20,7 @@ import platformdirs
 from tap_exactonline.exact.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
 #: Seconds that an access token lives when the answer does not say (Exact, OAuth step 3).
@@ -105,10 +105,9 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
             f"refresh_token={_veil(self.refresh_token)})"
         )
 
-    def __rich_repr__(self) -> Iterator[tuple[str, object]]:
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
         """What pretty printers show; msgspec's own would show the secrets."""
-        yield "version", self.version
-        yield "obtained_at", self.obtained_at
+        return [("version", self.version), ("obtained_at", self.obtained_at)]
 
 
 class LockedStore(ABC):
