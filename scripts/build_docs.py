@@ -1,23 +1,32 @@
-"""What the documentation says about the code, written from the code.
+"""The documentation: gathered from docs/, from the data file and from the code, and built into a site.
 
-``python -m scripts.build_docs --readme`` renews the settings table in README.md; a test tells when that is due.
+``python -m scripts.build_docs`` builds the site into site/ (`make docs` does, after preparing what it needs);
+``--readme`` only renews the settings table in README.md. A test tells when that is due.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from singer_sdk.helpers.capabilities import FLATTENING_CONFIG, STREAM_MAPS_CONFIG
 
+from scripts.build_docs_streams import entity_types, index, page
+from tap_exactonline.endpoints import load
 from tap_exactonline.settings import SCHEMA
 from tap_exactonline.tap import TapExactOnline
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+STAGE = ROOT / "build/docs"
+SITE = ROOT / "site"
+ZENSICAL = ROOT / ".venvs/docs/bin/zensical"
 _BLOCK = "<!-- {name}: begin -->\n{text}\n<!-- {name}: end -->"
 
 
@@ -74,16 +83,80 @@ def readme() -> str:
     return with_block(README.read_text(encoding="utf-8"), "settings", settings_table())
 
 
+def settings_page() -> str:
+    """The page about all settings."""
+    env = "\n".join(f"| `{name}` | `TAP_EXACTONLINE_{name.upper()}` |" for name in own_settings())
+    sdk = "\n".join(
+        f"| `{name}` | {' '.join(str(schema.get('description', '')).split())} |"
+        for name, schema in all_settings().items()
+        if name in sdk_settings()
+    )
+    return f"""# Settings
+
+Required are `client_id` and `client_secret`. With Meltano say `meltano config set tap-exactonline NAME VALUE`: secrets go to
+`.env`, the rest to `meltano.yml`. Without Meltano write them as JSON into a file (`--config config.json`), or as variables
+(`--config=ENV`); a list is JSON there too, as in `[123456, 234567]`.
+
+{settings_table()}
+
+## Added by the SDK
+
+For [inline stream maps](https://sdk.meltano.com/en/latest/stream_maps.html) and flattening. Without them records take a
+shorter way through the tap and are written several times as fast.
+
+| setting | meaning |
+|---|---|
+{sdk}
+
+## As variables
+
+| setting | variable |
+|---|---|
+{env}
+"""
+
+
+def stage(directory: Path = STAGE) -> Path:
+    """Gather all pages of the site in a directory, which is emptied first."""
+    shutil.rmtree(directory, ignore_errors=True)
+    shutil.copytree(DOCS, directory)
+    reference = directory / "reference"
+    reference.mkdir()
+    for endpoint in load():
+        (reference / f"{endpoint.name}.md").write_text(page(endpoint), encoding="utf-8")
+    (reference / "index.md").write_text(index(), encoding="utf-8")
+    (directory / "settings.md").write_text(settings_page(), encoding="utf-8")
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    (directory / "changelog.md").write_text(changelog, encoding="utf-8")
+    (directory / "images").mkdir(exist_ok=True)
+    shutil.copy(ROOT / "plugins/hub/exactonline.svg", directory / "images/logo.svg")
+    for path in directory.glob("*.md"):
+        text = path.read_text(encoding="utf-8")
+        if "<!-- entity types -->" in text:
+            table = entity_types().replace("](", "](reference/")
+            path.write_text(text.replace("<!-- entity types -->", table), encoding="utf-8")
+    return directory
+
+
+def build() -> int:
+    """Build the site; any warning fails it.
+
+    Returns:
+        The exit code of Zensical.
+    """
+    stage()
+    command = [str(ZENSICAL), "build", "--clean", "--strict", "--config-file", str(ROOT / "mkdocs.yml")]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
+
+
 def main() -> int:
-    """Write what was asked for."""
+    """Build what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m scripts.build_docs", description=__doc__)
-    parser.add_argument("--readme", action="store_true", help="renew the settings table in README.md")
-    arguments = parser.parse_args()
-    if not arguments.readme:
-        parser.print_help()
-        return 2
-    README.write_text(readme(), encoding="utf-8")
-    return 0
+    parser.add_argument("--readme", action="store_true", help="only renew the settings table in README.md")
+    if parser.parse_args().readme:
+        README.write_text(readme(), encoding="utf-8")
+        return 0
+    return build()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,237 @@
+"""A page of documentation for every stream, and the list of them, from the data file and the tap's own schemas."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from tap_exactonline.endpoints import Endpoint, Field, catalogue, load
+from tap_exactonline.sync.columns import COMPUTED, DIVISION, Naming
+
+REFERENCE = "https://start.exactonline.nl/docs/HlpRestAPIResourcesDetails.aspx?name="
+NAMING, EVERYTHING = Naming(), Naming(hidden=True)
+KINDS = {
+    "sync": "sync: 1,000 rows a call, only what changed",
+    "bulk": "bulk: 1,000 rows a call",
+    "single": "single: 60 rows a call",
+    "read": "read: all rows in one call",
+}
+_SERVICES = {
+    "crm": "CRM",
+    "current": "System",
+    "expensemanagement": "Expense management",
+    "financialtransaction": "Financial transactions",
+    "generaljournalentry": "General journal entries",
+    "hrm": "HRM",
+    "openingbalance": "Opening balance",
+    "purchaseentry": "Purchase entries",
+    "purchaseorder": "Purchase orders",
+    "salesentry": "Sales entries",
+    "salesinvoice": "Sales invoices",
+    "salesorder": "Sales orders",
+    "sync": "System",
+    "vat": "VAT",
+}
+_CHEAP = ("sync", "bulk", "read", "single")
+
+
+def page(endpoint: Endpoint) -> str:
+    """The page of one stream, in Markdown."""
+    parts = [
+        f"# {endpoint.name}",
+        *_warnings(endpoint),
+        _facts(endpoint),
+        _siblings(endpoint),
+        _columns(endpoint),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def index() -> str:
+    """The list of all streams, by service."""
+    groups: dict[str, list[Endpoint]] = defaultdict(list)
+    for endpoint in load():
+        groups[service(endpoint)].append(endpoint)
+    names = sorted(groups, key=str.lower)
+    chosen = sum(endpoint.selected for endpoint in load())
+    summary = (
+        f"{len(load())} streams, one for each endpoint of Exact Online that a plain GET can read. **●** marks the {chosen} "
+        "that are read by default. To find one, type its name, or Exact's, into the search."
+    )
+    contents = [f"- [{name}](#{name.lower().replace(' ', '-')}) ({len(groups[name])})" for name in names]
+    lines = [
+        "# All streams",
+        "",
+        summary,
+        "",
+        '<div class="grid-list" markdown>',
+        "",
+        *contents,
+        "",
+        "</div>",
+        "",
+    ]
+    for name in names:
+        lines += [f"## {name}", "", "| | stream | kind | what is new | scope |", "|:-:|---|---|---|---|"]
+        lines += [
+            f"| {'●' if one.selected else ''} | [{one.name}]({one.name}.md) | {one.kind} | {_short_bookmark(one)} | {_scope(one)} |"
+            for one in sorted(groups[name], key=lambda one: (_CHEAP.index(one.kind), one.name))
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def service(endpoint: Endpoint) -> str:
+    """The service that an endpoint belongs to, in words."""
+    parts = endpoint.path.split("/")
+    name = parts[1] if parts[0].lower() in ("sync", "bulk", "read") and len(parts) > 2 else parts[0]
+    return _SERVICES.get(name.lower(), name.capitalize())
+
+
+def _warnings(endpoint: Endpoint) -> Iterable[str]:
+    if endpoint.deprecated:
+        yield '!!! warning "Exact advises against this endpoint"\n    It may disappear. See whether another stream has the same rows.'
+    if endpoint.beta:
+        yield '!!! note "Beta at Exact"\n    Exact may change this endpoint without notice.'
+
+
+def _scope(endpoint: Endpoint) -> str:
+    return endpoint.scope if endpoint.scope not in ("", "-") else "none known"
+
+
+def _address(endpoint: Endpoint) -> str:
+    if endpoint.login_wide:
+        return f"/api/v1/{endpoint.path}"
+    return f"/api/v1/{'beta/' if endpoint.beta else ''}{{division}}/{endpoint.path}"
+
+
+def _short_bookmark(endpoint: Endpoint) -> str:
+    return f"by `{NAMING.bookmark(endpoint)}`" if endpoint.bookmark else "full table"
+
+
+def _bookmark(endpoint: Endpoint) -> str:
+    column = NAMING.bookmark(endpoint)
+    if column is None:
+        return "none: the whole table is read in every run"
+    if endpoint.kind == "sync":
+        return f"`{column}`, saved after every page; a run that is cut off goes on from there"
+    return f"`{column}`, saved after a complete read; each run reads the last two hours before it again"
+
+
+def _calls(endpoint: Endpoint) -> str:
+    if endpoint.page_size == 0 or endpoint.kind == "read":
+        return "usually 1"
+    size = f"{endpoint.page_size:,}"
+    if endpoint.bookmark:
+        return f"first run: 1 for every {size} rows; later: 1 for every {size} changed rows, at least 1"
+    return f"1 for every {size} rows, in every run"
+
+
+def _deletions(endpoint: Endpoint) -> str:
+    if endpoint.name == "sync_deleted":
+        return "this is the log of them"
+    if endpoint.kind == "sync" and endpoint.entity_type is not None:
+        return f"in [sync_deleted](sync_deleted.md), `entity_type` {endpoint.entity_type}"
+    return "not told by Exact"
+
+
+def _start(endpoint: Endpoint) -> str:
+    if endpoint.bookmark is None:
+        return "has no effect"
+    if endpoint.kind != "sync":
+        return "Exact is asked for newer rows only"
+    if endpoint.sync_timestamp:
+        return "Exact is asked where to begin (`SyncTimestamp`), one call more"
+    if any(field.name == "Modified" for field in endpoint.fields):
+        return "everything is fetched once; older rows are dropped on arrival"
+    return "has no effect: the rows carry no date of change"
+
+
+def _facts(endpoint: Endpoint) -> str:
+    facts = [
+        ("Address", f"`{_address(endpoint)}`"),
+        ("Exact's reference", f"[{endpoint.doc}]({REFERENCE}{endpoint.doc})"),
+        ("Kind", KINDS[endpoint.kind]),
+        ("Read by default", "yes" if endpoint.selected else "no"),
+        ("Key", ", ".join(f"`{column}`" for column in NAMING.key(endpoint))),
+        ("Bookmark", _bookmark(endpoint)),
+        ("Calls", f"{_calls(endpoint)}{'' if endpoint.login_wide else ' (for each administration)'}"),
+        ("`start_date`", _start(endpoint)),
+        ("Deletions", _deletions(endpoint)),
+        ("Scope of the app", _scope(endpoint)),
+    ]
+    if endpoint.filters is not None:
+        allowed = ", ".join(f"`{name}`" for name in endpoint.filters) or "nothing"
+        facts.append(("Exact filters on", allowed))
+    table = "\n".join(f"| {name} | {value} |" for name, value in facts)
+    text = f"| | |\n|---|---|\n{table}"
+    if not endpoint.selected:
+        text += f"\n\n```sh\nmeltano select tap-exactonline {endpoint.name} '*'\n```"
+    return text
+
+
+def _siblings(endpoint: Endpoint) -> str:
+    same = [one for one in load() if one.entity == endpoint.entity and one.name != endpoint.name]
+    if not same:
+        return ""
+    same.sort(key=lambda one: (_CHEAP.index(one.kind), one.name))
+    links = ", ".join(f"[{one.name}]({one.name}.md) ({one.kind})" for one in same)
+    return f"The same kind of thing, read in another way: {links}."
+
+
+def type_name(schema: dict[str, Any]) -> str:
+    """A JSON Schema type in a word: what the target will make of it."""
+    (type_,) = [one for one in schema["type"] if one != "null"]
+    return {"uuid": "uuid", "date-time": "timestamp"}.get(schema.get("format", ""), type_)
+
+
+def _columns(endpoint: Endpoint) -> str:
+    schema = EVERYTHING.schema(endpoint)["properties"]
+    fields = {field.column: field for field in endpoint.fields}
+    key = set(NAMING.key(endpoint))
+    rows = [
+        f"| `{column}` | {_exact_name(endpoint, column, fields)} | {type_name(kind)} | {_remark(column, fields, key, endpoint)} |"
+        for column, kind in schema.items()
+    ]
+    shown = [row for row, column in zip(rows, schema, strict=True) if not _hidden(column, fields)]
+    hidden = [row for row, column in zip(rows, schema, strict=True) if _hidden(column, fields)]
+    head = "| column | Exact's field | type | |\n|---|---|---|---|\n"
+    text = f"## Columns\n\n{head}" + "\n".join(shown)
+    if hidden:
+        text += (
+            "\n\n## Hidden columns\n\nOnly with `hidden_fields: true`: hidden or withdrawn in Exact's reference, nested, or "
+            f"binary.\n\n{head}" + "\n".join(hidden)
+        )
+    return text
+
+
+def _hidden(column: str, fields: dict[str, Field]) -> bool:
+    return column in fields and fields[column].hidden
+
+
+def _exact_name(endpoint: Endpoint, column: str, fields: dict[str, Field]) -> str:
+    if column in fields:
+        return f"`{fields[column].name}`"
+    computed = {name: source for name, source, _ in COMPUTED.get(endpoint.name, ())}
+    return f"from `{computed[column]}`" if column in computed else "the address"
+
+
+def _remark(column: str, fields: dict[str, Field], key: set[str], endpoint: Endpoint) -> str:
+    remarks = []
+    if column in key:
+        remarks.append("key")
+    if column == NAMING.bookmark(endpoint):
+        remarks.append("bookmark")
+    if column == DIVISION and column not in fields:
+        remarks.append("number of the administration")
+    return ", ".join(remarks)
+
+
+def entity_types() -> str:
+    """The numbers in the log of deletions, as a Markdown table."""
+    lines = ["| `entity_type` | `entity` | `stream` |", "|--:|---|---|"]
+    for entry in catalogue().entity_types:
+        link = f"[{entry.stream}]({entry.stream}.md)" if entry.stream else ""
+        lines.append(f"| {entry.code} | {entry.entity} | {link} |")
+    return "\n".join(lines)

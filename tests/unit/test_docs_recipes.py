@@ -1,0 +1,282 @@
+"""The SQL of the recipes, run in PostgreSQL and in DuckDB on rows that the tap read and the targets loaded."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from scripts.meltano_project import ROOT, executable
+from scripts.postgres import embedded
+from tests.exact_online import ExactOnline
+
+RECIPES = ROOT / "docs/recipes"
+STREAMS = (
+    "bulk_cashflow_receivables",
+    "sync_crm_accounts",
+    "sync_deleted",
+    "sync_financial_gl_accounts",
+    "sync_financial_transaction_lines",
+    "system_divisions",
+)
+_BLOCK = re.compile(r'^```sql title="([^"]+)"\n(.*?)^```', re.DOTALL | re.MULTILINE)
+_SOURCE = re.compile(r"\{\{ source\('exact_online', '(\w+)'\) \}\}")
+_REF = re.compile(r"\{\{ ref\('(\w+)'\) \}\}")
+_VAR = re.compile(r"\{\{ var\('\w+', (-?\w+)\) \}\}")
+TODAY = date.today()  # noqa: DTZ011 -- as current_date
+
+
+class Database(Protocol):
+    def query(self, statement: str) -> list[dict[str, Any]]: ...
+
+
+def blocks(page: str) -> dict[str, str]:
+    """The titled SQL blocks of a page."""
+    return dict(_BLOCK.findall((RECIPES / page).read_text(encoding="utf-8")))
+
+
+def models() -> dict[str, str]:
+    """The dbt models as plain SQL, in the order of the page, which is that of their dependencies."""
+    found = {}
+    for title, text in blocks("dbt.md").items():
+        rendered = _VAR.sub(r"\1", _REF.sub(r"analytics.\1", _SOURCE.sub(r"exact_online.\1", text)))
+        assert "{{" not in rendered, f"{title} has Jinja that this test does not know"
+        found[Path(title).stem] = rendered
+    return found
+
+
+def ago(days: int) -> datetime:
+    return datetime.combine(TODAY, datetime.min.time()) - timedelta(days=days)
+
+
+def company(exact: ExactOnline) -> None:
+    """One administration whose numbers are known: two customers, their revenue and what they owe."""
+    exact.add_division(101, description="Kaas & Zonen B.V.", rows=dict.fromkeys(STREAMS, 0))
+    accounts = exact.table(101, "sync_crm_accounts")
+    loyal = accounts.insert(Code="              1001", Name="Loyal Ltd", Status="C")["ID"]
+    silent = accounts.insert(Code="              1002", Name="Silent Ltd", Status="C")["ID"]
+    gone = accounts.insert(Code="              1003", Name="Gone Ltd", Status="C")["ID"]
+    ledger = exact.table(101, "sync_financial_gl_accounts")
+    revenue = ledger.insert(Code="     8000", Description="Revenue", Type=110)["ID"]
+    debtors = ledger.insert(Code="     1300", Description="Debtors", Type=20)["ID"]
+    lines = exact.table(101, "sync_financial_transaction_lines")
+    number = 0
+    # Every 30 days until today, and every 20 days until 200 days ago.
+    for account, days in ((loyal, range(0, 181, 30)), (silent, range(200, 301, 20))):
+        for day in days:
+            number += 1
+            entry = str(UUID(int=number))
+            common = {
+                "Account": account,
+                "AccountCode": "              1001" if account == loyal else "              1002",
+                "AccountName": "Loyal Ltd" if account == loyal else "Silent Ltd",
+                "Date": ago(day),
+                "EntryID": entry,
+                "FinancialYear": 2026,
+            }
+            lines.insert(**common, GLAccount=revenue, AmountDC=-100.25)
+            lines.insert(**common, GLAccount=debtors, AmountDC=100.25)
+    wrong = lines.insert(
+        Account=loyal, Date=ago(1), EntryID=str(UUID(int=999)), GLAccount=revenue, AmountDC=-5000.0
+    )
+    lines.delete(wrong["ID"])
+    accounts.delete(gone)
+    owed = exact.table(101, "bulk_cashflow_receivables")
+    open_ = {"Status": 20, "IsFullyPaid": False}
+    owed.insert(Account=loyal, AmountDC=10.5, DueDate=ago(-5), **open_)
+    owed.insert(Account=silent, AmountDC=20.5, DueDate=ago(10), **open_)
+    owed.insert(Account=silent, AmountDC=30.5, DueDate=ago(120), **open_)
+    owed.insert(Account=silent, AmountDC=77.0, DueDate=ago(50), Status=50, IsFullyPaid=True)
+
+
+class PostgresDatabase:
+    def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        self.connection = connection
+
+    def query(self, statement: str) -> list[dict[str, Any]]:
+        cursor = self.connection.execute(statement.encode())
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in (cursor if names else ())]
+
+
+class DuckDatabase:
+    """The DuckDB of the target's environment, spoken to through a program: it is not in ours."""
+
+    PROGRAM = """
+import duckdb, json, sys
+base = duckdb.connect(sys.argv[1])
+for line in sys.stdin:
+    found = base.execute(json.loads(line))
+    names = [column[0] for column in found.description or ()]
+    rows = [dict(zip(names, row)) for row in found.fetchall()]
+    print(json.dumps(rows, default=str), flush=True)
+"""
+
+    def __init__(self, path: Path) -> None:
+        python = ROOT / ".venvs/target-duckdb/bin/python"
+        self.process = subprocess.Popen(
+            [python, "-c", self.PROGRAM, path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=path.parent,
+        )
+
+    def query(self, statement: str) -> list[dict[str, Any]]:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(json.dumps(statement) + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            assert self.process.stderr
+            raise AssertionError(self.process.stderr.read()[-2000:])
+        return json.loads(answer)
+
+    def close(self) -> None:
+        self.process.communicate(timeout=30)
+
+
+def selected(catalog: dict[str, Any]) -> dict[str, Any]:
+    """A catalog that selects the recipes' streams and no other."""
+    for stream in catalog["streams"]:
+        (top,) = [item for item in stream["metadata"] if not item["breadcrumb"]]
+        top["metadata"]["selected"] = stream["tap_stream_id"] in STREAMS
+    return catalog
+
+
+def singer(
+    program: str, config: dict[str, Any], home: Path, *options: str, stdin: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a tap or a target to its end, which must be a good one."""
+    settings = home / f"{program}.json"
+    settings.write_text(json.dumps(config), encoding="utf-8")
+    with (stdin or Path("/dev/null")).open("rb") as source:
+        done = subprocess.run(
+            [executable(program), "--config", settings, *options],
+            stdin=source,
+            capture_output=True,
+            text=True,
+            cwd=home,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Database]]:
+    """Both databases, filled by `meltano run`, with the dbt models as views."""
+    home = tmp_path_factory.mktemp("recipes")
+    exact = ExactOnline(seed=11)
+    company(exact)
+    with exact.serve(), embedded() as postgres:
+        config = {
+            "api_url": exact.url,
+            "client_id": exact.client_id,
+            "client_secret": exact.client_secret,
+            "refresh_token": exact.issue_login(),
+            "token_store": str(home / "login.json"),
+        }
+        # Without Meltano, which other tests have: the tap once, its messages into both targets.
+        messages = home / "messages"
+        discovered = singer("tap-exactonline", {}, home, "--discover").stdout
+        (home / "catalog.json").write_text(json.dumps(selected(json.loads(discovered))), encoding="utf-8")
+        read = singer("tap-exactonline", config, home, "--catalog", str(home / "catalog.json"))
+        messages.write_text(read.stdout, encoding="utf-8")
+        schema = {"default_target_schema": "exact_online"}
+        singer("target-postgres", schema | {"sqlalchemy_url": postgres.sqlalchemy_url}, home, stdin=messages)
+        singer("target-duckdb", schema | {"path": str(home / "warehouse.duckdb")}, home, stdin=messages)
+        duck = DuckDatabase(home / "warehouse.duckdb")
+        with postgres.connect() as connection:
+            databases: dict[str, Database] = {"postgres": PostgresDatabase(connection), "duckdb": duck}
+            for database in databases.values():
+                database.query("create schema analytics")
+                for name, text in models().items():
+                    database.query(f"create view analytics.{name} as {text}")
+            yield databases
+        duck.close()
+
+
+def plain(value: Any) -> Any:
+    """A value as either database's driver gives it."""
+    if isinstance(value, Decimal | float):
+        return float(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+both = pytest.mark.parametrize("name", ["postgres", "duckdb"])
+
+
+@both
+def test_staging_trims_codes_and_leaves_out_what_was_deleted(loaded: dict[str, Database], name: str) -> None:
+    rows = loaded[name].query("select * from analytics.stg_exact__accounts order by account_code")
+    assert [row["account_code"] for row in rows] == ["1001", "1002"]
+    assert all(row["is_customer"] for row in rows)
+    (count,) = loaded[name].query("select count(*) as n from analytics.stg_exact__transaction_lines")
+    assert count["n"] == 2 * (7 + 6)
+
+
+@both
+def test_receivables_by_age(loaded: dict[str, Database], name: str) -> None:
+    rows = loaded[name].query("select * from analytics.receivables_by_age order by account_code")
+    shown = [{key: plain(value) for key, value in row.items()} for row in rows]
+    ages = ("not_due", "days_1_30", "days_31_60", "days_61_90", "over_90", "total")
+    assert [[row[age] for age in ages] for row in shown] == [
+        [10.5, 0.0, 0.0, 0.0, 0.0, 10.5],
+        [0.0, 20.5, 0.0, 0.0, 30.5, 51.0],
+    ]
+
+
+@both
+def test_revenue_by_month(loaded: dict[str, Database], name: str) -> None:
+    rows = loaded[name].query("select * from analytics.revenue_by_month")
+    assert sum(plain(row["revenue"]) for row in rows) == pytest.approx(13 * 100.25)
+    assert sum(row["entries"] for row in rows) == 13
+    assert {str(row["month"])[8:10] for row in rows} == {"01"}
+
+
+@both
+def test_customers_at_risk(loaded: dict[str, Database], name: str) -> None:
+    (row,) = loaded[name].query("select * from analytics.customers_at_risk")
+    shown = {key: plain(value) for key, value in row.items()}
+    assert shown["account_name"] == "Silent Ltd"
+    assert (shown["purchases"], shown["days_silent"], shown["usual_days"]) == (6, 200, 20.0)
+    assert shown["this_year"] == pytest.approx(601.5)
+
+
+def test_the_statements_for_postgres(loaded: dict[str, Database]) -> None:
+    found = {title: loaded["postgres"].query(text) for title, text in blocks("postgres.md").items()}
+    assert sorted(row["name"] for row in found["accounts that exist"]) == ["Loyal Ltd", "Silent Ltd"]
+    (division,) = found["rows by administration"]
+    assert division["accounts"] == 2
+    balances = {row["description"]: plain(row["balance"]) for row in found["trial balance"]}
+    assert balances == {"Revenue": pytest.approx(-13 * 100.25), "Debtors": pytest.approx(13 * 100.25)}
+
+
+def test_the_statements_for_duckdb(loaded: dict[str, Database]) -> None:
+    found = {title: loaded["duckdb"].query(text) for title, text in blocks("duckdb.md").items()}
+    assert [row["code"] for row in found["the ten largest customers of a year"]] == ["1001", "1002"]
+    (copied,) = loaded["duckdb"].query("select count(*) as n from 'accounts.parquet'")
+    assert copied["n"] == 2
+
+
+def test_every_titled_statement_is_run() -> None:
+    pages = {page.name for page in RECIPES.glob("*.md") if blocks(page.name)}
+    assert pages == {"postgres.md", "duckdb.md", "dbt.md"}
