@@ -15,11 +15,10 @@ import math
 import threading
 import time
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from tap_exactonline.exact.addresses import check_api_url
 from tap_exactonline.exact.errors import ExactError, LoginError, NotExactOnline, Stopped, TokenStoreError
-from tap_exactonline.exact.token_endpoint import Answer, Outcome, TokenEndpoint
+from tap_exactonline.exact.token_endpoint import Answer, Outcome, TokenEndpoint, authorize_url
 from tap_exactonline.exact.token_outcome import Later, Plan, logged_in, plan
 from tap_exactonline.exact.token_refresh import Unsaved, refresh
 from tap_exactonline.exact.token_signals import SETTLE_TIMEOUT, settle, unbroken
@@ -37,34 +36,18 @@ from tap_exactonline.exact.tokens import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+__all__ = ["Credentials", "LoginStatus", "authorize_url"]
+
 log = logging.getLogger("tap-exactonline.tokens")
 
 _PATIENCE = 120.0
 _EARLY_PATIENCE = 690.0
-_NAP = 30.0
+# A wait is made of naps, since meanwhile another process may get a token or a person may log in.
+_NAP = 5.0
+_SAY_EVERY = 60.0
+# Lanes that ask after one of them gave up hear the same for so long, without a new wait.
+_GIVEN_UP = 30.0
 _SAVE_TRIES = 4
-
-
-def authorize_url(
-    api_url: str, client_id: str, redirect_uri: str, state: str, force_login: bool = False
-) -> str:
-    """Where a person logs in and consents (Exact, OAuth step 2).
-
-    Args:
-        api_url: Address of Exact's country.
-        client_id: Of the app.
-        redirect_uri: Exactly as registered.
-        state: Random; comes back unchanged.
-        force_login: Ask for the password although the browser is logged in.
-    """
-    query = {
-        "client_id": client_id,
-        "redirect_uri": redirect_uri,
-        "response_type": "code",
-        "state": state,
-        "force_login": "1" if force_login else "0",
-    }
-    return f"{check_api_url(api_url)}/api/oauth2/auth?{urlencode(query)}"
 
 
 class Credentials:
@@ -109,6 +92,7 @@ class Credentials:
         self._sleep = sleep or self._stop.wait
         self._mutex = threading.Lock()
         self._use = InUse(clock)
+        self._seed_failed = False
         self._unsaved: Unsaved | None = None
         self._failed: tuple[str, float, ExactError] | None = None
         self.token_calls = 0
@@ -197,11 +181,11 @@ class Credentials:
             if error is None or outcome.asked:
                 error = outcome.error
             if waited >= (_EARLY_PATIENCE if outcome.early else _PATIENCE):
-                self._failed = (outcome.spend, now + _NAP, error)
+                self._failed = (outcome.spend, now + _GIVEN_UP, error)
                 raise error
             nap = min(outcome.until - now, _NAP)
-            log.info("No new access token for another %.0f s: %s", outcome.until - now, error.what)
-            # In naps, since meanwhile another process may get one or a person may log in.
+            if waited % _SAY_EVERY < _NAP:
+                log.info("No new access token for another %.0f s: %s", outcome.until - now, error.what)
             self._sleep(nap)
             waited += nap
 
@@ -221,6 +205,7 @@ class Credentials:
                     log.info("The login was renewed; its access token is good for %.0f s", outcome.expires_in)
                     return outcome
                 later = outcome
+                self._seed_failed |= todo.is_seed and isinstance(outcome.error, LoginError)
             if later.vouched:
                 log.info("Exact Online says that the access token has not expired yet: it is used on")
                 self._use.vouch(later.vouched)
@@ -272,7 +257,7 @@ class Credentials:
         return stored if self._use.is_good(stored) else None
 
     def _seed_counts(self, stored: Tokens | None) -> bool:
-        if not self._seed:
+        if not self._seed or self._seed_failed:
             return False
         return stored is None or not stored.knows_seed(fingerprint(self._seed))
 

@@ -1,4 +1,4 @@
-"""One POST to Exact's token endpoint, and what its answer means.
+"""The address to log in at; one POST to Exact's token endpoint, and what its answer means.
 
 Nothing is retried here: whether a request may be repeated depends on what is in the store. No text that leaves
 this module holds a token or the secret.
@@ -11,11 +11,13 @@ import time
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import msgspec
 import requests
 import urllib3.exceptions
 
+from tap_exactonline.exact.addresses import check_api_url
 from tap_exactonline.exact.tokens import LIFETIME
 
 if TYPE_CHECKING:
@@ -53,6 +55,28 @@ class Answer:
     refresh_token: str | None = field(default=None, repr=False)
     expires_in: float = LIFETIME
     retry_after: float = 0.0
+
+
+def authorize_url(
+    api_url: str, client_id: str, redirect_uri: str, state: str, force_login: bool = False
+) -> str:
+    """Where a person logs in and consents (Exact, OAuth step 2).
+
+    Args:
+        api_url: Address of Exact's country.
+        client_id: Of the app.
+        redirect_uri: Exactly as registered.
+        state: Random; comes back unchanged.
+        force_login: Ask for the password although the browser is logged in.
+    """
+    query = {
+        "client_id": client_id,
+        "redirect_uri": redirect_uri,
+        "response_type": "code",
+        "state": state,
+        "force_login": "1" if force_login else "0",
+    }
+    return f"{check_api_url(api_url)}/api/oauth2/auth?{urlencode(query)}"
 
 
 class TokenEndpoint:

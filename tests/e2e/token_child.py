@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
+import requests
+
 from tap_exactonline.exact import oauth, token_file, token_refresh, token_signals, token_sql, tokens
 from tap_exactonline.exact.errors import ExactError
 from tap_exactonline.exact.oauth import Credentials
@@ -62,7 +64,7 @@ class Job:
 
 
 def run(job: Job, results: Connection | None) -> None:
-    """Do the job and send ``{"token": …, "error": …, "calls": …}``, unless it ends before."""
+    """Do the job and send ``{"token": …, "works": …, "error": …, "calls": …}``, unless it ends before."""
     logging.basicConfig(
         filename=job.log, level=logging.DEBUG, format="%(process)d %(name)s %(message)s", force=True
     )
@@ -109,6 +111,9 @@ def _work(job: Job, told: dict[str, Any]) -> None:
         for number in range(job.rounds):
             time.sleep(job.pause if number else 0)
             told["token"] = credentials.access_token()
+        header = {"Authorization": f"Bearer {told['token']}"}
+        me = requests.get(f"{job.url}/api/v1/current/Me", headers=header, timeout=30)
+        told["works"] = me.status_code == 200
     except ExactError as error:
         logging.getLogger("child").exception("failed")
         told |= {"error": str(error), "kind": type(error).__name__}

@@ -22,6 +22,7 @@ from tap_exactonline.exact.errors import (
     TemporaryError,
 )
 from tap_exactonline.exact.oauth import authorize_url
+from tap_exactonline.exact.tokens import Tokens
 from tests.exact_online import faults
 from tests.unit.token_lab import START, Lab, laboratory
 
@@ -91,9 +92,9 @@ def test_many_threads_share_one_renewal(lab: Lab) -> None:
     assert lab.token_calls == 1
 
 
-def test_chain_survives_a_year_of_daily_runs(lab: Lab) -> None:
+def test_chain_survives_months_of_daily_runs(lab: Lab) -> None:
     seed = lab.exact.issue_login()
-    for _ in range(365):
+    for _ in range(90):
         assert lab.works(lab.credentials(refresh_token=seed).access_token())
         lab.advance(DAY)
     assert set(lab.token_statuses) == {200}
@@ -126,6 +127,21 @@ def test_login_outlives_an_old_seed_in_the_configuration(lab: Lab) -> None:
     lab.advance(700)
     assert lab.works(lab.credentials(refresh_token=old).access_token())
     assert lab.token_statuses[3:] == [200]
+
+
+def test_dead_seed_is_tried_once_even_if_that_can_not_be_noted(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = lab.exact.issue_login()
+    lab.advance(700)
+    lab.logged_in()
+    lab.advance(580)
+    credentials = lab.credentials(refresh_token=old)
+    real = Tokens.with_old_seeds
+    monkeypatch.setattr(Tokens, "with_old_seeds", lambda self, *_: real(self))
+    assert lab.works(credentials.access_token())
+    assert lab.works(credentials.access_token())
+    assert lab.token_statuses.count(401) == 1
 
 
 def test_login_with_the_seed_configured_never_tries_it_again(lab: Lab) -> None:
