@@ -15,6 +15,8 @@ REQUIRES_target-postgres := meltanolabs-target-postgres~=0.8.1
 # With DuckDB 1.3 and newer, target-duckdb 0.8.0 loses the first row of every batch.
 REQUIRES_target-duckdb := target-duckdb~=0.8.0 "duckdb<1.3"
 REQUIRES_target-jsonl := target-jsonl~=0.1.4
+# The newest one that needs no package which the registry lacks (zensical-ui, from 0.0.74 on).
+REQUIRES_docs := zensical==0.0.73
 
 # No chatter about pip itself, and only errors: the progress lines below are ours.
 PIP_FLAGS := -qq --disable-pip-version-check
@@ -24,13 +26,14 @@ ifeq ($(MAKELEVEL),0)
 .NOTPARALLEL:
 endif
 
-.PHONY: help setup demo test lint format pins clean
+.PHONY: help setup demo test lint docs format pins clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    run Meltano from a stand-in Exact Online into a real PostgreSQL, twice"
 	@echo "make test    lint, then all tests (unit, SDK, end to end)"
 	@echo "make lint    ruff, mypy and deptry"
+	@echo "make docs    build the documentation into site/"
 	@echo "make format  let ruff mend what it can"
 	@echo "make pins    renew constraints/ with the newest versions that pyproject.toml and this file allow"
 	@echo "make clean   remove the environments and what the demo left"
@@ -38,7 +41,7 @@ help:
 demo: setup
 	@$(BIN)/python -m scripts.demo
 
-test: setup lint
+test: setup .venvs/docs/.ready lint
 	$(BIN)/pytest -n $(WORKERS)
 
 lint: .venv/.ready
@@ -46,6 +49,10 @@ lint: .venv/.ready
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/deptry .
+
+docs: .venv/.ready .venvs/docs/.ready
+	@$(BIN)/python -m scripts.build_docs
+	@echo "Built: file://$(CURDIR)/site/index.html"
 
 format: .venv/.ready
 	$(BIN)/ruff check --fix
@@ -76,7 +83,7 @@ pins: clean
 	@$(BIN)/python -m pip install $(PIP_FLAGS) --upgrade pip hatchling hatch-vcs editables
 	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-build-isolation --group test --group lint -e .
 	@scripts/pin dev .venv
-	@$(foreach name,$(PROGRAMS),\
+	@$(foreach name,$(PROGRAMS) docs,\
 	  $(PYTHON) -m venv .venvs/$(name) && \
 	  .venvs/$(name)/bin/python -m pip install $(PIP_FLAGS) $(REQUIRES_$(name)) && \
 	  scripts/pin $(name) .venvs/$(name) &&) true

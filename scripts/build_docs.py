@@ -24,8 +24,7 @@ from tap_exactonline.tap import TapExactOnline
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
-STAGE = ROOT / "build/docs"
-SITE = ROOT / "site"
+CONFIG = ROOT / "mkdocs.yml"
 ZENSICAL = ROOT / ".venvs/docs/bin/zensical"
 _BLOCK = "<!-- {name}: begin -->\n{text}\n<!-- {name}: end -->"
 
@@ -116,7 +115,29 @@ shorter way through the tap and are written several times as fast.
 """
 
 
-def stage(directory: Path = STAGE) -> Path:
+def plan_table() -> str:
+    """What plans cost: calls of a run that finds nothing new, and how often a day it fits."""
+    plans = [
+        ("a dozen streams", 12),
+        ("the default", sum(one.selected for one in load())),
+        ("everything", len(load())),
+    ]
+    lines = [
+        "| administrations | " + " | ".join(f"{name} ({streams})" for name, streams in plans) + " |",
+        "|--:|" + "--:|" * len(plans),
+    ]
+    for divisions in (1, 5, 25, 100, 400):
+        cells = []
+        for _, streams in plans:
+            calls = divisions * streams + -(-divisions // 60)
+            runs = min(5000 // streams, 20000 // calls)
+            often = f"{runs} a day" if runs else "less than once a day"
+            cells.append(f"{calls:,} calls, {often}")
+        lines.append(f"| {divisions} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def stage(directory: Path) -> Path:
     """Gather all pages of the site in a directory, which is emptied first."""
     shutil.rmtree(directory, ignore_errors=True)
     shutil.copytree(DOCS, directory)
@@ -130,23 +151,41 @@ def stage(directory: Path = STAGE) -> Path:
     (directory / "changelog.md").write_text(changelog, encoding="utf-8")
     (directory / "images").mkdir(exist_ok=True)
     shutil.copy(ROOT / "plugins/hub/exactonline.svg", directory / "images/logo.svg")
+    generated = {
+        "<!-- entity types -->": entity_types().replace("](", "](reference/"),
+        "<!-- plan -->": plan_table(),
+    }
     for path in directory.glob("*.md"):
         text = path.read_text(encoding="utf-8")
-        if "<!-- entity types -->" in text:
-            table = entity_types().replace("](", "](reference/")
-            path.write_text(text.replace("<!-- entity types -->", table), encoding="utf-8")
+        for marker, content in generated.items():
+            text = text.replace(marker, content)
+        path.write_text(text, encoding="utf-8")
     return directory
 
 
-def build() -> int:
-    """Build the site; any warning fails it.
+def build(home: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Build the site below a directory; any warning fails it.
 
-    Returns:
-        The exit code of Zensical.
+    Args:
+        home: Gets build/docs with the pages and site/ with the result.
+
+    Raises:
+        FileNotFoundError: Zensical is not installed.
     """
-    stage()
-    command = [str(ZENSICAL), "build", "--clean", "--strict", "--config-file", str(ROOT / "mkdocs.yml")]
-    return subprocess.run(command, cwd=ROOT, check=False).returncode
+    if not ZENSICAL.exists():
+        raise FileNotFoundError(f"{ZENSICAL.relative_to(ROOT)} is missing: run `make docs` in {ROOT}")
+    stage(home / "build/docs")
+    config = home / CONFIG.name
+    if config != CONFIG:
+        shutil.copy(CONFIG, config)
+    return subprocess.run(
+        [str(ZENSICAL), "build", "--clean", "--strict", "--config-file", str(config)],
+        cwd=home,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
 
 
 def main() -> int:
@@ -156,7 +195,10 @@ def main() -> int:
     if parser.parse_args().readme:
         README.write_text(readme(), encoding="utf-8")
         return 0
-    return build()
+    done = build()
+    # It colours every letter, on a terminal or not.
+    print(re.sub(r"\x1b\[[0-9;]*m", "", done.stdout), end="")
+    return done.returncode
 
 
 if __name__ == "__main__":
