@@ -134,7 +134,7 @@ def build(command: click.Command, run: Callable[..., Any]) -> TapGroup:
         invoke_without_command=True,
         logger=logging.getLogger(command.name),
     )
-    for one in (login, divisions, check, logout):
+    for one in (login, divisions, check, drift, logout):
         group.add_command(one)
     return group
 
@@ -260,6 +260,23 @@ def logout(ctx: click.Context, config: _ConfigInput, yes: bool) -> None:
     from tap_exactonline.commands.logout import forget
 
     forget(settings_of(ctx, config), sure=yes)
+
+
+@click.command(cls=PlainCommand)
+@with_settings
+@click.option(
+    "--service", "services", multiple=True, help="Only this one, such as crm or sync/CRM; repeatable."
+)
+@as_json
+@click.pass_context
+def drift(ctx: click.Context, config: _ConfigInput, services: tuple[str, ...], style: str) -> None:
+    """Tell what has changed at Exact since this version was made.
+
+    Reads $metadata of every service: one call each. Exit code 1 on a difference.
+    """
+    from tap_exactonline.commands.drift import show
+
+    ctx.exit(0 if show(settings_of(ctx, config), services, style) else 1)
 
 
 if __name__ == "__main__":
