@@ -90,10 +90,12 @@ class Codec:
         # Not strict: Int64 arrives as a string, Booleans and Bytes as each other.
         envelope: Any = msgspec.defstruct("Envelope", [("d", results)])
         self._decoder = msgspec.json.Decoder(envelope, strict=False)
+        dates = [(i, f.name) for i, f in enumerate(fields) if f.type == "datetime"]
+        # Dates in the books repeat from row to row. Moments hardly ever do, and remembering them costs more than
+        # reading them.
+        self._repeated = [(i, name) for i, name in dates if name not in AUDIT]
         self._readers: list[tuple[int, Callable[[Any], Any]]] = [
-            (i, audit if f.name in AUDIT else wall_clock)
-            for i, f in enumerate(fields)
-            if f.type == "datetime"
+            (i, audit) for i, name in dates if name in AUDIT
         ]
         self._readers += [(i, nested) for i, f in enumerate(fields) if f.type in {"complex", "collection"}]
         computed = [
@@ -169,25 +171,20 @@ class Codec:
         readers, keep, computed, record = self._readers, self._keep, self._computed, self._record
         tail = (None,) if self.tombstones else ()
         lead = (division, *(page.parameters[i] for i in self._given))
+        repeated = [(i, _Remembered(wall_clock, name, page.unreadable)) for i, name in self._repeated]
         records = []
-        # Administrations have few booking dates and many rows.
-        days: dict[str, datetime | None] = {}
         for row in page.rows:
             values = [*astuple(row)]
+            for i, known in repeated:
+                values[i] = known[values[i]]
             for i, read in readers:
                 value = values[i]
-                if value is None:
-                    continue
-                if read is wall_clock and value in days:
-                    values[i] = days[value]
-                    continue
-                try:
-                    values[i] = read(value)
-                except Unreadable:
-                    page.unreadable[self.fields[i].name] += 1
-                    values[i] = None
-                if read is wall_clock:
-                    days[value] = values[i]
+                if value is not None:
+                    try:
+                        values[i] = read(value)
+                    except Unreadable:
+                        page.unreadable[self.fields[i].name] += 1
+                        values[i] = None
             extra = [compute(values[i]) for i, compute in computed]
             if keep is not None:
                 values = [values[i] for i in keep]
@@ -202,6 +199,25 @@ class Codec:
     def dicts(records: Sequence[Any]) -> list[dict[str, Any]]:
         """The records as plain dictionaries, dates as ISO text: what the SDK's own path takes."""
         return [msgspec.to_builtins(record) for record in records]
+
+
+class _Remembered(dict[str | None, Any]):
+    """Values of one column by their text, each read when it is first seen."""
+
+    def __init__(self, read: Callable[[str], Any], name: str, unreadable: Counter[str]) -> None:
+        super().__init__({None: None})
+        self._read = read
+        self._name = name
+        self._unreadable = unreadable
+
+    def __missing__(self, text: str) -> Any:
+        try:
+            value = self[text] = self._read(text)
+        except Unreadable:
+            # Not remembered: each of them counts.
+            self._unreadable[self._name] += 1
+            return None
+        return value
 
 
 class _Message(msgspec.Struct, tag_field="type", tag="RECORD", gc=False):

@@ -21,10 +21,12 @@ from tap_exactonline.exact.divisions import Division
 from tap_exactonline.sync.beginning import Versions, start_over
 from tap_exactonline.sync.bookmarks import Bookmarks
 from tap_exactonline.sync.deletions import LOG
-from tap_exactonline.sync.lanes import Ended, Event, Lane, LaneOver, Settings, Shared, Task, Written
+from tap_exactonline.sync.events import Ended, Event, LaneOver, Settings, Shared, Task, Written
+from tap_exactonline.sync.lanes import Lane
 from tap_exactonline.sync.output import LineWriter
 from tap_exactonline.sync.permits import OPEN_DIVISIONS
 from tap_exactonline.sync.reading import Job
+from tap_exactonline.sync.refusals import still_known
 from tap_exactonline.sync.report import Outcome, Report, tell
 
 # A STATE holds every bookmark of every division. Small ones follow each page; large ones keep to this share of
@@ -116,6 +118,9 @@ class Engine:
             self._jobs, self._divisions, self._bookmarks,
             tombstones=self._settings.tombstones, logger=self._logger,
         )  # fmt: skip
+        now = datetime.now(UTC)
+        for job in self._jobs:
+            job.plan.recall(still_known(self._bookmarks.known(job.name).get("learnt"), now))
         self._versions = Versions(self._jobs, self._divisions, self._bookmarks, on=self._versions_on)
         for job in self._jobs:
             self._introduce(job.name)
@@ -207,15 +212,23 @@ class Engine:
         self._under_way.pop((outcome.stream, code or self._home), None)
         left = self._client.budget(code).day_left if code is not None else None
         tell(outcome, self._names.get(code, "") if code is not None else "", left, self._logger)
-        if outcome.status != "ok":
-            return
-        changes = self._versions.completed(event.job, code)
-        if event.job.name == LOG and self._log_job is None:
+        self._learn(event.job)
+        changes = dict(event.changes)
+        if outcome.status == "ok":
+            changes |= self._versions.completed(event.job, code)
+        if outcome.status == "ok" and event.job.name == LOG and self._log_job is None:
             changes["read_at"] = datetime.now(UTC).isoformat(timespec="seconds")
         if changes and code is not None:
             self._bookmarks.update(event.job.name, code, changes)
             self._state_due = True
             self._write_state()
+
+    def _learn(self, job: Job) -> None:
+        """Keep what Exact refused in a query, so that the next run does not ask for it."""
+        learnt = job.plan.learnt()
+        if learnt:
+            self._bookmarks.stream(job.name)["learnt"] = learnt
+            self._state_due = True
 
     def _introduce(self, stream: str) -> None:
         if stream not in self._introduced:

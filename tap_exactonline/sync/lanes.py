@@ -6,17 +6,13 @@ already asks for the next. No lane holds more than one finished page that waits 
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import (
     DivisionError,
@@ -29,97 +25,17 @@ from tap_exactonline.exact.errors import (
     Stopped,
     TokenStoreError,
 )
-from tap_exactonline.sync.bookmarks import Bookmarks
 from tap_exactonline.sync.convert import Codec, Envelope
 from tap_exactonline.sync.deletions import LOG, Tombstones
+from tap_exactonline.sync.events import Ended, LaneOver, Shared, Task, Written
 from tap_exactonline.sync.functions import user_has_rights
-from tap_exactonline.sync.permits import Permits
 from tap_exactonline.sync.reading import Job, Reader
+from tap_exactonline.sync.refusals import SPAN, remember, rest_until
 from tap_exactonline.sync.report import Outcome
 
 NOT_COVERED = (ScopeViolated, NotLicensed, EndpointMissing)
 _FATAL = (LoginError, NotExactOnline, TokenStoreError)
 _PROGRESS_EVERY = 30.0
-
-
-@dataclass(slots=True)
-class Written:
-    """A page, ready for the target.
-
-    Attributes:
-        payloads: Job, its RECORD lines (or plain records for the SDK's own path), and how many.
-        changes: Stream → what its bookmark becomes once the payloads are written.
-        done: Called when it is written: the lane may hand over its next page.
-    """
-
-    division: int
-    payloads: list[tuple[Job, bytes | list[dict[str, Any]], int]]
-    changes: dict[str, dict[str, Any]]
-    done: Callable[[], None]
-
-
-@dataclass(slots=True)
-class Ended:
-    """A stream has ended in a division."""
-
-    job: Job
-    outcome: Outcome
-
-
-@dataclass(slots=True)
-class LaneOver:
-    """A lane has no more divisions. ``error`` ends the whole run."""
-
-    error: BaseException | None = None
-
-
-@dataclass(slots=True)
-class Settings:
-    """What the lanes need to know of the configuration."""
-
-    permits: Permits
-    start_date: datetime | None = None
-    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Amsterdam"))
-    tombstones: bool = False
-    fast: bool = True
-
-
-@dataclass(slots=True)
-class Task:
-    """A division and what to read in it; ``once`` for streams that are not of one division."""
-
-    division: Division
-    jobs: Sequence[Job]
-    once: bool = False
-
-
-Event = Written | Ended | LaneOver | None
-"""None only wakes the writer, so that it sees a signal's flag."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What all lanes of a run have in common.
-
-    Attributes:
-        tasks: What is still to be read; each lane takes the next.
-        events: To the writer.
-        client: The way to Exact.
-        bookmarks: What was delivered before; only looked at.
-        settings: The configuration.
-        log_job: ``sync_deleted``, if deletions are written as tombstones.
-        stop: Set to end the run.
-        logger: Where remarks go.
-    """
-
-    tasks: queue.SimpleQueue[Task]
-    events: queue.SimpleQueue[Event]
-    client: ExactClient
-    bookmarks: Bookmarks
-    settings: Settings
-    log_job: Job | None
-    stop: threading.Event
-    logger: logging.Logger
 
 
 class Lane(threading.Thread):
@@ -184,6 +100,10 @@ class Lane(threading.Thread):
     def _read(self, job: Job, task: Task, bookmark: Any) -> str | None:
         """Read one stream; returns why the rest of the division can't be read, or None."""
         outcome = Outcome(job.name, None if task.once else task.division.code)
+        if (until := rest_until(bookmark, datetime.now(UTC))) is not None:
+            outcome.status, outcome.note = "not covered", _resting(until)
+            self._events.put(Ended(job, outcome))
+            return None
         outcome.from_scratch = bookmark.get("replication_key_value") is None
         reader = self._reader(job, task.division, bookmark)
         said = time.monotonic()
@@ -203,26 +123,31 @@ class Lane(threading.Thread):
                         "%s, division %d: %s rows so far", job.name, task.division.code, f"{outcome.rows:,}"
                     )
 
-        closed = self._guarded(outcome, task.division.code, read)
+        failure = self._guarded(outcome, task.division.code, read)
         self._look_closer(outcome, reader, job, task, bookmark)
-        self._events.put(Ended(job, outcome))
-        return closed
+        changes = remember(bookmark, failure, datetime.now(UTC)) if failure else {}
+        if outcome.status == "ok" and "refused" in bookmark:
+            changes["refused"] = None
+        self._events.put(Ended(job, outcome, changes))
+        return str(failure) if isinstance(failure, DivisionError) else None
 
-    def _guarded(self, outcome: Outcome, division: int, read: Callable[[], None]) -> str | None:
-        """Run a read and turn its end into an outcome; returns why the division is closed, or None."""
+    def _guarded(self, outcome: Outcome, division: int, read: Callable[[], None]) -> ExactError | None:
+        """Run a read and turn its end into an outcome; returns what ended it too early, or None."""
         began, calls = time.monotonic(), self._client.calls(division)
-        closed = None
+        failure: ExactError | None = None
         try:
             read()
         except (Stopped, *_FATAL):
             raise
         except NOT_COVERED as exc:
             outcome.status, outcome.note = "not covered", _sentence(exc)
+            failure = exc
         except DivisionError as exc:
             outcome.status, outcome.note = "incomplete", str(exc)
-            closed = str(exc)
+            failure = exc
         except ExactError as exc:
             outcome.status, outcome.note = "incomplete", _sentence(exc)
+            failure = exc
         except Exception as exc:  # one stream's bug must not end the others
             self._logger.debug("%s, division %d", outcome.stream, division, exc_info=True)
             outcome.status = "incomplete"
@@ -230,7 +155,7 @@ class Lane(threading.Thread):
         finally:
             outcome.seconds = time.monotonic() - began
             outcome.calls = self._client.calls(division) - calls
-        return closed
+        return failure
 
     def _look_closer(self, outcome: Outcome, reader: Reader, job: Job, task: Task, bookmark: Any) -> None:
         """What a read without an error may still lack."""
@@ -276,9 +201,9 @@ class Lane(threading.Thread):
                 payloads = [(names[name], records) for name, records in page.records.items() if records]
                 self._hand_over(division.code, payloads, page.changes)
 
-        closed = self._guarded(outcome, division.code, read)
+        failure = self._guarded(outcome, division.code, read)
         self._events.put(Ended(log, outcome))
-        return closed, tombstones.lowered
+        return str(failure) if isinstance(failure, DivisionError) else None, tombstones.lowered
 
     def _hand_over(
         self, division: int, pages: list[tuple[Job, list[Any]]], changes: dict[str, dict[str, Any]]
@@ -301,3 +226,11 @@ class Lane(threading.Thread):
 def _sentence(exc: ExactError) -> str:
     """The failure without division and stream, which stand beside it already."""
     return f"{exc.what.rstrip('. ')}. {exc.remedy}".strip() if exc.remedy else exc.what
+
+
+def _resting(until: datetime) -> str:
+    minutes = int(SPAN.total_seconds() // 60)
+    return (
+        f"refused several times within {minutes} minutes and not asked again before {until:%H:%M} UTC, since too many "
+        "errors block the app. Deselect the stream, or give the app the scope and the user the rights"
+    )

@@ -6,96 +6,14 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.exact_online import ExactOnline
-
-TAP = str(Path(sys.executable).with_name("tap-exactonline"))
-FEW = [
-    "system_divisions",
-    "sync_crm_accounts",
-    "crm_contacts",
-    "bulk_cashflow_payments",
-    "financial_journals",
-]
-
-
-@pytest.fixture
-def exact() -> Iterator[ExactOnline]:
-    stand_in = ExactOnline(seed=5)
-    stand_in.limits(minute=10_000, day=100_000)
-    stand_in.start()
-    yield stand_in
-    stand_in.stop()
-
-
-class Runner:
-    """Runs the tap in a folder of its own."""
-
-    def __init__(self, exact: ExactOnline, folder: Path) -> None:
-        self.exact = exact
-        self.folder = folder
-        self.config: dict[str, Any] = {
-            "api_url": exact.url,
-            "client_id": exact.client_id,
-            "client_secret": exact.client_secret,
-            "refresh_token": exact.issue_login(),
-            "token_store": str(folder / "tokens.json"),
-        }
-
-    def command(self, streams: list[str] | None = FEW, state: dict[str, Any] | None = None) -> list[str]:
-        (self.folder / "config.json").write_text(json.dumps(self.config))
-        command = [TAP, "--config", str(self.folder / "config.json")]
-        if streams is not None:
-            (self.folder / "catalog.json").write_text(json.dumps(catalog(streams)))
-            command += ["--catalog", str(self.folder / "catalog.json")]
-        if state is not None:
-            (self.folder / "state.json").write_text(json.dumps(state))
-            command += ["--state", str(self.folder / "state.json")]
-        return command
-
-    def run(self, streams: list[str] | None = FEW, state: dict[str, Any] | None = None) -> Result:
-        done = subprocess.run(
-            self.command(streams, state), capture_output=True, text=True, timeout=120, check=False
-        )
-        return Result(done.returncode, done.stdout, done.stderr)
-
-
-class Result:
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code = code
-        self.err = err
-        self.messages = [json.loads(line) for line in out.split("\n") if line]
-        self.records = Counter(m["stream"] for m in self.messages if m["type"] == "RECORD")
-        states = [m["value"] for m in self.messages if m["type"] == "STATE"]
-        self.state = states[-1] if states else None
-
-    def errors(self) -> list[str]:
-        return [line for line in self.err.splitlines() if "| ERROR" in line]
-
-
-def catalog(streams: list[str]) -> dict[str, Any]:
-    found = json.loads(
-        subprocess.run([TAP, "--discover"], capture_output=True, text=True, timeout=60, check=True).stdout
-    )
-    entries = [entry for entry in found["streams"] if entry["tap_stream_id"] in streams]
-    for entry in entries:
-        for item in entry["metadata"]:
-            if not item["breadcrumb"]:
-                item["metadata"]["selected"] = True
-    return {"streams": entries}
-
-
-@pytest.fixture
-def runner(exact: ExactOnline, tmp_path: Path) -> Runner:
-    return Runner(exact, tmp_path)
+from tests.unit.runs import FEW, Result, Runner, catalog
 
 
 def test_reads_every_division_and_goes_on_from_there(runner: Runner, exact: ExactOnline) -> None:
@@ -124,10 +42,12 @@ def test_reads_every_division_and_goes_on_from_there(runner: Runner, exact: Exac
 SIX = ["sync_crm_addresses", "sync_crm_contacts", "vat_vat_codes", "hrm_costcenters", *FEW[1:3]]
 
 
-def test_calls_of_a_division_are_serial_and_divisions_side_by_side(runner: Runner, exact: ExactOnline) -> None:
+def test_calls_of_a_division_are_serial_and_divisions_side_by_side(
+    runner: Runner, exact: ExactOnline
+) -> None:
     exact.switches.latency = 0.3
     for code in range(101, 109):
-        exact.add_division(code, rows={stream: 2 for stream in SIX})
+        exact.add_division(code, rows=dict.fromkeys(SIX, 2))
     began = time.monotonic()
     result = runner.run(SIX)
     took = time.monotonic() - began
@@ -137,11 +57,13 @@ def test_calls_of_a_division_are_serial_and_divisions_side_by_side(runner: Runne
     assert took < 0.3 * 48, "eight lanes are faster than one"
 
 
-def test_a_division_that_waits_for_its_minute_gives_its_place_away(runner: Runner, exact: ExactOnline) -> None:
+def test_a_division_that_waits_for_its_minute_gives_its_place_away(
+    runner: Runner, exact: ExactOnline
+) -> None:
     """One place, four divisions: while the first waits for its window, the others are read."""
     exact.limits(minute=2, day=100_000, minute_seconds=4)
     for code in (101, 102, 103, 104):
-        exact.add_division(code, rows={stream: 2 for stream in SIX})
+        exact.add_division(code, rows=dict.fromkeys(SIX, 2))
     runner.config["max_parallel_divisions"] = 1
     began = time.monotonic()
     result = runner.run(SIX)
