@@ -165,7 +165,7 @@ def _facts(endpoint: Endpoint) -> str:
         allowed = ", ".join(f"`{name}`" for name in endpoint.filters) or "nothing"
         facts.append(("Exact filters on", allowed))
     table = "\n".join(f"| {name} | {value} |" for name, value in facts)
-    text = f"| | |\n|---|---|\n{table}"
+    text = f"| at a glance | |\n|---|---|\n{table}"
     if not endpoint.selected:
         text += f"\n\n```sh\nmeltano select tap-exactonline {endpoint.name} '*'\n```"
     return text
@@ -197,11 +197,11 @@ def _columns(endpoint: Endpoint) -> str:
     shown = [row for row, column in zip(rows, schema, strict=True) if not _hidden(column, fields)]
     hidden = [row for row, column in zip(rows, schema, strict=True) if _hidden(column, fields)]
     head = "| column | Exact's field | type | |\n|---|---|---|---|\n"
-    text = f"## Columns\n\n{head}" + "\n".join(shown)
+    text = f'## Columns\n\n<div class="names" markdown>\n\n{head}' + "\n".join(shown) + "\n\n</div>"
     if hidden:
         text += (
             "\n\n## Hidden columns\n\nOnly with `hidden_fields: true`: hidden or withdrawn in Exact's reference, nested, or "
-            f"binary.\n\n{head}" + "\n".join(hidden)
+            f'binary.\n\n<div class="names" markdown>\n\n{head}' + "\n".join(hidden) + "\n\n</div>"
         )
     return text
 
