@@ -76,7 +76,8 @@ def survives(torture: Torture) -> None:
         *((FILE, place) for place in PLACES),
         (SEALED, "half written"),
         (SEALED, "written"),
-        *((SQLITE, place) for place in SQL_PLACES),
+        (SQLITE, "answered"),
+        (SQLITE, "swapped"),
         *((POSTGRES, place) for place in SQL_PLACES),
     ],
 )
@@ -234,8 +235,17 @@ def test_interpreter_waits_at_its_end_for_a_daemon_thread(make: Make) -> None:
 # -- all at once ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [FILE, SEALED, SQLITE, POSTGRES])
-@pytest.mark.parametrize("first", ["login", "seed"])
+@pytest.mark.parametrize(
+    ("kind", "first"),
+    [
+        (FILE, "login"),
+        (FILE, "seed"),
+        (SEALED, "login"),
+        (SQLITE, "seed"),
+        (POSTGRES, "login"),
+        (POSTGRES, "seed"),
+    ],
+)
 def test_eight_processes_at_the_same_moment(make: Make, kind: str, first: str) -> None:
     torture = make(kind)
     seed = torture.exact.issue_login() if first == "seed" else None

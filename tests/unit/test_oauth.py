@@ -79,6 +79,23 @@ def test_run_of_hours_makes_one_token_call_per_ten_minutes_and_no_error(lab: Lab
     assert lab.token_calls <= 4 * 3600 / 570 + 1
 
 
+def test_lanes_with_calls_in_flight_renew_in_time(lab: Lab) -> None:
+    credentials = lab.logged_in()
+
+    def lane(_: int) -> list[bool]:
+        accepted = []
+        for _ in range(200):
+            token = credentials.access_token()
+            lab.advance(1.5)  # the call is on its way, and so are those of seven others
+            accepted.append(lab.works(token))
+        return accepted
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(all(accepted) for accepted in pool.map(lane, range(8)))
+    assert set(lab.token_statuses) == {200}
+    assert 4 <= lab.token_calls <= 6
+
+
 def test_many_threads_share_one_renewal(lab: Lab) -> None:
     credentials = lab.credentials(refresh_token=lab.exact.issue_login())
     gate = threading.Barrier(16)
