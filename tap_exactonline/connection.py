@@ -36,6 +36,7 @@ class Connection:
         on_wait: Told before each waiting: division, seconds, why.
         idle: Entered while a thread only waits.
         max_tries: Tries of one call when Exact or the network fails.
+        patience: Seconds to wait for an access token; None for as long as a run may wait.
     """
 
     config: Config
@@ -43,6 +44,7 @@ class Connection:
     on_wait: Callable[[int | None, float, str], None] | None = None
     idle: Callable[[], AbstractContextManager[None]] = nullcontext
     max_tries: int = 6
+    patience: float | None = None
 
     @property
     def user_agent(self) -> str:
@@ -76,6 +78,7 @@ class Connection:
             access_token=self.config.access_token,
             user_agent=self.user_agent,
             stop=self.stop,
+            patience=self.patience,
         )
 
     @cached_property

@@ -16,7 +16,8 @@ from tap_exactonline.connection import Connection
 from tap_exactonline.exact.divisions import Division
 
 TRIES = 3
-"""A person waits: fewer tries than in a run."""
+PATIENCE = 15.0
+"""A person waits: fewer tries and seconds than in a run."""
 
 
 def connect(raw: Mapping[str, Any]) -> Connection:
@@ -25,7 +26,7 @@ def connect(raw: Mapping[str, Any]) -> Connection:
     Raises:
         SettingsError: A setting is wrong.
     """
-    return Connection(parse(raw), threading.Event(), tell_wait, max_tries=TRIES)
+    return Connection(parse(raw), threading.Event(), tell_wait, max_tries=TRIES, patience=PATIENCE)
 
 
 def tell_wait(division: int | None, seconds: float, why: str) -> None:

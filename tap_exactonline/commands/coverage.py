@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from tap_exactonline.commands.findings import Findings
-from tap_exactonline.commands.survey import Survey, askable
+from tap_exactonline.commands.survey import Survey, askable, one_per_scope
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.errors import DayBudgetSpent, ExactError
 
@@ -67,11 +67,13 @@ def judge(
     good = len(endpoints) - len(affected)
     text = f"{good} of {len(endpoints)} ({chosen_by}) have no obstacle that can be seen"
     details = []
-    names = {endpoint.name for endpoint in askable(endpoints)}
-    asked = len(survey.asked_rights & names)
-    if asked < len(names):
+    ours = askable(endpoints)
+    rights, scopes = len({one.name for one in ours} & survey.asked_rights), len(survey.asked_scopes)
+    all_scopes = len(one_per_scope(ours))
+    if rights < len(ours) or scopes < all_scopes:
         details.append(
-            f"rights to {asked} of {len(names)} asked; --all asks about every one, which may take minutes"
+            f"asked: rights to {rights} of {len(ours)}, {scopes} of {all_scopes} scopes; --all asks about every one, "
+            "which may take minutes"
         )
     found.add("ok" if not affected else "note", "streams", text, details=details)
 

@@ -57,6 +57,7 @@ class Survey:
         refused: Stream → what Exact says, for those that licence or country do not cover.
         no_rights: Stream → administrations in which the user may not read it.
         asked_rights: Streams about which rights are known.
+        asked_scopes: Scopes that were asked about.
         failures: Other failures: administration → what.
     """
 
@@ -66,6 +67,7 @@ class Survey:
     refused: dict[str, StreamError] = field(default_factory=dict)
     no_rights: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     asked_rights: set[str] = field(default_factory=set)
+    asked_scopes: set[str] = field(default_factory=set)
     failures: dict[int, ExactError] = field(default_factory=dict)
 
     def answering(self) -> list[Division]:
@@ -146,6 +148,7 @@ class _Asker:
         survey = self._survey
 
         def one(division: int, endpoint: Endpoint) -> None:
+            survey.asked_scopes.add(endpoint.scope)
             try:
                 self._client.get(
                     endpoint.path,
@@ -163,7 +166,7 @@ class _Asker:
             except StreamError:
                 return  # a refused filter or field says nothing about the scope
 
-        self._each(divisions, _one_per_scope(endpoints), one, everywhere=False)
+        self._each(divisions, one_per_scope(endpoints), one, everywhere=False)
 
     def _each(
         self,
@@ -204,7 +207,7 @@ class _Asker:
                 raise
 
 
-def _one_per_scope(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
+def one_per_scope(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
     """The endpoint of each scope that is cheapest to ask."""
     best: dict[str, Endpoint] = {}
     for endpoint in endpoints:
@@ -217,7 +220,7 @@ def _one_per_scope(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
 
 def _representatives_first(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
     """One of each scope, then the others: rights mostly go by area."""
-    first = _one_per_scope(endpoints)
+    first = one_per_scope(endpoints)
     chosen = {endpoint.name for endpoint in first}
     return [*first, *(endpoint for endpoint in endpoints if endpoint.name not in chosen)]
 

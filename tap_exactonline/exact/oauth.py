@@ -64,6 +64,7 @@ class Credentials:
         stop: When set, waiting ends with `Stopped`.
         clock: Epoch seconds.
         sleep: Waits that many seconds; default: waits for ``stop``.
+        patience: Seconds to wait for a token at most; default: minutes, as long as a run may well wait.
 
     Raises:
         SettingsError: ``api_url`` is not one that a secret may be sent to.
@@ -82,6 +83,7 @@ class Credentials:
         stop: threading.Event | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], object] | None = None,
+        patience: float | None = None,
     ) -> None:
         self._endpoint = TokenEndpoint(check_api_url(api_url), client_id, client_secret, user_agent)
         self._store = store
@@ -90,6 +92,7 @@ class Credentials:
         self._stop = stop or threading.Event()
         self._clock = clock
         self._sleep = sleep or self._stop.wait
+        self._patience = patience
         self._mutex = threading.Lock()
         self._use = InUse(clock)
         self._seed_failed = False
@@ -180,14 +183,19 @@ class Credentials:
                 continue
             if error is None or outcome.asked:
                 error = outcome.error
-            if waited >= (_EARLY_PATIENCE if outcome.early else _PATIENCE):
+            if waited >= self._most_waiting(early=outcome.early):
                 self._failed = (outcome.spend, now + _GIVEN_UP, error)
                 raise error
-            nap = min(outcome.until - now, _NAP)
+            nap = min(outcome.until - now, _NAP, self._patience or _NAP)
             if waited % _SAY_EVERY < _NAP:
                 log.info("No new access token for another %.0f s: %s", outcome.until - now, error.what)
             self._sleep(nap)
             waited += nap
+
+    def _most_waiting(self, *, early: bool) -> float:
+        if self._patience is not None:
+            return self._patience
+        return _EARLY_PATIENCE if early else _PATIENCE
 
     def _step(self) -> Tokens | Later:
         """One look at the store under its lock, and at most one token request."""
