@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import threading
 from collections.abc import Mapping
 
 from psycopg import sql
 
-from scripts.meltano_project import Project
+from scripts.meltano_project import MELTANO, Project
 from scripts.warehouse import Stream, Warehouse
 from tests.exact_online import ExactOnline, faults
 
@@ -122,4 +125,47 @@ def test_a_run_that_is_cut_short_goes_on_behind_its_last_page(
 
     assert arrived >= 1000
     assert exact.calls(FIRST, stream) == 1, "the page that had arrived was read again"
+    assert_equal(loaded(warehouse, catalogue), exact, catalogue)
+
+
+def test_sigterm_ends_the_run_as_failed_and_the_next_one_completes_it(
+    postgres_project: Project, exact: ExactOnline, warehouse: Warehouse, catalogue: Mapping[str, Stream]
+) -> None:
+    reading = threading.Event()
+    exact.before_response(lambda call: reading.set() if call.stream == "sync_financial_gl_accounts" else None)
+    exact.switches.latency = 0.05
+    with (postgres_project.root / "log").open("w") as log:
+        meltano = subprocess.Popen(
+            [str(MELTANO), "run", "tap-exactonline", "target-postgres"],
+            cwd=postgres_project.root,
+            env=postgres_project.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            assert reading.wait(120)
+            meltano.send_signal(signal.SIGTERM)
+            assert meltano.wait(120) != 0
+        finally:
+            meltano.kill()
+            meltano.wait()
+
+    run(postgres_project, "target-postgres")
+    assert_equal(loaded(warehouse, catalogue), exact, catalogue)
+    assert exact.token_calls == 1, "the login was lost or renewed without need"
+
+
+def test_full_refresh_starts_over_and_changes_nothing(
+    postgres_project: Project, exact: ExactOnline, warehouse: Warehouse, catalogue: Mapping[str, Stream]
+) -> None:
+    run(postgres_project, "target-postgres")
+    exact.clear_log()
+
+    run(postgres_project, "target-postgres", "--full-refresh")
+
+    assert exact.calls(FIRST, "sync_financial_gl_accounts") == 2
+    assert latest_load(warehouse, "sync_financial_gl_accounts") == sum(
+        len(exact.table(code, "sync_financial_gl_accounts")) for code in DIVISIONS
+    )
     assert_equal(loaded(warehouse, catalogue), exact, catalogue)
