@@ -52,6 +52,7 @@ class Lane(threading.Thread):
         self._halt = shared.stop
         self._logger = shared.logger
         self._slot = threading.Semaphore(1)
+        self._turn = shared.settings.permits.turn()
 
     def run(self) -> None:
         """Read division after division."""
@@ -94,8 +95,9 @@ class Lane(threading.Thread):
 
     def _reader(self, job: Job, division: Division, bookmark: Any) -> Reader:
         return Reader(
-            self._client, job, division, bookmark, start_date=self._settings.start_date, logger=self._logger
-        )
+            self._client, job, division, bookmark,
+            start_date=self._settings.start_date, logger=self._logger, turn=self._turn,
+        )  # fmt: skip
 
     def _read(self, job: Job, task: Task, bookmark: Any) -> str | None:
         """Read one stream; returns why the rest of the division can't be read, or None."""
@@ -153,6 +155,7 @@ class Lane(threading.Thread):
             outcome.status = "incomplete"
             outcome.note = f"internal error {type(exc).__name__}; run with log level DEBUG and report it"
         finally:
+            self._turn.give()
             outcome.seconds = time.monotonic() - began
             outcome.calls = self._client.calls(division) - calls
         return failure
@@ -217,6 +220,8 @@ class Lane(threading.Thread):
                 payloads.append((job, lines, len(records)))
             else:
                 payloads.append((job, Codec.dicts(records), len(records)))
+            records.clear()
+        self._turn.give()
         while not self._slot.acquire(timeout=1):
             if self._halt.is_set():
                 raise Stopped("the run was asked to stop")

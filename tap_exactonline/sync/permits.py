@@ -7,10 +7,13 @@ of administrations is not held up by each of them in turn, and there are still n
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from tap_exactonline.exact.errors import Stopped
+
+T = TypeVar("T")
 
 OPEN_DIVISIONS = 4
 """Divisions that may be begun for each place: those that wait, and those that work."""
@@ -28,6 +31,7 @@ class Permits:
         self.places = places
         self._free = threading.Semaphore(places)
         self._stop = stop
+        self._works = threading.Lock()
         self._mine = threading.local()
 
     @contextmanager
@@ -59,6 +63,10 @@ class Permits:
         finally:
             self._take()
 
+    def turn(self) -> Turn:
+        """A lane's turns at making lines of a page; of all turns made here, one is held at a time."""
+        return Turn(self._works)
+
     def _take(self) -> None:
         while not self._free.acquire(timeout=0.5):
             if self._stop.is_set():
@@ -69,3 +77,43 @@ class Permits:
         if getattr(self._mine, "held", False):
             self._mine.held = False
             self._free.release()
+
+
+class Turn:
+    """From the decoding of a page until it is encoded, no other lane begins one.
+
+    Threads do not make Python faster, but each page under way is tens of thousands of objects. A lane that waits for
+    its turn holds bytes only, which with eight lanes saves a quarter of the memory.
+
+    Args:
+        lock: Shared with the other lanes.
+    """
+
+    def __init__(self, lock: threading.Lock | None = None) -> None:
+        self._lock = lock or threading.Lock()
+        self._held = False
+
+    def take(self) -> None:
+        """Begin; does nothing if it is this lane's turn already. Nobody keeps it while waiting for anything else."""
+        if not self._held:
+            self._lock.acquire()
+            self._held = True
+
+    def give(self) -> None:
+        """Let the next lane begin; does nothing without a turn."""
+        if self._held:
+            self._held = False
+            self._lock.release()
+
+    def beginning(self, decode: Callable[[bytes], T]) -> Callable[[bytes], T]:
+        """A decoder that takes the turn first. A page that can't be decoded will be asked for again: it gives it back."""
+
+        def begin(body: bytes) -> T:
+            self.take()
+            try:
+                return decode(body)
+            except BaseException:
+                self.give()
+                raise
+
+        return begin

@@ -19,6 +19,7 @@ from tap_exactonline.exact.odata import modified_filter, timestamp_filter
 from tap_exactonline.sync.bookmarks import origin
 from tap_exactonline.sync.convert import Codec, Rows
 from tap_exactonline.sync.functions import first_timestamp
+from tap_exactonline.sync.permits import Turn
 from tap_exactonline.sync.plan import Plan
 from tap_exactonline.sync.values import latest, moment
 
@@ -80,6 +81,7 @@ class Reader:
         bookmark: What was delivered before; empty to start over.
         start_date: Nothing older on a first read, in the administration's wall clock.
         logger: Where remarks go.
+        turn: Taken when a page is decoded. Whoever has used the page gives it back, or it ends with the next page.
 
     Attributes:
         unreadable: Field → values that could not be read and became null.
@@ -96,6 +98,7 @@ class Reader:
         *,
         start_date: datetime | None = None,
         logger: logging.Logger,
+        turn: Turn | None = None,
     ) -> None:
         self._client = client
         self._job = job
@@ -104,6 +107,8 @@ class Reader:
         self._bookmark = bookmark
         self._start_date = start_date
         self._logger = logger
+        self._turn = turn or Turn()
+        self._decode = self._turn.beginning(job.codec.decode)
         self.unreadable: Counter[str] = Counter()
         self.keyless = 0
         self.unordered = False
@@ -196,6 +201,9 @@ class Reader:
         address = None
         while True:
             yield page
+            # Nobody needs it while the next one is under way, and it is the most of a lane's memory.
+            page.rows.clear()
+            self._turn.give()
             if not page.next_url:
                 return
             if page.next_url == address:
@@ -209,7 +217,7 @@ class Reader:
             page = self._client.follow(
                 address,
                 division=self._division.code,
-                decode=self._job.codec.decode,
+                decode=self._decode,
                 stream=self._endpoint.name,
                 scope=self._endpoint.scope,
             )
@@ -223,7 +231,7 @@ class Reader:
                     self._endpoint.path,
                     division=None if self._endpoint.login_wide else self._division.code,
                     query=query,
-                    decode=self._job.codec.decode,
+                    decode=self._decode,
                     stream=self._endpoint.name,
                     scope=self._endpoint.scope,
                     beta=self._endpoint.beta,
