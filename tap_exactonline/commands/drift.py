@@ -111,7 +111,7 @@ def compare(connection: Connection, wanted: Sequence[Known], division: int) -> l
             document = read_metadata(connection.client, one.path, division, beta=one.beta)
         except DayBudgetSpent as exc:
             spent = exc
-            result.status, result.note = "failed", str(exc)
+            result.status, result.note = "failed", f"{exc.what}. {exc.remedy}"
         except StreamError as exc:
             result.status, result.note = "no document", exc.what
         except TemporaryError as exc:

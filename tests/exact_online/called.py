@@ -15,6 +15,7 @@ from tap_exactonline.endpoints.spelling import column, stream
 from . import generate
 from .query import NUMERIC, Literal, QueryError, leaves, parse
 from .store import Row
+from .wire import Reply, json_reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -115,6 +116,18 @@ def table(
     if rows is None:
         return Listing(exact.divisions[code], endpoint.key, made(exact, endpoint, code, given))
     return Listing(exact.divisions[code], endpoint.key, [row for row in rows if fits(row, given)])
+
+
+def is_scalar(endpoint: Endpoint) -> bool:
+    """Whether a function gives one value."""
+    return len(endpoint.fields) == 1 and not endpoint.key
+
+
+def scalar(answer: Listing, endpoint: Endpoint) -> Reply:
+    """One value, in an object of its own."""
+    (row,) = answer.by_key(None)
+    name = endpoint.fields[0].name
+    return json_reply({"d": {name: row.base[name]}})
 
 
 def made(exact: ExactOnline, endpoint: Endpoint, code: int, given: Mapping[str, Any]) -> list[dict[str, Any]]:

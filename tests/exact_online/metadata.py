@@ -42,7 +42,7 @@ def metadata(exact: ExactOnline, service: str, accept: str, *, beta: bool) -> Re
     calls = [(f, e) for f, e in called.by_path().values() if _service(f.path) == service and f.beta == beta]
     if service in exact.no_metadata or not (inside or calls):
         return error(404, "Resource not found for the segment '$metadata'.")
-    types = [_type(exact, e) for e in inside] + [_type(exact, e) for f, e in calls if not _scalar(e)]
+    types = [_type(exact, e) for e in inside] + [_type(exact, e) for f, e in calls if not called.is_scalar(e)]
     sets = [_set(e.path) for e in inside]
     if not beta:
         actions = [path for path in functions().actions if _service(path) == service]
@@ -52,7 +52,7 @@ def metadata(exact: ExactOnline, service: str, accept: str, *, beta: bool) -> Re
     for function, endpoint in calls:
         returned = (
             EDM[endpoint.fields[0].type]
-            if _scalar(endpoint)
+            if called.is_scalar(endpoint)
             else f"Collection({SPACE}.{_name(function.path)})"
         )
         parameters = "".join(
@@ -79,10 +79,6 @@ def _service(path: str) -> str:
 
 def _name(path: str) -> str:
     return path.rpartition("/")[2]
-
-
-def _scalar(endpoint: Endpoint) -> bool:
-    return len(endpoint.fields) == 1 and not endpoint.key
 
 
 def _set(path: str) -> str:

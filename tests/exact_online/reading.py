@@ -136,6 +136,8 @@ def read(
         table = Listing(division, endpoint.key, exact.listed(endpoint))
     elif (own := called.by_path().get((endpoint.beta, endpoint.path.lower()))) is not None:
         table = called.table(exact, own[0], endpoint, code or 0, query)
+        if called.is_scalar(endpoint):
+            return called.scalar(table, endpoint)
     elif (added := exact.added.get((endpoint.beta, endpoint.path.lower()))) is not None:
         table = Listing(division, endpoint.key, added.rows)
     else:

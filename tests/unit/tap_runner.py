@@ -1,0 +1,93 @@
+"""Runs the installed tap against a stand-in, in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tap_exactonline.tap import TapExactOnline
+from tests.exact_online import ExactOnline
+
+TAP = str(Path(sys.executable).with_name("tap-exactonline"))
+
+
+class Done:
+    """What a process left.
+
+    Attributes:
+        code: Its exit code.
+        out: Standard output.
+        err: Standard error.
+    """
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code = code
+        self.out = out
+        self.err = err
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.split("\n") if line]  # U+2028 is in the data
+
+    def records(self, stream: str) -> list[dict[str, Any]]:
+        return [m["record"] for m in self.messages if m["type"] == "RECORD" and m["stream"] == stream]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return [m["value"] for m in self.messages if m["type"] == "STATE"][-1]
+
+    @property
+    def errors(self) -> list[str]:
+        return [line for line in self.err.split("\n") if "ERROR" in line or line.startswith("Error")]
+
+
+class Runner:
+    """The tap with a configuration that may be altered from run to run."""
+
+    def __init__(self, exact: ExactOnline, folder: Path, **settings: Any) -> None:
+        self.exact = exact
+        self.folder = folder
+        self.config: dict[str, Any] = {
+            "api_url": exact.url,
+            "client_id": exact.client_id,
+            "client_secret": exact.client_secret,
+            "refresh_token": exact.issue_login(),
+            "token_store": str(folder / "tokens.json"),
+            **settings,
+        }
+
+    def tap(self, *arguments: str, env: dict[str, str] | None = None) -> Done:
+        """Run it with these arguments, the configuration in front."""
+        path = self.folder / "config.json"
+        path.write_text(json.dumps(self.config))
+        source = ["--config=ENV"] if env is not None else []
+        done = subprocess.run(
+            [TAP, "--config", str(path), *source, *arguments],
+            capture_output=True, text=True, timeout=120, check=False, env={**os.environ, **(env or {})},
+        )  # fmt: skip
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def discover(self) -> dict[str, dict[str, Any]]:
+        """The catalog's streams by name."""
+        done = self.tap("--discover")
+        assert done.code == 0, done.err
+        return {one["tap_stream_id"]: one for one in json.loads(done.out)["streams"]}
+
+    def sync(self, *streams: str, state: dict[str, Any] | None = None) -> Done:
+        """Select these streams with all columns, and read them."""
+        entries = TapExactOnline(config=self.config, setup_mapper=False).catalog_dict["streams"]
+        found = {one["tap_stream_id"]: one for one in entries}
+        for name in streams:
+            for entry in found[name]["metadata"]:
+                entry["metadata"]["selected"] = True
+        chosen = {"streams": [found[name] for name in streams]}
+        (self.folder / "catalog.json").write_text(json.dumps(chosen))
+        arguments = ["--catalog", str(self.folder / "catalog.json")]
+        if state is not None:
+            (self.folder / "state.json").write_text(json.dumps(state))
+            arguments += ["--state", str(self.folder / "state.json")]
+        return self.tap(*arguments)
