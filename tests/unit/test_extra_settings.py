@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import textwrap
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tap_exactonline.config import parse
 from tap_exactonline.endpoints import Endpoint, load
@@ -293,3 +297,16 @@ def test_what_is_wrong_is_named(setting: Any, place: str, said: str) -> None:
     assert caught.value.setting == place, text
     assert said in text
     assert "\n" not in text
+
+
+# -- the documentation
+
+
+def test_the_examples_of_the_documentation_are_accepted() -> None:
+    page = Path(__file__).parents[2] / "docs" / "extra-streams.md"
+    blocks = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 6
+    for block in blocks:
+        found = yaml.safe_load(textwrap.dedent(block))
+        entries = found.get("config", found)["extra_streams"]
+        assert len(define(entries, NOW, None)) == len(entries) > 0
