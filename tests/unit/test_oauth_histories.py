@@ -92,7 +92,12 @@ def clean(lab: Lab) -> None:
     lab.exact.faults.clear()
     lab.skew = 0.0
     lab.advance(700)
-    assert lab.works(lab.credentials().access_token())
+    credentials = lab.credentials()
+    token = credentials.access_token()
+    if not lab.works(token):  # a clock that was wrong at the renewal and is right now costs one 401
+        credentials.reject(token)
+        token = credentials.access_token()
+    assert lab.works(token)
 
 
 def ask(action: Callable[[], object]) -> None:
