@@ -144,6 +144,10 @@ def test_commands_of_meltano_yml_exist() -> None:
         config, word = command["args"].split()
         assert config == "--config=ENV"
         done = subprocess.run(
-            [executable("tap-exactonline"), word, "--help"], capture_output=True, text=True, timeout=60, check=False
+            [executable("tap-exactonline"), word, "--help"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
         assert done.returncode == 0, f"{name}: {done.stderr}"

@@ -27,7 +27,6 @@ CONFIG = {
 }
 
 
-
 def everything() -> dict[str, Any]:
     """The catalog with every stream selected."""
     catalog = TapExactOnline(config=CONFIG).catalog_dict
