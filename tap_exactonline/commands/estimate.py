@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from tap_exactonline.config import Config
@@ -83,4 +84,5 @@ def _at_least(endpoint: Endpoint, bookmark: Mapping[str, Any], division: Divisio
         bookmark.get("replication_key_value") is None or regenerated(endpoint, bookmark, division) is not None
     )
     asks_where_to_start = new and endpoint.kind == "sync" and config.start_date and endpoint.sync_timestamp
-    return 2 if asks_where_to_start else 1
+    reads = prod(len(parameter.values) for parameter in endpoint.parameters)
+    return reads + 1 if asks_where_to_start else reads

@@ -87,6 +87,15 @@ def test_a_function_is_read_once_for_each_value(exact: ExactOnline, runner: Runn
     assert not exact.errors_4xx
 
 
+def test_check_counts_a_call_for_each_value(runner: Runner) -> None:
+    runner.config["extra_streams"] = [{**REVENUE, "parameters": {"year": {"from": 2023, "to": 2042}}}]
+    done = runner.sync("revenue_by_year")
+    assert "revenue_by_year  101         24     20  ok" in done.err
+    checked = runner.tap("check", "--catalog", str(runner.folder / "catalog.json"), "--format", "json")
+    assert checked.code == 0, checked.out
+    assert json.loads(checked.out)["next_run"]["calls_at_least"] == 21  # and the list of administrations
+
+
 def test_parameters_go_along_from_page_to_page(exact: ExactOnline, runner: Runner) -> None:
     rows = [{"ID": f"{n:08}-89ab-cdef-0123-456789abcdef", "ProjectId": ITEMS[n % 2]} for n in range(150)]
     exact.function_answers("read/project/ProjectWBSByProject", rows)
