@@ -1,0 +1,104 @@
+"""What the tests of the login page share: the program that serves it, and raw requests to it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.unit.cli_lab import Lab, read_until
+
+OPENED = re.compile(r"http://127\.0\.0\.1:\d+/open/\S+")
+
+
+@dataclass
+class Reply:
+    """An answer as it came."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    def json(self) -> dict[str, Any]:
+        return json.loads(self.text)
+
+
+@dataclass
+class Page:
+    """The running program.
+
+    Attributes:
+        process: It.
+        address: Opens the page once.
+        cookie: Of our session, once `enter` was called.
+    """
+
+    process: subprocess.Popen[str]
+    address: str
+    cookie: str = ""
+    said: str = field(default="", repr=False)
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.address).port or 0
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def request(self, method: str, path: str, body: bytes | None = None, **headers: str | None) -> Reply:
+        """Send exactly these headers, besides Host and the cookie; None leaves one out."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        sent = {"Cookie": self.cookie or None, **{k.replace("_", "-"): v for k, v in headers.items()}}
+        connection.putrequest(method, path, skip_host="Host" in headers, skip_accept_encoding=True)
+        for name, value in sent.items():
+            if value is not None:
+                connection.putheader(name, value)
+        if body is not None:
+            connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body)
+        answer = connection.getresponse()
+        reply = Reply(answer.status, dict(answer.getheaders()), answer.read().decode())
+        connection.close()
+        return reply
+
+    def get(self, path: str, **headers: str | None) -> Reply:
+        return self.request("GET", path, **headers)
+
+    def enter(self) -> Reply:
+        """Open the address, as the browser does first, and keep the cookie."""
+        reply = self.get(urlsplit(self.address).path)
+        self.cookie = reply.headers.get("Set-Cookie", "").partition(";")[0]
+        return reply
+
+    def post(self, action: str, value: Any = None, **headers: str | None) -> Reply:
+        """A step as the page sends it, unless ``headers`` say otherwise."""
+        usual = {"Content_Type": "application/json", "Origin": self.origin, "Sec_Fetch_Site": "same-origin"}
+        return self.request(
+            "POST", f"/api/{action}", json.dumps(value or {}).encode(), **{**usual, **headers}
+        )
+
+    def end(self) -> tuple[int, str, str]:
+        out, err = self.process.communicate(timeout=30)
+        return self.process.returncode, self.said + out, err
+
+
+@contextmanager
+def served(here: Lab, *arguments: str, **settings: Any) -> Iterator[Page]:
+    """``tap-exactonline login --web``."""
+    process = here.start("login", "--web", "--config", here.config(**settings), *arguments)
+    try:
+        said, address = read_until(process, OPENED)
+        yield Page(process, address, said=said)
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()

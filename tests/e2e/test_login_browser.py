@@ -1,0 +1,319 @@
+"""The login page in a real browser, as a person uses it: by mouse, by keyboard, in English and Dutch."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.unit.cli_lab import REDIRECT, Lab, lab
+
+from .login_page import Page, served
+
+playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
+expect = playwright.expect
+
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None,
+    reason="no Chromium on this machine: apt-get install chromium, or another package manager's",
+)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        # The sandbox needs rights that containers do not give, and the only page it shows is ours.
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Lab]:
+    with lab(tmp_path, 101, 102) as made:
+        made.exact.add_division(103, description="Bakkerij <b>& Zn</b>", status=2)
+        yield made
+
+
+class Person:
+    """A browser with one window on the page.
+
+    Attributes:
+        page: Playwright's page.
+        complaints: What the browser's console and its content policy complained about.
+        visited: Every origin that was asked for something.
+    """
+
+    def __init__(self, chromium: Any, served_page: Page, locale: str = "en-GB", **options: Any) -> None:
+        options.setdefault("viewport", {"width": 900, "height": 900})
+        self.context = chromium.new_context(locale=locale, **options)
+        self.context.set_default_timeout(20_000)
+        self.complaints: list[str] = []
+        self.visited: set[str] = set()
+        self.context.on(
+            "request", lambda r: self.visited.add("{0.scheme}://{0.netloc}".format(urlsplit(r.url)))
+        )
+        self.page = self.context.new_page()
+        self.page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.goto(served_page.address)
+
+    def fill_in(self, here: Lab) -> None:
+        """Step 1."""
+        self.page.get_by_label("Client ID").fill(here.exact.client_id)
+        self.page.get_by_label("Client secret").fill(here.exact.client_secret)
+        self.page.get_by_label("Redirect URI").fill(REDIRECT)
+        self.next()
+
+    def next(self) -> None:
+        self.page.locator("section:not([hidden]) .primary").last.click()
+
+    def at(self, step: str) -> Any:
+        """Wait for a step and return its section."""
+        section = self.page.locator(f"#step-{step}")
+        section.wait_for(state="visible")
+        assert self.page.locator("main > section:visible").count() == 1
+        return section
+
+    def consent(self, answer: str = "yes") -> str:
+        """Open Exact's page from ours, answer it, and return the address that the browser landed on."""
+        self.context.route(f"{REDIRECT}**", lambda route: route.fulfill(status=404, body="no such page"))
+        with self.context.expect_page() as opened:
+            self.page.locator("#to-exact").click()
+        exact = opened.value
+        exact.locator(f"button[value={answer}]").click()
+        exact.wait_for_url(f"{REDIRECT}**")
+        landed = str(exact.url)
+        exact.close()
+        return landed
+
+
+def test_from_the_app_to_the_settings(chromium: Any, here: Lab) -> None:
+    with served(here, client_id=None, client_secret=None) as running:
+        person = Person(chromium, running)
+        page = person.page
+        person.at("app")
+        assert page.url == f"{running.origin}/", "the secret is gone from the address bar"
+        person.fill_in(here)
+        person.at("login")
+        landed = person.consent()
+        page.get_by_label("Address that you landed on").fill(landed)
+        person.next()
+
+        section = person.at("divisions")
+        expect(section.get_by_text("Logged in as Stand In.")).to_be_visible()
+        expect(section.locator("tbody tr")).to_have_count(3)
+        expect(section.get_by_text("Bakkerij <b>& Zn</b>")).to_be_visible()
+        page.get_by_role("radio", name="Only these").check()
+        expect(section.get_by_role("checkbox", name="103")).to_be_disabled()
+        section.get_by_role("checkbox", name="102").uncheck()
+        expect(section.get_by_text("1 of 3 chosen")).to_be_visible()
+        person.next()
+
+        section = person.at("test")
+        expect(section.get_by_text("The administration answers.")).to_be_visible()
+        expect(section.get_by_text("calls left today")).to_be_visible()
+        person.next()
+
+        section = person.at("settings")
+        block = section.locator("#environment").inner_text()
+        assert f"TAP_EXACTONLINE_CLIENT_ID={here.exact.client_id}" in block
+        assert "TAP_EXACTONLINE_CLIENT_SECRET=<the client secret>" in block
+        assert "TAP_EXACTONLINE_DIVISIONS=[101]" in block
+        assert str(here.tokens) in section.inner_text()
+        assert here.exact.client_secret not in page.content()
+        person.next()
+        person.at("end")
+
+        status, out, err = running.end()
+        assert (status, err) == (0, "")
+        assert here.said_nothing_secret(out, page.content())
+        assert person.complaints == []
+        assert person.visited == {running.origin, here.exact.url, "https://tap.example"}
+        assert here.run("divisions", "--config", here.config()).returncode == 0
+
+
+def test_by_keyboard_in_dutch(chromium: Any, here: Lab) -> None:
+    with served(here, client_id=None, client_secret=None) as running:
+        person = Person(chromium, running, "nl-NL")
+        page, keys = person.page, person.page.keyboard
+        person.at("app")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Exact Online koppelen")
+
+        def tab_to(target: str) -> None:
+            for _ in range(40):
+                if page.evaluate("(wanted) => document.activeElement.matches(wanted)", target):
+                    return
+                keys.press("Tab")
+            raise AssertionError(f"{target} can't be reached with the Tab key")
+
+        keys.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        for target, text in (
+            ("#client_id", here.exact.client_id),
+            ("#client_secret", here.exact.client_secret),
+            ("#redirect_uri", REDIRECT),
+        ):
+            tab_to(target)
+            keys.type(text)
+        keys.press("Enter")
+        person.at("login")
+        assert page.evaluate("document.activeElement.tagName") == "H2", "the reader hears where they are"
+        landed = person.consent()
+        tab_to("#pasted")
+        keys.insert_text(landed)
+        tab_to("#form-code .primary")
+        keys.press("Enter")
+
+        section = person.at("divisions")
+        tab_to("input[name=scope]")
+        keys.press("ArrowDown")
+        expect(page.get_by_role("radio", name="Alleen deze")).to_be_checked()
+        tab_to("#division-101")
+        keys.press("Space")
+        expect(section.get_by_text("1 van 3 gekozen")).to_be_visible()
+        tab_to("#form-divisions .primary")
+        keys.press("Enter")
+        person.at("test")
+        expect(page.get_by_text("De administratie antwoordt.")).to_be_visible()
+        tab_to("#to-settings")
+        keys.press("Enter")
+        person.at("settings")
+        assert "[102]" in page.locator("#meltano").inner_text()
+        tab_to("#finish")
+        keys.press("Enter")
+        person.at("end")
+        assert running.end()[0] == 0
+        assert person.complaints == []
+
+
+def test_slips_are_told_in_the_chosen_language_and_mended(chromium: Any, here: Lab) -> None:
+    with served(here, redirect_uri=REDIRECT) as running:
+        person = Person(chromium, running)
+        page, alert = person.page, person.page.get_by_role("alert")
+        person.at("app")
+        page.get_by_label("Redirect URI").fill("http://localhost:8000/")
+        person.next()
+        expect(alert).to_contain_text("public https addresses only")
+        expect(page.get_by_label("Redirect URI")).to_be_focused()
+        expect(page.get_by_label("Redirect URI")).to_have_attribute("aria-invalid", "true")
+        page.get_by_role("button", name="Nederlands").click()
+        expect(alert).to_contain_text("Het redirect-adres klopt niet")
+        expect(page.locator("html")).to_have_attribute("lang", "nl")
+        page.get_by_role("button", name="English").click()
+        page.get_by_label("Redirect URI").fill(REDIRECT)
+        person.next()
+        person.at("login")
+
+        pasted = page.get_by_label("Address that you landed on")
+        pasted.fill(person.consent("no"))
+        person.next()
+        expect(alert).to_contain_text("Access was not allowed")
+        landed = person.consent()
+        pasted.fill(landed.replace("state=", "state=x"))
+        person.next()
+        expect(alert).to_contain_text("another login")
+        pasted.fill(landed)
+        here.exact.clock.advance(181)
+        person.next()
+        expect(alert).to_contain_text("three minutes")
+        pasted.fill(person.consent())
+        person.next()
+        person.at("divisions")
+        expect(alert).to_be_hidden()
+
+
+def test_a_tunnel_makes_pasting_needless(chromium: Any, here: Lab) -> None:
+    with served(here, redirect_uri=REDIRECT) as running:
+        person = Person(chromium, running)
+        person.at("app")
+        person.next()
+        person.at("login")
+
+        def tunnel(route: Any) -> None:
+            """What ngrok and the like do: a public https name, forwarded to the local page."""
+            parts = urlsplit(route.request.url)
+            reply = running.get(f"{parts.path}?{parts.query}", Host="tap.example", Cookie=None)
+            kept = {
+                k: v for k, v in reply.headers.items() if k.lower() not in ("content-length", "connection")
+            }
+            route.fulfill(status=reply.status, headers=kept, body=reply.text)
+
+        person.context.route("https://tap.example/**", tunnel)
+        with person.context.expect_page() as opened:
+            person.page.locator("#to-exact").click()
+        opened.value.locator("button[value=yes]").click()
+        expect(opened.value.get_by_role("heading")).to_have_text("Logged in")
+
+        person.at("divisions")
+        expect(person.page.get_by_text("Logged in as Stand In.")).to_be_visible()
+        assert here.exact.token_calls == 1
+
+
+def test_hundreds_of_administrations_on_a_phone(chromium: Any, here: Lab) -> None:
+    for number in range(300):
+        here.exact.add_division(5000 + number, description=f"Klant {number} B.V.")
+    with served(here, redirect_uri=REDIRECT) as running:
+        person = Person(chromium, running, viewport={"width": 360, "height": 740}, has_touch=True)
+        page = person.page
+        person.at("app")
+        fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+        assert page.evaluate(fits)
+        person.next()
+        person.at("login")
+        assert page.evaluate(fits)
+        page.locator("#pasted").fill(person.consent())
+        person.next()
+        person.at("divisions")
+        assert page.evaluate(fits)
+        page.get_by_role("radio", name="Only these").check()
+        page.get_by_role("button", name="Untick all shown").click()
+        page.get_by_label("Find by number or name").fill("klant 17")
+        expect(page.locator("#divisions tr")).to_have_count(11)
+        page.get_by_role("button", name="Tick all shown", exact=True).click()
+        expect(page.get_by_text("11 of 303 chosen")).to_be_visible()
+        person.next()
+        expect(person.at("test").get_by_text("All 11 administrations answer.")).to_be_visible()
+        assert page.evaluate(fits)
+        person.next()
+        assert "5017, 5170" in person.at("settings").locator("#meltano").inner_text()
+        assert page.evaluate(fits)
+
+
+def test_everything_has_a_name_for_those_who_do_not_see_it(chromium: Any, here: Lab) -> None:
+    with served(here, redirect_uri=REDIRECT) as running:
+        person = Person(chromium, running)
+        person.at("app")
+        person.next()
+        person.at("login")
+        person.page.locator("#pasted").fill(person.consent())
+        person.next()
+        person.at("divisions")
+        nameless = person.page.evaluate(
+            """() => [...document.querySelectorAll("button, a[href], input, select, textarea, [role=group], nav")]
+              .filter((one) => !(one.getAttribute("aria-label") || one.textContent.trim()
+                || (one.labels && one.labels.length) || document.querySelector(`label[for="${one.id}"]`)))
+              .map((one) => one.outerHTML)"""
+        )
+        assert nameless == []
+        texts = person.page.locator("[data-t]").all_inner_texts()
+        assert len(texts) > 50
+        assert "" not in [text.strip() for text in person.page.locator("[data-t]").all_text_contents()]
+
+
+def test_a_program_that_has_ended_is_told(chromium: Any, here: Lab) -> None:
+    with served(here, redirect_uri=REDIRECT) as running:
+        person = Person(chromium, running, "nl")
+        person.at("app")
+        running.process.kill()
+        running.process.wait()
+        person.next()
+        expect(person.page.get_by_role("alert")).to_contain_text("is beëindigd")
