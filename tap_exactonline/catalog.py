@@ -5,7 +5,46 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+import msgspec
 from singer_sdk.exceptions import ConfigValidationError
+
+
+class _Item(msgspec.Struct):
+    metadata: msgspec.Raw
+    breadcrumb: tuple[str, ...] = ()
+
+
+class _Entry(msgspec.Struct):
+    metadata: list[_Item] = []
+    selected: bool | None = None
+
+
+class _Catalog(msgspec.Struct):
+    streams: list[msgspec.Raw]
+
+
+def prune(text: str) -> str:
+    """As :func:`selected_only`, before the text becomes objects: those of a whole catalog take 20 MB.
+
+    A text that is no catalog is returned as it is; whoever reads it says what is wrong.
+    """
+    try:
+        kept = [raw for raw in msgspec.json.decode(text, type=_Catalog).streams if _wanted(raw)]
+    except (msgspec.DecodeError, UnicodeError):
+        return text
+    return msgspec.json.encode(_Catalog(kept)).decode()
+
+
+def _wanted(raw: msgspec.Raw) -> bool:
+    entry = msgspec.json.decode(raw, type=_Entry)
+    root = next((item.metadata for item in entry.metadata if not item.breadcrumb), None)
+    return _selected(msgspec.json.decode(root, type=dict[str, Any]) if root else {}, entry.selected)
+
+
+def _selected(root: Mapping[str, Any], entry: Any) -> bool:
+    """Whether a stream is selected, by its own metadata and by the older mark beside them."""
+    selected = root.get("selected", root.get("selected-by-default") if entry is None else entry)
+    return root.get("inclusion") == "automatic" if selected is None else selected is not False
 
 
 def selected_only(catalog: Mapping[str, Any]) -> dict[str, Any]:
@@ -15,10 +54,8 @@ def selected_only(catalog: Mapping[str, Any]) -> dict[str, Any]:
         root: dict[str, Any] = next(
             (item["metadata"] for item in entry.get("metadata", []) if not item.get("breadcrumb")), {}
         )
-        selected = root.get("selected", entry.get("selected", root.get("selected-by-default")))
-        if selected is False or (selected is None and root.get("inclusion") != "automatic"):
-            continue
-        kept.append(entry)
+        if _selected(root, entry.get("selected")):
+            kept.append(entry)
     return {**catalog, "streams": kept}
 
 

@@ -19,6 +19,7 @@ import click
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.plugin_base import SingerCommand, _ConfigInput
 
+from tap_exactonline.catalog import prune
 from tap_exactonline.exact.errors import ExactError
 from tap_exactonline.settings import SCHEMA
 from tap_exactonline.sources import ENVIRONMENT, environment_settings, parse_object, read_object
@@ -91,6 +92,8 @@ class JsonFile(click.File):
         """Read it now, so that a broken one is told before anything else happens."""
         with super().convert(value, param, ctx) as file:
             text = file.read()
+        if param and param.name == "catalog":
+            text = prune(text)
         parse_object(text, f"--{param.name}" if param else "file", str(value))
         return io.StringIO(text)
 
