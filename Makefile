@@ -26,7 +26,7 @@ ifeq ($(MAKELEVEL),0)
 .NOTPARALLEL:
 endif
 
-.PHONY: help setup demo test lint docs format pins clean
+.PHONY: help setup browser demo test lint docs format pins clean
 .DEFAULT_GOAL := help
 
 help:
@@ -41,7 +41,7 @@ help:
 demo: setup
 	@$(BIN)/python -m scripts.demo
 
-test: setup .venvs/docs/.ready lint
+test: setup browser .venvs/docs/.ready lint
 	$(BIN)/pytest -n $(WORKERS)
 
 lint: .venv/.ready
@@ -61,6 +61,10 @@ format: .venv/.ready
 # Side by side, whatever -j the caller gave: fetching and unpacking are what takes the time.
 setup:
 	@$(MAKE) -s --no-print-directory -j4 $(STAMPS)
+
+# For the tests of the login page. Where it can't be had without asking anybody, those tests are skipped.
+browser:
+	@scripts/browser
 
 # --group needs a newer pip than the one that comes with Python 3.11. hatchling and hatch-vcs come first so that the
 # editable build uses the pinned ones, without an environment of its own.
