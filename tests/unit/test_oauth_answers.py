@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -103,6 +103,7 @@ def test_refusal_that_rotates_is_noticed() -> None:
     assert read_answer(400, {}, body).refresh_token == "next"
 
 
+@settings(deadline=None)
 @given(
     st.text("abcdefgh!.-_", min_size=6, max_size=300),
     st.text(max_size=50),
@@ -200,6 +201,7 @@ STORED = Tokens(
 FAILURES = [o for o in Outcome if o is not Outcome.GRANTED]
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(FAILURES),
     st.sampled_from([0.0, NOW - 100]),
