@@ -45,7 +45,7 @@ class TapGroup(SingerCommand, click.Group):
 
         Exit codes: 0 all is in, 1 something is missing or wrong, 2 wrong usage, 128 + number of a signal.
         """
-        from tap_exactonline.tap import RunIncomplete
+        from tap_exactonline.sync.run import RunIncomplete
 
         logging.captureWarnings(capture=True)
         warnings.filterwarnings("once", category=DeprecationWarning)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Sequence
@@ -24,36 +23,21 @@ from tap_exactonline.catalog import check_known, selected_only
 from tap_exactonline.config import Config, parse
 from tap_exactonline.connection import DISTRIBUTION, Connection
 from tap_exactonline.endpoints import Endpoint, by_name, load
-from tap_exactonline.exact.errors import DivisionError, ExactError, SettingsError, Stopped
+from tap_exactonline.exact.errors import SettingsError
 from tap_exactonline.settings import SCHEMA
 from tap_exactonline.sources import environment_settings
-from tap_exactonline.sync.bookmarks import Bookmarks, StateError, check_state
+from tap_exactonline.sync.bookmarks import StateError, check_state
 from tap_exactonline.sync.columns import Naming
 from tap_exactonline.sync.deletions import LOG
-from tap_exactonline.sync.engine import ONCE, Engine
-from tap_exactonline.sync.events import Settings
 from tap_exactonline.sync.output import LineWriter
 from tap_exactonline.sync.permits import Permits
-from tap_exactonline.sync.reading import Reader
-from tap_exactonline.sync.report import Report
+from tap_exactonline.sync.run import Run
 from tap_exactonline.sync.streams import ExactStream
 
 _GRACE = 30.0
 """Seconds from a signal until the process ends even if the target does not take what is left."""
 
 _SLOW_PATH = ("stream_maps", "stream_map_config", "flattening_enabled")
-
-
-class RunIncomplete(Exception):
-    """Something that was asked for is missing; the message says what and what to do.
-
-    Attributes:
-        exit_code: 1, or 128 and the number of the signal that ended the run.
-    """
-
-    def __init__(self, message: str, stopped_by: int | None = None) -> None:
-        super().__init__(message)
-        self.exit_code = 1 if stopped_by is None else 128 + stopped_by
 
 
 class TapExactOnline(Tap):
@@ -83,8 +67,7 @@ class TapExactOnline(Tap):
         **kwargs: Any,
     ) -> None:
         self.stop = threading.Event()
-        self.stopped_by: int | None = None
-        self._engine: Engine | None = None
+        self._run: Run | None = None
         self._undescribed: list[str] = []
         if isinstance(catalog, dict):
             catalog = selected_only(catalog)
@@ -195,87 +178,11 @@ class TapExactOnline(Tap):
             RunIncomplete: If something that was asked for is missing.
             ExactError: If the administrations can't even be listed.
         """
-        streams = {name: stream for name, stream in self.streams.items() if isinstance(stream, ExactStream)}
-        jobs = [stream.job() for stream in streams.values() if stream.selected]
-        log_job = None
-        if self.checked.tombstones:
-            log_stream = streams.get(LOG) or ExactStream(
-                self, by_name(LOG), self._naming(), self.checked, self.connection
-            )
-            log_job = log_stream.log_job()
-        chosen = self.connection.chosen
-        self._announce(len(jobs), len(chosen.selected))
-        self._engine = Engine(
-            client=self.connection.client,
-            jobs=jobs,
-            log_job=log_job,
-            divisions=chosen.selected,
-            bookmarks=Bookmarks(cast(dict[str, Any], self._state)),
-            writer=self._writer(),
-            settings=Settings(
-                permits=self.permits,
-                start_date=self.checked.start_date,
-                zone=self.checked.zone,
-                tombstones=self.checked.tombstones,
-                fast=not any(self.config.get(name) for name in _SLOW_PATH),
-            ),
-            versions=bool(self.config.get("emit_activate_version_messages")),
-            write_schema=lambda name: streams[name]._write_schema_message(),  # noqa: SLF001
-            write_records=lambda name, records: self._write_records(streams[name], records),
-            write_activation=lambda name, version: streams[name]._write_activate_version_message(version),  # noqa: SLF001
-            stop=self.stop,
-            logger=self.logger,
-        )
-        report = self._engine.report
-        report.problems += [*(str(problem) for problem in chosen.problems), *self._undescribed]
-        for problem in report.problems:
-            self.logger.error(problem)
-        if not chosen.selected:
-            report.problems.append(
-                "There is no administration to read. `tap-exactonline divisions` lists them"
-            )
-        else:
-            try:
-                self._engine.run(chosen.selected[0])
-            except Stopped:
-                if self.stopped_by is None:
-                    raise
-            except ExactError as exc:
-                report.problems.append(str(exc))
-            except BrokenPipeError:
-                report.problems.append("the target stopped reading; its own messages say why")
-        self._conclude(report)
-
-    def _write_records(self, stream: ExactStream, records: list[dict[str, Any]]) -> None:
-        for record in records:
-            stream._write_record_message(record)  # noqa: SLF001
-
-    def _writer(self) -> LineWriter:
-        writer = self.message_writer
-        if not isinstance(writer, LineWriter):
-            raise TypeError("the message writer must be a LineWriter")
-        return writer
-
-    def _announce(self, streams: int, divisions: int) -> None:
-        self.logger.info("Reading %d streams of %d administrations", streams, divisions)
-
-    def _conclude(self, report: Report) -> None:
-        if self.stopped_by is not None:
-            report.stopped = signal.Signals(self.stopped_by).name
-            self.connection.credentials.settle()
-        for line in report.table():
-            self.logger.info(line)
-        if report.complete:
-            self.logger.info(report.last_line())
-            return
-        raise RunIncomplete(report.last_line(), self.stopped_by)
-
-    def _tell_wait(self, division: int | None, seconds: float, why: str) -> None:
-        where = f"division {division}: " if division is not None else ""
-        self.logger.info("%swaiting %.0f s: %s", where, seconds, why)
+        self._run = self._make_run()
+        self._run.read()
 
     def run_connection_test(self) -> bool:  # type: ignore[misc]
-        """Log in, list the administrations, and read one page of one stream that each of them has.
+        """Log in, list the administrations, and write them.
 
         The SDK's own test spends a call on every stream, which with hundreds of them takes minutes and a good part
         of the day's budget.
@@ -283,38 +190,48 @@ class TapExactOnline(Tap):
         Raises:
             ExactError: What is wrong, and what to do about it.
         """
-        chosen = self.connection.chosen
-        for problem in chosen.problems:
-            raise problem
-        if not chosen.selected:
-            raise DivisionError(
-                "there is no administration to read", "`tap-exactonline divisions` lists them"
-            )
-        home = chosen.selected[0]
-        for name in ONCE:
-            stream = self.streams.get(name)
-            if isinstance(stream, ExactStream):
-                stream._write_schema_message()  # noqa: SLF001
-                reader = Reader(self.connection.client, stream.job(), home, {}, logger=self.logger)
-                for batch in reader.batches():
-                    self._write_records(stream, stream.job().codec.dicts(batch.records))
-        self.logger.info(
-            "Connected: %d administrations can be read, %s calls left today in division %d",
-            len(chosen.selected), self.connection.client.budget(home.code).day_left, home.code,
-        )  # fmt: skip
+        self._make_run().test()
         return True
+
+    def _make_run(self) -> Run:
+        streams = {name: stream for name, stream in self.streams.items() if isinstance(stream, ExactStream)}
+        log_stream = None
+        if self.checked.tombstones:
+            log_stream = streams.get(LOG) or ExactStream(
+                self, by_name(LOG), self._naming(), self.checked, self.connection
+            )
+        writer = self.message_writer
+        if not isinstance(writer, LineWriter):
+            raise TypeError("the message writer must be a LineWriter")
+        return Run(
+            config=self.checked,
+            connection=self.connection,
+            streams=streams,
+            log_stream=log_stream,
+            state=cast(dict[str, Any], self._state),
+            writer=writer,
+            permits=self.permits,
+            stop=self.stop,
+            fast=not any(self.config.get(name) for name in _SLOW_PATH),
+            versions=bool(self.config.get("emit_activate_version_messages")),
+            problems=self._undescribed,
+            logger=self.logger,
+        )
+
+    def _tell_wait(self, division: int | None, seconds: float, why: str) -> None:
+        where = f"division {division}: " if division is not None else ""
+        self.logger.info("%swaiting %.0f s: %s", where, seconds, why)
 
     # -- signals
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Ask the run to stop; it writes what is complete, the state, and ends by itself."""
-        if self.stopped_by is not None:
+        if self.stop.is_set():
             return
-        self.stopped_by = signum
-        self.stop.set()
-        if self._engine is None:
+        if self._run is None:
+            self.stop.set()
             raise SystemExit(128 + signum)
-        self._engine.wake()
+        self._run.end(signum)
         threading.Thread(target=self._end_anyway, args=(signum,), daemon=True).start()
 
     def _end_anyway(self, signum: int) -> None:
