@@ -117,7 +117,10 @@ class Lane(threading.Thread):
                     outcome.rows += len(batch.records)
                     changes = {job.name: batch.changes} if batch.changes and not task.once else {}
                     self._hand_over(
-                        task.division.code, [(job, batch.records)] if batch.records else [], changes
+                        task.division.code,
+                        [(job, batch.records)] if batch.records else [],
+                        changes,
+                        batch.rows,
                     )
                 if time.monotonic() - said > _PROGRESS_EVERY:
                     said = time.monotonic()
@@ -202,16 +205,24 @@ class Lane(threading.Thread):
             for page in tombstones.pages(reader):
                 outcome.rows += sum(len(records) for records in page.records.values())
                 payloads = [(names[name], records) for name, records in page.records.items() if records]
-                self._hand_over(division.code, payloads, page.changes)
+                self._hand_over(division.code, payloads, page.changes, [])
 
         failure = self._guarded(outcome, division.code, read)
         self._events.put(Ended(log, outcome))
         return str(failure) if isinstance(failure, DivisionError) else None, tombstones.lowered
 
     def _hand_over(
-        self, division: int, pages: list[tuple[Job, list[Any]]], changes: dict[str, dict[str, Any]]
+        self,
+        division: int,
+        pages: list[tuple[Job, list[Any]]],
+        changes: dict[str, dict[str, Any]],
+        rows: list[Any],
     ) -> None:
-        """Give a page to the writer, once it has taken the one before."""
+        """Give a page to the writer, once it has taken the one before.
+
+        From here on the page is its lines. Its records and the rows that they were made of are let go, since they
+        take several times as much, for as long as a slow target lets the lane wait.
+        """
         payloads: list[tuple[Job, bytes | list[dict[str, Any]], int]] = []
         for job, records in pages:
             if self._settings.fast:
@@ -221,6 +232,7 @@ class Lane(threading.Thread):
             else:
                 payloads.append((job, Codec.dicts(records), len(records)))
             records.clear()
+        rows.clear()
         self._turn.give()
         while not self._slot.acquire(timeout=1):
             if self._halt.is_set():

@@ -125,7 +125,7 @@ class Reader:
             yield from self._by_modified()
         else:
             for page in self._pages(None):
-                yield Batch(self._records(page))
+                yield Batch(self._records(page), rows=page.rows)
 
     def _by_timestamp(self) -> Iterator[Batch]:
         stored = self._bookmark.get("replication_key_value")
@@ -159,7 +159,7 @@ class Reader:
         began = time.monotonic()
         for page in self._pages(chosen):
             highest = latest(highest, self._job.codec.values(page.rows, field_name))
-            yield Batch(self._records(page))
+            yield Batch(self._records(page), rows=page.rows)
         if highest is None:
             return
         # Rows that change behind our back while we read are no older than the beginning of the read, and the
@@ -201,8 +201,6 @@ class Reader:
         address = None
         while True:
             yield page
-            # Nobody needs it while the next one is under way, and it is the most of a lane's memory.
-            page.rows.clear()
             self._turn.give()
             if not page.next_url:
                 return
