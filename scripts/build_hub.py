@@ -14,10 +14,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import click
 import yaml
 
 from tap_exactonline.connection import DISTRIBUTION
 from tap_exactonline.endpoints import load
+from tap_exactonline.tap import TapExactOnline
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "plugins/hub/tap-exactonline.yml"
@@ -35,13 +37,6 @@ PLACEHOLDERS = {
     "start_date": "2024-01-01",
     "timezone": "Europe/Amsterdam",
     "token_store": "postgresql+psycopg://user:password@host/database",
-}
-
-COMMANDS = {
-    "login": "Log in at Exact Online and keep the login",
-    "divisions": "List the administrations, and which of them are read",
-    "check": "Tell whether a run would succeed, and what to do if not",
-    "logout": "Forget the stored login",
 }
 
 PREREQ = """\
@@ -85,9 +80,11 @@ USAGE = """\
 ## Streams
 
 There is a stream for each of the {everything} endpoints that a plain GET can read, named by its path: `sync/CRM/Accounts` is
-`sync_crm_accounts`. By default {chosen} are selected, for each entity the cheapest one. Add one with
+`sync_crm_accounts`. By default {chosen} are selected, for each entity the cheapest one. The first selection of your own
+replaces that list, so put it into your project before you change it:
 
 ```sh
+meltano config set tap-exactonline _select '{selection}'
 meltano select tap-exactonline crm_account_classifications '*'
 ```
 
@@ -131,6 +128,17 @@ def about() -> dict[str, Any]:
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+def commands() -> dict[str, dict[str, str]]:
+    """The commands beside the Singer tap itself, with the first line of their help."""
+    group = TapExactOnline.cli
+    if not isinstance(group, click.Group):
+        raise TypeError("the tap has no commands")
+    return {
+        name: {"args": f"--config=ENV {name}", "description": str(command.help).splitlines()[0]}
+        for name, command in sorted(group.commands.items())
+    }
 
 
 def selection() -> list[str]:
@@ -197,13 +205,15 @@ def definition(facts: Mapping[str, Any], owner: str | None = None) -> dict[str, 
         "settings": sorted(settings, key=lambda one: one["name"]),
         "settings_group_validation": [["client_id", "client_secret"], ["access_token"]],
         "select": selection(),
-        "commands": {
-            name: {"args": f"--config=ENV {name}", "description": text} for name, text in COMMANDS.items()
-        },
+        "commands": commands(),
         "prereq": PREREQ,
         "settings_preamble": SETTINGS_PREAMBLE,
         "next_steps": NEXT_STEPS,
-        "usage": USAGE.format(everything=len(load()), chosen=sum(endpoint.selected for endpoint in load())),
+        "usage": USAGE.format(
+            everything=len(load()),
+            chosen=sum(endpoint.selected for endpoint in load()),
+            selection=json.dumps(selection()),
+        ),
     }
     if owner:
         found["repo"] = f"https://github.com/{owner}/tap-exactonline"

@@ -13,7 +13,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
 
 from scripts.build_docs import ROOT
-from scripts.build_hub import COMMANDS, TARGET, about, definition, rendered
+from scripts.build_hub import TARGET, about, commands, definition, rendered, selection
 from tap_exactonline.endpoints import load
 
 SCHEMAS = ROOT / "tests/data/hub-schema"
@@ -92,7 +92,7 @@ def test_groups_of_required_settings_name_settings(facts: dict[str, Any]) -> Non
 def test_texts_name_streams_and_commands_that_exist(facts: dict[str, Any]) -> None:
     found = definition(facts)
     texts = "\n".join(found[name] for name in ("prereq", "settings_preamble", "next_steps", "usage"))
-    assert set(re.findall(r"tap-exactonline:(\w+)", texts)) <= set(COMMANDS)
+    assert set(re.findall(r"tap-exactonline:(\w+)", texts)) <= set(commands())
     streams = {endpoint.name for endpoint in load()}
     named = set(re.findall(r"meltano select tap-exactonline (\w+)", texts))
     named |= set(re.findall(r"`(sync_\w+[a-z])`", texts))
@@ -105,3 +105,11 @@ def test_the_logo_is_a_picture_that_stands_alone() -> None:
     assert logo.startswith("<svg ")
     # No fonts, pictures or scripts from elsewhere.
     assert not re.findall(r"href|<text|<script|<style|url\((?!#)", logo)
+
+
+@pytest.mark.parametrize("page", ["docs/first-table.md", "plugins/hub/tap-exactonline.yml"])
+def test_the_selection_that_people_copy_is_the_default(page: str) -> None:
+    (copied,) = re.findall(
+        r"_select '(\[.*?\])'", (ROOT / page).read_text(encoding="utf-8").replace("\n", " ")
+    )
+    assert json.loads(copied) == selection()

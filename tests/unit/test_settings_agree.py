@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from scripts.build_docs import README, ROOT, all_settings, own_settings, readme
-from scripts.build_hub import NEEDLESS
+from scripts.build_hub import NEEDLESS, commands
 from tap_exactonline.endpoints import load
 from tap_exactonline.tap import TapExactOnline
 
@@ -67,6 +67,10 @@ def test_meltano_sets_nothing_for_the_settings_of_the_sdk(plugin: dict[str, Any]
 
 def test_meltano_knows_the_capabilities(plugin: dict[str, Any]) -> None:
     assert sorted(plugin["capabilities"]) == sorted(str(one.value) for one in TapExactOnline.capabilities)
+
+
+def test_meltano_knows_the_commands(plugin: dict[str, Any]) -> None:
+    assert plugin["commands"] == commands()
 
 
 def test_meltano_selects_what_the_code_selects(plugin: dict[str, Any]) -> None:
