@@ -17,7 +17,7 @@ from typing import Any
 import click
 import yaml
 
-from tap_exactonline.connection import DISTRIBUTION
+from tap_exactonline import DISTRIBUTION
 from tap_exactonline.endpoints import load
 from tap_exactonline.tap import TapExactOnline
 

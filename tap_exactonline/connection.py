@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 
+from tap_exactonline import DISTRIBUTION
 from tap_exactonline.config import Config, require_app
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.divisions import Chosen, Division, choose, list_divisions
 from tap_exactonline.exact.oauth import Credentials
 from tap_exactonline.exact.tokens import TokenStore, open_store
-
-DISTRIBUTION = "singer-tap-exactonline"
 
 
 def tap_version() -> str:

@@ -19,9 +19,10 @@ from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
 from singer_sdk.singerlib import Catalog
 
+from tap_exactonline import DISTRIBUTION
 from tap_exactonline.catalog import check_known, selected_only
 from tap_exactonline.config import Config, parse
-from tap_exactonline.connection import DISTRIBUTION, Connection
+from tap_exactonline.connection import Connection
 from tap_exactonline.endpoints import Endpoint, by_name, load
 from tap_exactonline.exact.errors import SettingsError
 from tap_exactonline.settings import SCHEMA
@@ -111,7 +112,7 @@ class TapExactOnline(Tap):
     @classmethod
     def get_singer_command(cls) -> click.Command:
         """The SDK's command, with login, divisions, check and logout beside it."""
-        from tap_exactonline.cli import build  # noqa: PLC0415 - it imports this module
+        from tap_exactonline.commands.group import build  # noqa: PLC0415 - it imports this module
 
         return build(super().get_singer_command(), cls.invoke)
 
