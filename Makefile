@@ -17,6 +17,8 @@ REQUIRES_target-duckdb := target-duckdb~=0.8.0 "duckdb<1.3"
 REQUIRES_target-jsonl := target-jsonl~=0.1.4
 # The newest one that needs no package which the registry lacks (zensical-ui, from 0.0.74 on).
 REQUIRES_docs := zensical==0.0.73
+# Pictures and profile of `make bench`.
+REQUIRES_bench := matplotlib~=3.10 py-spy~=0.4
 
 # No chatter about pip itself, and only errors: the progress lines below are ours.
 PIP_FLAGS := -qq --disable-pip-version-check
@@ -26,7 +28,7 @@ ifeq ($(MAKELEVEL),0)
 .NOTPARALLEL:
 endif
 
-.PHONY: help setup browser demo test lint docs format pins clean
+.PHONY: help setup browser demo test lint docs bench format pins clean
 .DEFAULT_GOAL := help
 
 help:
@@ -34,6 +36,7 @@ help:
 	@echo "make test    lint, then all tests (unit, SDK, end to end)"
 	@echo "make lint    ruff, mypy and deptry"
 	@echo "make docs    build the documentation into site/"
+	@echo "make bench   measure the tap next to a stock SDK tap, about half an hour; BENCH='--only rate' for less"
 	@echo "make format  let ruff mend what it can"
 	@echo "make pins    renew constraints/ with the newest versions that pyproject.toml and this file allow"
 	@echo "make clean   remove the environments and what the demo left"
@@ -53,6 +56,12 @@ lint: .venv/.ready
 docs: .venv/.ready .venvs/docs/.ready
 	@$(BIN)/python -m scripts.build_docs
 	@echo "Built: file://$(CURDIR)/site/index.html"
+
+# BENCH takes the options of scripts/benchmark.py; `--write-docs` renews docs/performance.md.
+bench: setup .venvs/bench/.ready
+	@mkdir -p .bench
+	@$(BIN)/python -m scripts.benchmark --json .bench/found.json $(BENCH)
+	@.venvs/bench/bin/python -m scripts.bench.charts .bench/found.json .bench
 
 format: .venv/.ready
 	$(BIN)/ruff check --fix
@@ -84,7 +93,7 @@ browser:
 
 pins: clean
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install $(PIP_FLAGS) --upgrade pip hatchling hatch-vcs editables
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --upgrade pip setuptools hatchling hatch-vcs editables
 	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-build-isolation --group test --group lint -e .
 	@scripts/pin dev .venv
 	@$(foreach name,$(PROGRAMS) docs,\
@@ -93,4 +102,4 @@ pins: clean
 	  scripts/pin $(name) .venvs/$(name) &&) true
 
 clean:
-	rm -rf .venv .venvs .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venvs .demo .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
