@@ -57,11 +57,9 @@ docs: .venv/.ready .venvs/docs/.ready
 	@$(BIN)/python -m scripts.build_docs
 	@echo "Built: file://$(CURDIR)/site/index.html"
 
-# BENCH takes the options of scripts/benchmark.py; `--write-docs` renews docs/performance.md.
+# BENCH takes the options of scripts/benchmark.py; `--write-docs` renews docs/performance.md and its pictures.
 bench: setup .venvs/bench/.ready
-	@mkdir -p .bench
-	@$(BIN)/python -m scripts.benchmark --json .bench/found.json $(BENCH)
-	@.venvs/bench/bin/python -m scripts.bench.charts .bench/found.json .bench
+	@$(BIN)/python -m scripts.benchmark $(BENCH)
 
 format: .venv/.ready
 	$(BIN)/ruff check --fix
@@ -96,10 +94,10 @@ pins: clean
 	@$(BIN)/python -m pip install $(PIP_FLAGS) --upgrade pip setuptools hatchling hatch-vcs editables
 	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-build-isolation --group test --group lint -e .
 	@scripts/pin dev .venv
-	@$(foreach name,$(PROGRAMS) docs,\
+	@$(foreach name,$(PROGRAMS) docs bench,\
 	  $(PYTHON) -m venv .venvs/$(name) && \
 	  .venvs/$(name)/bin/python -m pip install $(PIP_FLAGS) $(REQUIRES_$(name)) && \
 	  scripts/pin $(name) .venvs/$(name) &&) true
 
 clean:
-	rm -rf .venv .venvs .demo .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venvs .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from scripts.bench import pipeline, rates, report, waits
+from scripts.bench import pipeline, profile, rates, report, waits
 from scripts.bench.model import Bench, Section, goal_table, markdown
 from scripts.bench.process import BenchmarkError, Ours, page_server
 
@@ -38,6 +38,7 @@ SCENARIOS: dict[str, Callable[[Bench], list[Section]]] = {
     "budget": waits.budget,
     "pipeline": pipeline.pipeline,
     "scaling": waits.scaling,
+    "profile": profile.profile,
 }
 
 
@@ -76,7 +77,9 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
         "--against", type=Path, action="append", default=[], help="another checkout of this repository"
     )
     parser.add_argument("--json", type=Path, help="write all numbers into this file")
-    parser.add_argument("--write-docs", action="store_true", help="put the tables into docs/performance.md")
+    parser.add_argument(
+        "--write-docs", action="store_true", help="put tables and pictures into docs/performance.md"
+    )
     parser.add_argument("--smoke", action="store_true", help="sizes that only show that everything works")
     asked = parser.parse_args(words)
     asked.names = asked.only.split(",") if asked.only else list(SCENARIOS)
@@ -116,6 +119,7 @@ def main(words: list[str] | None = None) -> int:
     print(f"\n## Goals\n\n{goal_table(sections)}\n\n" + "\n".join(f"{k}: {v}" for k, v in about.items()))
     if asked.write_docs:
         report.write(about, sections)
+        report.draw()
     return 0
 
 

@@ -40,4 +40,5 @@ def main(report: str, log: str, drain: str, command: list[str]) -> None:
         file.write(" ".join(map(str, numbers)))
 
 
-main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])

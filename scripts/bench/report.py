@@ -1,23 +1,55 @@
-"""The tables of docs/performance.md, between marks that this program owns; the words around them are a person's."""
+"""docs/performance.md: tables between marks that this program owns, and pictures; the words around them are a person's."""
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from scripts.bench.model import Section, goal_table, markdown
+from scripts.bench.model import Goal, Section, goal_table, markdown
+from scripts.bench.process import BenchmarkError
+from scripts.meltano_project import ROOT
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs/performance.md"
+DOCUMENT = ROOT / "docs/performance.md"
+PYTHON = ROOT / ".venvs/bench/bin/python"
 
 
 def write(about: Mapping[str, str], sections: Sequence[Section], document: Path = DOCUMENT) -> None:
-    """Replace the blocks whose scenarios ran."""
+    """Replace the tables of the scenarios that ran. The numbers of the others stay, in a JSON file beside the document."""
+    numbers = document.with_suffix(".json")
+    held = json.loads(numbers.read_text(encoding="utf-8")) if numbers.exists() else {"sections": []}
+    known = {one["name"]: one for one in held["sections"]} | {one.name: one.as_dict() for one in sections}
+    everything = [_section(one) for one in known.values()]
     text = document.read_text(encoding="utf-8")
-    blocks = {section.name: markdown(section.head, section.rows) for section in sections}
-    blocks["goals"] = goal_table(sections)
+    blocks = {section.name: markdown(section.head, section.rows) for section in everything}
+    blocks["goals"] = goal_table(everything)
     blocks["machine"] = markdown(("what", "value"), list(about.items()))
     for name, block in blocks.items():
-        pattern = re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(\n<!-- end -->)", re.DOTALL)
-        text = pattern.sub(lambda found, block=block: f"{found[1]}\n{block}\n{found[2]}", text)
+        pattern = re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
+        text = pattern.sub(lambda found, block=block: f"{found[1]}\n{block}\n\n{found[2]}", text)
     document.write_text(text, encoding="utf-8")
+    numbers.write_text(
+        json.dumps({"machine": about, "sections": list(known.values())}, indent=1) + "\n", encoding="utf-8"
+    )
+
+
+def draw(document: Path = DOCUMENT) -> None:
+    """Renew the pictures from the numbers beside the document.
+
+    Raises:
+        BenchmarkError: matplotlib's environment is missing or fails.
+    """
+    if not PYTHON.exists():
+        raise BenchmarkError(f"{PYTHON.relative_to(ROOT)} is missing: `make bench` prepares it")
+    words = [PYTHON, "-m", "scripts.bench.charts", document.with_suffix(".json"), document.parent / "images"]
+    done = subprocess.run(list(map(str, words)), cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BenchmarkError(f"no pictures: {done.stderr[-1000:]}")
+
+
+def _section(one: Mapping[str, object]) -> Section:
+    made = Section(**one)  # type: ignore[arg-type]
+    made.goals = [Goal(**goal) for goal in made.goals]  # type: ignore[arg-type]
+    return made
