@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 import threading
@@ -11,7 +12,7 @@ from typing import Any
 
 import click
 
-from tap_exactonline.config import Config, parse
+from tap_exactonline.config import parse
 from tap_exactonline.connection import Connection
 from tap_exactonline.exact.divisions import Division
 
@@ -38,6 +39,38 @@ def tell_wait(division: int | None, seconds: float, why: str) -> None:
 def interactive() -> bool:
     """Whether a person sits at the other end."""
     return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def ask(question: str, *, hidden: bool = False) -> str:
+    """Ask a person, and ask again until there is an answer.
+
+    Not by `click.prompt`: Python's own prompt goes to standard error, which Meltano keeps for its log, so that a
+    person would wait for a question and the program for an answer.
+
+    Args:
+        question: Without colon.
+        hidden: Do not show what is typed.
+
+    Raises:
+        click.Abort: The input has ended.
+    """
+    while True:
+        if hidden:
+            # It asks by itself, once nothing is shown any more of what is typed.
+            answer = getpass.getpass(f"{question}: ", stream=sys.stdout)
+        else:
+            click.echo(f"{question}: ", nl=False)
+            answer = sys.stdin.readline()
+            if not answer:
+                raise click.Abort
+        if answer.strip():
+            return answer.strip()
+
+
+def confirm(question: str) -> bool:
+    """Ask for yes or no; anything but yes is no."""
+    click.echo(f"{question} [y/N]: ", nl=False)
+    return sys.stdin.readline().strip().lower() in ("y", "yes", "j", "ja")
 
 
 def open_browser(address: str) -> bool:
@@ -77,12 +110,11 @@ def name_of(division: Division) -> str:
     return one_line(division.description) or "(without name)"
 
 
-def next_steps(config: Config) -> list[str]:
+def next_steps() -> list[str]:
     """What to type after a login."""
     if os.environ.get("MELTANO_PROJECT_ROOT") or os.environ.get("MELTANO_ENVIRONMENT"):
         return [
             "Next: meltano invoke tap-exactonline:check",
             "      meltano run tap-exactonline <your target>",
         ]
-    del config
     return ["Next: tap-exactonline check --config …      tells whether a run would succeed"]

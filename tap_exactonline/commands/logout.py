@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tap_exactonline.commands.console import connect, interactive
+from tap_exactonline.commands.console import confirm, connect, interactive
 from tap_exactonline.exact.errors import ExactError, SettingsError, TokenStoreError
 from tap_exactonline.exact.tokens import TokenStore
 
@@ -33,7 +33,8 @@ def forget(raw: Mapping[str, Any], *, sure: bool) -> None:
     if not sure:
         if not interactive():
             raise ExactError("There is no terminal to ask on", "Add --yes to remove the login")
-        click.confirm(f"Forget the login in {store.describe()}?", abort=True)
+        if not confirm(f"Forget the login in {store.describe()}?"):
+            raise click.Abort
     existed = _exists(store)
     store.delete()
     if not existed:

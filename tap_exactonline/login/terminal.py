@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from tap_exactonline.commands.console import interactive, name_of, next_steps, open_browser
+from tap_exactonline.commands.console import ask, interactive, name_of, next_steps, open_browser
 from tap_exactonline.config import Config, parse
 from tap_exactonline.exact.errors import ExactError, NotLoggedIn, SettingsError
 from tap_exactonline.login.redirect import RedirectError, check_redirect_uri
@@ -52,13 +52,12 @@ def _complete(config: Config, redirect_uri: str) -> tuple[Config, str]:
     if person and not (config.client_id and config.client_secret and redirect_uri):
         click.echo("These stand with the app's registration at apps.exactonline.com.\n")
     if person and not config.client_id:
-        config = replace(config, client_id=click.prompt("Client id").strip())
+        config = replace(config, client_id=ask("Client id"))
     if person and not config.client_secret:
-        secret = click.prompt("Client secret (not shown while you type)", hide_input=True).strip()
-        config = replace(config, client_secret=secret)
+        config = replace(config, client_secret=ask("Client secret (not shown while you type)", hidden=True))
     while person and not redirect_uri:
         try:
-            redirect_uri = check_redirect_uri(click.prompt("Redirect address"))
+            redirect_uri = check_redirect_uri(ask("Redirect address"))
         except SettingsError as exc:
             click.echo(f"{exc}\n", err=True)
     if not redirect_uri:
@@ -74,7 +73,7 @@ def _finish(session: LoginSession) -> None:
     """Read the pasted line; on a terminal, a slip may be corrected."""
     person = interactive()
     for attempt in range(1, _TRIES + 1):
-        pasted = click.prompt("Address (or code)") if person else sys.stdin.readline()
+        pasted = ask("Address (or code)") if person else sys.stdin.readline()
         try:
             session.finish(pasted)
         except (RedirectError, NotLoggedIn) as exc:
@@ -112,4 +111,4 @@ def _tell(session: LoginSession, *, asked: bool) -> None:
     if asked:
         click.echo("\nPut these into .env (or your settings), so that runs find them:\n")
         click.echo(environment_block(connection.config, session.redirect_uri))
-    click.echo("\n" + "\n".join(next_steps(connection.config)))
+    click.echo("\n" + "\n".join(next_steps()))

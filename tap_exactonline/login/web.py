@@ -70,7 +70,7 @@ def log_in_by_page(raw: Mapping[str, Any], *, port: int, browser: bool, idle: fl
         click.echo(f"\n{line}")
     if not flow.logged_in:
         raise ExactError("Nobody logged in", "Start the login again")
-    click.echo("\n".join(next_steps(parse(raw))))
+    click.echo("\n".join(next_steps()))
 
 
 class PageServer(ThreadingHTTPServer):
