@@ -96,7 +96,11 @@ Required are `client_id` and `client_secret`. With Meltano say `meltano config s
 `.env`, the rest to `meltano.yml`. Without Meltano write them as JSON into a file (`--config config.json`), or as variables
 (`--config=ENV`); a list is JSON there too, as in `[123456, 234567]`.
 
+<div class="names" markdown>
+
 {settings_table()}
+
+</div>
 
 ## Added by the SDK
 

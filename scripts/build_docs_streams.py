@@ -197,11 +197,11 @@ def _columns(endpoint: Endpoint) -> str:
     shown = [row for row, column in zip(rows, schema, strict=True) if not _hidden(column, fields)]
     hidden = [row for row, column in zip(rows, schema, strict=True) if _hidden(column, fields)]
     head = "| column | Exact's field | type | |\n|---|---|---|---|\n"
-    text = f'## Columns\n\n<div class="names" markdown>\n\n{head}' + "\n".join(shown) + "\n\n</div>"
+    text = f'## Columns\n\n<div class="columns" markdown>\n\n{head}' + "\n".join(shown) + "\n\n</div>"
     if hidden:
         text += (
             "\n\n## Hidden columns\n\nOnly with `hidden_fields: true`: hidden or withdrawn in Exact's reference, nested, or "
-            f'binary.\n\n<div class="names" markdown>\n\n{head}' + "\n".join(hidden) + "\n\n</div>"
+            f'binary.\n\n<div class="columns" markdown>\n\n{head}' + "\n".join(hidden) + "\n\n</div>"
         )
     return text
 

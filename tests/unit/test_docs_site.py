@@ -57,6 +57,7 @@ def test_the_site_builds_strictly_and_stands_alone(tmp_path: Path) -> None:
 def test_every_page_is_in_the_menu() -> None:
     pages = {str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")}
     assert pages <= set(nav())
+    assert len(nav()) == len(set(nav()))
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "plugins/hub/README.md"])
