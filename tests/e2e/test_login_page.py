@@ -90,6 +90,24 @@ def test_a_wrong_field_is_named(here: Lab, field: str, value: str) -> None:
         assert page.post("app", asked).json()["error"]["kind"].endswith(field)
 
 
+def test_the_country_chooses_the_address(here: Lab) -> None:
+    with served(here, api_url=None, client_id=None, client_secret=None) as page:
+        page.enter()
+        assert page.get("/api/overview").json()["own_address"] is False
+        asked = {
+            "country": "be",
+            "client_id": "some-id",
+            "client_secret": "some-secret",
+            "redirect_uri": REDIRECT,
+        }
+        app = page.post("app", asked).json()
+        assert app["address"].startswith("https://start.exactonline.be/api/oauth2/auth?")
+        assert "some-secret" not in json.dumps(app)
+        block = page.post("settings").json()
+        assert "TAP_EXACTONLINE_COUNTRY=be" in block["environment"]
+        assert "country: be" in block["meltano"]
+
+
 def test_errors_of_exact_are_sentences(here: Lab, page: Page) -> None:
     page.enter()
     page.post("app", {"client_secret": "not-the-secret"})
