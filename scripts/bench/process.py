@@ -119,6 +119,13 @@ def page_server() -> Iterator[Pages]:
         server.wait()
 
 
+def discovered(command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The catalog that a tap offers."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **(env or {})}
+    done = subprocess.run([*command, "--discover"], check=True, capture_output=True, env=environment)
+    return dict(json.loads(done.stdout))
+
+
 class Ours:
     """The tap as it is installed, with a directory for its settings.
 
@@ -148,11 +155,8 @@ class Ours:
 
     def catalog(self, selected: Mapping[str, Sequence[str] | None]) -> Path:
         """A catalog as `--discover` gives it, with these streams and columns selected (None: all columns)."""
-        done = subprocess.run(
-            [self.program, "--discover"], check=True, capture_output=True, env={**os.environ, **self.env}
-        )
         streams = []
-        for entry in json.loads(done.stdout)["streams"]:
+        for entry in discovered([self.program], self.env)["streams"]:
             name = entry["tap_stream_id"]
             columns = selected.get(name)
             for item in entry["metadata"]:

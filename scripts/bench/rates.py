@@ -7,13 +7,14 @@ import tempfile
 from pathlib import Path
 
 from scripts.bench.model import Bench, Goal, Section, Spread, ratios
-from scripts.bench.process import COUNT, BenchmarkError, Ours, Sample, run
+from scripts.bench.process import COUNT, BenchmarkError, Ours, Sample, discovered, run
 from scripts.bench.rows import FEWER, FIELDS, PAGE_ROWS, STREAM
 from tap_exactonline.endpoints import Field
 
 _FIRST = Path(__file__).with_name("first.py")
 _SLOW = Path(__file__).with_name("slow.py")
 _DIVISIONS = 8
+_SAME = 0.15  # by which the output of two taps with the same columns may differ
 _SETTLED = 0.10  # growth of memory that counts as flat
 
 Command = list[str | Path]
@@ -25,15 +26,13 @@ def _ours(tap: Ours, url: str, fields: tuple[Field, ...], **settings: object) ->
 
 
 def _stock(bench: Bench, fields: tuple[Field, ...], divisions: list[int]) -> Command:
-    names = {field.name for field in fields}
-    metadata = [{"breadcrumb": [], "metadata": {"selected": True}}] + [
-        {"breadcrumb": ["properties", field.name], "metadata": {"selected": field.name in names}}
-        for field in FIELDS
-    ]
-    entry = {"tap_stream_id": STREAM, "stream": STREAM, "schema": {"properties": {}}, "metadata": metadata}
+    program: Command = [sys.executable, "-m", "scripts.bench.stock_tap"]
     config = bench.ours.file({"api_url": bench.pages.url, "divisions": divisions})
-    catalog = bench.ours.file({"streams": [entry]})
-    return [sys.executable, "-m", "scripts.bench.stock_tap", "--config", config, "--catalog", catalog]
+    catalog = discovered([*program, "--config", config])
+    names = {"division", *(field.name for field in fields)}
+    for item in catalog["streams"][0]["metadata"]:
+        item["metadata"]["selected"] = not item["breadcrumb"] or item["breadcrumb"][1] in names
+    return [*program, "--config", config, "--catalog", bench.ours.file(catalog)]
 
 
 def _floor(bench: Bench, fields: tuple[Field, ...], divisions: list[int]) -> Command:
@@ -48,6 +47,7 @@ def _interleaved(bench: Bench, variants: dict[str, Command], rows: int) -> dict[
         BenchmarkError: A variant did not read all rows, so its time means nothing.
     """
     found: dict[str, list[Sample]] = {name: [] for name in variants}
+    size = 0
     # The first round warms the caches of the disk and of the page server.
     for number in range(bench.repeat + (0 if bench.smoke else 1)):
         for name, command in variants.items():
@@ -58,6 +58,9 @@ def _interleaved(bench: Bench, variants: dict[str, Command], rows: int) -> dict[
                 raise BenchmarkError(
                     f"{name}: {read} rows served, {sample.lines} lines written, {rows} expected"
                 )
+            size = size or sample.bytes
+            if abs(sample.bytes / size - 1) > _SAME:
+                raise BenchmarkError(f"{name}: {sample.bytes:,} bytes, others {size:,}; not the same columns")
             if bench.smoke or number:
                 found[name].append(sample)
                 bench.say(f"  {name}: {sample.wall:.2f} s, CPU {sample.cpu:.2f} s, {sample.peak_mb:.0f} MB")
