@@ -198,22 +198,22 @@ class Reader:
 
     def _pages_of(self, variant: Variant, bookmark_filter: str | None) -> Iterator[Rows]:
         page = self._first(variant, bookmark_filter)
-        address = None
+        followed: set[int] = set()
         while True:
             yield page
             self._turn.give()
             if not page.next_url:
                 return
-            if page.next_url == address:
+            if hash(page.next_url) in followed:
                 raise BrokenAnswer(
-                    "the link to the next page leads to the same page again",
+                    "the link to the next page leads back to a page that was read",
                     "Run again later",
                     division=self._division.code,
                     stream=self._endpoint.name,
                 )
-            address = page.next_url
+            followed.add(hash(page.next_url))
             page = self._client.follow(
-                address,
+                page.next_url,
                 division=self._division.code,
                 decode=self._decode,
                 stream=self._endpoint.name,

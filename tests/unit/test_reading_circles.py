@@ -1,0 +1,50 @@
+"""A link to the next page that leads back, whether at once or by a detour, ends the read instead of going on for ever."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from typing import Any
+
+import pytest
+
+from tap_exactonline.endpoints import by_name
+from tap_exactonline.exact.divisions import Division
+from tap_exactonline.exact.errors import BrokenAnswer
+from tap_exactonline.sync.columns import Naming
+from tap_exactonline.sync.convert import Codec
+from tap_exactonline.sync.plan import Plan
+from tap_exactonline.sync.reading import Job, Reader
+
+LOGGER = logging.getLogger("test")
+
+
+class Circle:
+    """A client whose pages lead to each other for ever."""
+
+    def __init__(self, length: int) -> None:
+        self.pages = itertools.cycle(range(length))
+        self.calls = 0
+
+    def get(self, _path: str, **options: Any) -> Any:
+        return self.page(options)
+
+    def follow(self, _url: str, **options: Any) -> Any:
+        return self.page(options)
+
+    def page(self, options: dict[str, Any]) -> Any:
+        self.calls += 1
+        return options["decode"](b'{"d":{"results":[],"__next":"https://x/%d"}}' % next(self.pages))
+
+
+@pytest.mark.parametrize("length", [1, 2, 5])
+def test_a_circle_of_pages_ends(length: int) -> None:
+    endpoint = by_name("sync_crm_accounts")
+    fields = [endpoint.field(name) for name in ("Timestamp", "ID")]
+    codec = Codec(endpoint, fields, Naming(), selected=set())
+    job = Job(endpoint, codec, Plan(endpoint, fields, LOGGER), "timestamp")
+    client: Any = Circle(length)
+    reader = Reader(client, job, Division(code=101), {}, logger=LOGGER)
+    with pytest.raises(BrokenAnswer, match="leads back"):
+        list(reader.batches())
+    assert client.calls == length + 1
