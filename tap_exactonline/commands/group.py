@@ -72,8 +72,11 @@ class PlainCommand(click.Command):
         """
         if not (os.environ.get("TAP_EXACTONLINE_LOGLEVEL") or os.environ.get("LOGLEVEL")):
             logging.getLogger().setLevel(logging.WARNING)
+        from tap_exactonline.exact.token_signals import hold_signals
+
         try:
-            return super().invoke(ctx)
+            with hold_signals():  # a login or a renewal that another thread is saving
+                return super().invoke(ctx)
         except ExactError as exc:
             raise click.ClickException(str(exc)) from exc
 
