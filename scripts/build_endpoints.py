@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tap_exactonline.endpoints.spelling import column, field_type, stream
+from tap_exactonline.endpoints.spelling import LONGEST, column, field_type, stream
 
 FOLDER = Path(__file__).parents[1] / "tap_exactonline" / "endpoints"
 
@@ -262,6 +262,7 @@ def check(endpoints: list[dict[str, Any]], missing: set[str]) -> None:
     """Refuse data that would make wrong streams."""
     names = [entry["name"] for entry in endpoints]
     problems = [f"stream {name} twice" for name in set(names) if names.count(name) > 1]
+    problems += [f"{name} is longer than {LONGEST} characters" for name in names if len(name) > LONGEST]
     problems += [f"unknown default stream {name}" for name in DEFAULT - set(names)]
     problems += [f"entity type refers to unknown {name}" for name in missing]
     for entry in endpoints:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import re
 
+LONGEST = 63
+"""Characters of a name in PostgreSQL; targets stop at a longer one."""
+
 # Where splitting at capitals reads badly.
 COLUMNS = {
     "EMail": "email",
@@ -35,8 +38,9 @@ def column(name: str) -> str:
 
 
 def stream(path: str) -> str:
-    """The name of an endpoint's stream: its path in snake_case."""
-    return "_".join(snake(part) for part in path.split("/"))
+    """The name of an endpoint's stream: its path in snake_case, without ``read`` where it would be too long."""
+    name = "_".join(snake(part) for part in path.split("/"))
+    return name if len(name) <= LONGEST else name.removeprefix("read_")
 
 
 def field_type(edm: str) -> str:
