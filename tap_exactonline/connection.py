@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 
@@ -36,6 +36,8 @@ class Connection:
         idle: Entered while a thread only waits.
         max_tries: Tries of one call when Exact or the network fails.
         patience: Seconds to wait for an access token; None for as long as a run may wait.
+        known: Administrations that were read before. If the one that the user opened last can't be asked, one of
+            these is asked which there are.
     """
 
     config: Config
@@ -44,6 +46,7 @@ class Connection:
     idle: Callable[[], AbstractContextManager[None]] = nullcontext
     max_tries: int = 6
     patience: float | None = None
+    known: set[int] = field(default_factory=set)
 
     @property
     def user_agent(self) -> str:
@@ -97,7 +100,11 @@ class Connection:
     @cached_property
     def accessible(self) -> list[Division]:
         """All administrations that the login may open."""
-        return list_divisions(self.client, fallback=self.config.divisions or ())
+        return self.list_again()
+
+    def list_again(self) -> list[Division]:
+        """The same as they are now, not as they were at first."""
+        return list_divisions(self.client, fallback=[*(self.config.divisions or ()), *sorted(self.known)])
 
     @cached_property
     def chosen(self) -> Chosen:

@@ -27,7 +27,7 @@ from tap_exactonline.endpoints import Endpoint, by_name, load
 from tap_exactonline.exact.errors import SettingsError
 from tap_exactonline.settings import SCHEMA
 from tap_exactonline.sources import environment_settings
-from tap_exactonline.sync.bookmarks import StateError, check_state
+from tap_exactonline.sync.bookmarks import StateError, check_state, known_divisions
 from tap_exactonline.sync.columns import Naming
 from tap_exactonline.sync.deletions import LOG
 from tap_exactonline.sync.output import LineWriter
@@ -166,6 +166,7 @@ class TapExactOnline(Tap):
         except StateError as exc:
             raise ConfigValidationError(str(exc), errors=[str(exc)]) from exc
         cast(dict[str, Any], self._state).update({"bookmarks": {}, **state})
+        self.connection.known |= known_divisions(state)
 
     # -- runs
 

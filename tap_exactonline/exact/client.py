@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from tap_exactonline.exact import classify
@@ -22,10 +21,11 @@ from tap_exactonline.exact.errors import BrokenAnswer, Stopped, TemporaryError
 from tap_exactonline.exact.lanes import Lane, Lanes
 from tap_exactonline.exact.limits import Budget, Go, Spent, Wait
 from tap_exactonline.exact.outage import Outage
-from tap_exactonline.exact.refusals import Refusals, TooMany
+from tap_exactonline.exact.refusals import Refusals
 from tap_exactonline.exact.retry import Patience
 from tap_exactonline.exact.server_clock import ServerClock, retry_after
 from tap_exactonline.exact.transport import Response, Transport
+from tap_exactonline.exact.trial import Trial
 
 __all__ = ["ExactClient", "HasAccessToken", "api_url_for", "check_api_url"]
 
@@ -46,16 +46,6 @@ class HasAccessToken(Protocol):
     def reject(self, access_token: str) -> None:
         """Exact has refused this very token."""
         ...
-
-
-@dataclass(slots=True)
-class _Trial:
-    """What happened to one page so far."""
-
-    url: str
-    subject: Subject
-    rejected: bool = False
-    too_many: TooMany = field(default_factory=TooMany)
 
 
 class ExactClient:
@@ -179,7 +169,8 @@ class ExactClient:
                 stream=stream or None,
             )
         absolute, endpoint = link
-        return self._read(absolute, decode, Subject(division, stream, endpoint, self.api_url, scope))
+        subject = Subject(division, stream, endpoint, self.api_url, scope)
+        return self._read(absolute, decode, subject, announced=True)
 
     def calls(self, division: int | None = None) -> int:
         """Calls made so far, retries included: of a division, or of all together."""
@@ -189,16 +180,22 @@ class ExactClient:
         """What the last answers told about the calls that a division has left."""
         return self._lanes.budget(division)
 
+    def now(self) -> float:
+        """Seconds since the epoch by Exact's clock, as far as its answers tell."""
+        return self._clock.now()
+
     def close(self) -> None:
         """Close idle connections."""
         self._transport.close()
 
     # -- one page ------------------------------------------------------------------------------
 
-    def _read(self, url: str, decode: Callable[[bytes], T], subject: Subject) -> T:
+    def _read(
+        self, url: str, decode: Callable[[bytes], T], subject: Subject, *, announced: bool = False
+    ) -> T:
         try:
             with self._lanes.enter(subject.division) as lane:
-                return self._try(url, decode, subject, lane)
+                return self._try(Trial(url, subject, announced), decode, lane)
         except TemporaryError as error:
             # The layers below do not know what was being read.
             if error.division is None:
@@ -206,9 +203,9 @@ class ExactClient:
             error.stream = error.stream or subject.stream_name
             raise
 
-    def _try(self, url: str, decode: Callable[[bytes], T], subject: Subject, lane: Lane) -> T:
+    def _try(self, trial: Trial, decode: Callable[[bytes], T], lane: Lane) -> T:
         patience = Patience(self._outage.tries(self._max_tries), self._max_retry_time, self._retry_base)
-        trial = _Trial(url, subject)
+        url, subject = trial.url, trial.subject
         while True:
             self._refusals.check(url, subject)
             self._outage.check()
@@ -220,7 +217,7 @@ class ExactClient:
             try:
                 response = self._send(url, token, lane, subject)
                 if response.status in _GOOD:
-                    return self._good(response, decode, subject)
+                    return self._good(response, decode, trial)
             except TemporaryError as exc:
                 error = exc
             else:
@@ -234,7 +231,9 @@ class ExactClient:
                 raise error
             self._wait(subject.division, seconds, f"{error.what}; {patience}")
 
-    def _good(self, response: Response, decode: Callable[[bytes], T], subject: Subject) -> T:
+    def _good(self, response: Response, decode: Callable[[bytes], T], trial: Trial) -> T:
+        subject = trial.subject
+        trial.check_content(response.status)
         try:
             result = read_body(response.status, response.body, decode, xml=subject.xml)
         except WebPage as exc:
@@ -247,7 +246,7 @@ class ExactClient:
         self._refusals.good_answer(subject)
         return result
 
-    def _failed(self, response: Response, token: str, trial: _Trial, lane: Lane) -> TemporaryError | None:
+    def _failed(self, response: Response, token: str, trial: Trial, lane: Lane) -> TemporaryError | None:
         """An answer that is not good: the error to be retried, or None to ask again at once."""
         answer = Answer.of(response.status, response.headers, response.body)
         subject = trial.subject

@@ -1,18 +1,20 @@
-"""Before the first row: which bookmarks no longer hold, and which version each stream carries."""
+"""Which bookmarks no longer hold, and why."""
 
 from __future__ import annotations
 
 import logging
-import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from tap_exactonline.endpoints import Endpoint, load
 from tap_exactonline.exact.divisions import Division
+from tap_exactonline.exact.errors import ExactError
 from tap_exactonline.sync.bookmarks import Bookmarks, forgotten, regenerated
 from tap_exactonline.sync.deletions import LOG
 from tap_exactonline.sync.reading import Job
+from tap_exactonline.sync.report import some
 
 _RESET: dict[str, Any] = {
     "replication_key": None,
@@ -20,6 +22,7 @@ _RESET: dict[str, Any] = {
     "move_date": None,
     "hr_link_date": None,
     "definition": None,
+    "start_date": None,
     "version": None,
     "had_rows": True,
 }
@@ -40,88 +43,115 @@ def start_over(
     now = datetime.now(UTC)
     for division in divisions:
         reasons: dict[str, list[str]] = defaultdict(list)
-        log_gap = forgotten(bookmarks.get(LOG, division.code).get("read_at"), now)
-        reads_log = any(job.name == LOG for job in jobs)
         for job in jobs:
             bookmark = bookmarks.get(job.name, division.code)
             if bookmark.get("replication_key_value") is None:
                 continue
-            moved = regenerated(job.endpoint, bookmark, division)
-            gap = None
-            if job.endpoint.entity_type is not None:
-                read_at = bookmark.get("deletions", {}).get("read_at")
-                gap = forgotten(read_at, now) if tombstones else (log_gap if reads_log else None)
-            if reason := moved or gap:
-                reasons[reason].append(job.name)
-                # Only new row versions make the place in the log worthless, too.
-                reset = {**_RESET, **({"deletions": None} if moved else {})}
+            if moved := regenerated(job.endpoint, bookmark, division):
+                reasons[moved].append(job.name)
+                # New row versions make the place in the log worthless, too.
+                reset = {**_RESET, "deletions": None}
                 if job.endpoint.definition != bookmark.get("definition"):
                     reset["had_rows"] = None  # other rows than before are wanted, perhaps none
                 bookmarks.update(job.name, division.code, reset)
+            elif tombstones and (gap := _forgotten(job.endpoint, bookmark, now)):
+                reasons[gap].append(job.name)
+                _begin_anew(job.name, division.code, bookmarks, now)
+        if not tombstones and any(job.name == LOG for job in jobs):
+            _look_at_log(division.code, bookmarks, now, reasons)
         for reason, streams in reasons.items():
             logger.warning(
                 "Division %d (%s): %s. %d streams start over: %s",
                 division.code, division.description, reason, len(streams), ", ".join(sorted(streams)),
             )  # fmt: skip
+    for job in jobs:
+        _look_at_columns(job, bookmarks, logger)
 
 
-class Versions:
-    """Which version each stream's records carry, and when older rows may be declared gone.
+def _forgotten(endpoint: Endpoint, bookmark: Mapping[str, Any], now: datetime) -> str | None:
+    if endpoint.entity_type is None:
+        return None
+    return forgotten(bookmark.get("deletions", {}).get("read_at"), now)
 
-    A version covers a whole table. It may be activated only when every division whose rows may be in the table was
-    read completely under it.
+
+def _begin_anew(stream: str, division: int, bookmarks: Bookmarks, now: datetime) -> None:
+    """Only deletions from now on matter to a table that is read from the beginning.
+
+    If that were not noted, each run until the first complete reading of the log would start over again.
     """
+    deletions = bookmarks.get(stream, division).get("deletions", {})
+    fresh = {**deletions, "read_at": now.isoformat(timespec="seconds")}
+    bookmarks.update(stream, division, {**_RESET, "deletions": fresh})
 
-    def __init__(
-        self, jobs: Sequence[Job], divisions: Sequence[Division], bookmarks: Bookmarks, *, on: bool
-    ) -> None:
-        self._bookmarks = bookmarks
-        self._divisions = {division.code for division in divisions}
-        self._done: dict[str, set[int | None]] = defaultdict(set)
-        self._jobs = [job for job in jobs if on]
-        now = int(time.time() * 1000)
-        for job in self._jobs:
-            job.version = self._choose(job, now)
-            if job.version is not None:
-                bookmarks.stream(job.name)["version"] = job.version
 
-    def _choose(self, job: Job, now: int) -> int | None:
-        if job.bookmark_column is None:
-            return now
-        continued = any(
-            self._bookmarks.get(job.name, code).get("replication_key_value") is not None
-            for code in self._bookmarks.divisions(job.name)
+def _look_at_log(division: int, bookmarks: Bookmarks, now: datetime, reasons: dict[str, list[str]]) -> None:
+    """A hole in ``sync_deleted`` concerns every stream that was read before, selected now or not."""
+    gap = forgotten(bookmarks.get(LOG, division).get("read_at"), now)
+    if gap is None:
+        return
+    known = {endpoint.name: endpoint for endpoint in load()}
+    for stream in bookmarks.streams():
+        concerned = stream in known and known[stream].entity_type is not None
+        if concerned and division in bookmarks.begun(stream):
+            reasons[gap].append(stream)
+            _begin_anew(stream, division, bookmarks, now)
+    bookmarks.update(LOG, division, {"read_at": now.isoformat(timespec="seconds")})
+
+
+def _look_at_columns(job: Job, bookmarks: Bookmarks, logger: logging.Logger) -> None:
+    """A column that rows delivered before do not have is empty in them until they are read again."""
+    if job.bookmark_column is None or job.once:
+        return
+    entry = bookmarks.stream(job.name)
+    wanted = set(job.delivered())
+    before = entry.get("columns")
+    begun = bookmarks.begun(job.name)
+    if not isinstance(before, list) or not begun:
+        entry["columns"] = sorted(wanted)
+        return
+    # What Exact refused once may be refused again: it is no reason before it has come.
+    added = wanted - set(before) - job.doubtful(entry.get("learnt"))
+    if not added:
+        entry["columns"] = sorted(wanted & set(before))
+        return
+    logger.warning(
+        "%s: the rows delivered before lack %s. The stream starts over in %d administrations",
+        job.name, some(sorted(added)), len(begun),
+    )  # fmt: skip
+    for division in begun:
+        bookmarks.update(job.name, division, _RESET)
+    entry["columns"] = sorted(wanted)
+
+
+def tell_left_alone(divisions: Sequence[Division], bookmarks: Bookmarks, logger: logging.Logger) -> None:
+    """Say that the state knows administrations which this run does not read."""
+    known = {code for name in bookmarks.streams() for code in bookmarks.divisions(name)}
+    left = sorted(known - {division.code for division in divisions})
+    if left:
+        logger.info(
+            "The state has bookmarks of administrations that are not read in this run: %s. They are kept",
+            some(left),
         )
-        # Rows delivered before versions were turned on carry none, and would be taken for gone.
-        stored: int | None = self._bookmarks.stream(job.name).get("version")
-        return stored if continued else now
 
-    def completed(self, job: Job, division: int | None) -> dict[str, Any]:
-        """Note that a division is in; returns what its bookmark should remember."""
-        if job.version is None:
-            return {}
-        self._done[job.name].add(division)
-        return {"version": job.version}
 
-    def ready(self) -> list[Job]:
-        """The streams whose older rows are gone, and not yet declared so."""
-        return [job for job in self._jobs if job.version is not None and self._is_ready(job)]
+def moved_meanwhile(
+    divisions: Sequence[Division], look_again: Callable[[], Sequence[Division]], logger: logging.Logger
+) -> bool:
+    """Whether Timestamps were given anew while we read by them: then pages may be missing.
 
-    def _is_ready(self, job: Job) -> bool:
-        stream = self._bookmarks.stream(job.name)
-        if stream.get("activated") == job.version or not self._done[job.name]:
-            return False
-        if job.endpoint.login_wide or None in self._done[job.name]:
-            return True
-        full = job.bookmark_column is None
-        for code in self._divisions | self._bookmarks.divisions(job.name):
-            under = code in self._done[job.name] or (
-                not full and self._bookmarks.get(job.name, code).get("version") == job.version
-            )
-            if not under:
-                return False
+    Args:
+        divisions: The administrations as they were at the beginning.
+        look_again: Asks Exact how they are now.
+        logger: Where it is told.
+    """
+    try:
+        now = {one.code: (one.move_date, one.hr_link_date) for one in look_again()}
+    except ExactError as exc:
+        logger.info("Rows that are gone stay for now: %s", exc)
         return True
-
-    def activated(self, job: Job) -> None:
-        """Note that it was declared."""
-        self._bookmarks.stream(job.name)["activated"] = job.version
+    moved = [one.code for one in divisions if now.get(one.code) != (one.move_date, one.hr_link_date)]
+    if moved:
+        logger.warning(
+            "Exact has moved administrations while they were read: %s. The next run starts over", some(moved)
+        )
+    return bool(moved)

@@ -45,7 +45,7 @@ def check_state(state: Mapping[str, Any], endpoints: Mapping[str, Endpoint]) -> 
         StateError: If it is broken, or made by a newer version of the tap.
     """
     version = state.get("state_version", STATE_VERSION)
-    if not isinstance(version, int) or version > STATE_VERSION:
+    if not isinstance(version, int) or isinstance(version, bool) or not 0 < version <= STATE_VERSION:
         raise StateError(
             f"state: it was written by a newer version of tap-exactonline (state_version {version!r}, "
             f"this one knows {STATE_VERSION}). Install that version again, or start over with an empty state"
@@ -75,6 +75,19 @@ def check_state(state: Mapping[str, Any], endpoints: Mapping[str, Endpoint]) -> 
     return remarks
 
 
+def known_divisions(state: Mapping[str, Any]) -> set[int]:
+    """The administrations that a state, already checked, has bookmarks of."""
+    found = set()
+    for entry in state.get("bookmarks", {}).values():
+        partitions = entry.get("partitions") if isinstance(entry, dict) else None
+        for partition in partitions if isinstance(partitions, list) else ():
+            context = partition.get("context") if isinstance(partition, dict) else None
+            division = context.get("division") if isinstance(context, dict) else None
+            if isinstance(division, int):
+                found.add(division)
+    return found
+
+
 def _check_partition(stream: str, partition: Any, endpoint: Endpoint, seen: set[int]) -> int:
     context = partition.get("context") if isinstance(partition, dict) else None
     division = context.get("division") if isinstance(context, dict) else None
@@ -90,8 +103,9 @@ def _check_partition(stream: str, partition: Any, endpoint: Endpoint, seen: set[
             raise _broken(stream, division, "'deletions' is no object")
         _row_version(stream, division, deletions.get("timestamp"))
         _moment(stream, division, deletions.get("read_at"))
+        _moment(stream, division, partition.get("start_date"), wall_clock=True)
     elif endpoint.bookmark:
-        _moment(stream, division, value)
+        _moment(stream, division, value, wall_clock=True)
     return division
 
 
@@ -102,13 +116,18 @@ def _row_version(stream: str, division: int, value: Any) -> None:
         raise _broken(stream, division, f"the bookmark {value!r} is no Timestamp, that is a whole number")
 
 
-def _moment(stream: str, division: int, value: Any) -> None:
+def _moment(stream: str, division: int, value: Any, *, wall_clock: bool = False) -> None:
     if value is None:
         return
     try:
-        datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(value)
     except (ValueError, TypeError) as exc:
         raise _broken(stream, division, f"the bookmark {value!r} is no date") from exc
+    if wall_clock and moment.tzinfo is not None:
+        # Converting it would be a guess at which clock its writer meant.
+        raise _broken(
+            stream, division, f"the bookmark {value!r} has a time zone, and Exact's clock knows none"
+        )
 
 
 def _broken(stream: str, division: int | None, what: str) -> StateError:
@@ -140,6 +159,18 @@ class Bookmarks:
     def divisions(self, stream: str) -> set[int]:
         """The divisions that have a bookmark for the stream."""
         return {division for name, division in self._index if name == stream}
+
+    def streams(self) -> list[str]:
+        """The streams that the state knows."""
+        return list(self.state["bookmarks"])
+
+    def begun(self, stream: str) -> set[int]:
+        """The divisions in which the next read of the stream goes on from somewhere."""
+        return {
+            code
+            for code in self.divisions(stream)
+            if self.get(stream, code).get("replication_key_value") is not None
+        }
 
     def stream(self, stream: str) -> dict[str, Any]:
         """What holds for a stream as a whole (``version``, ``activated``)."""

@@ -153,6 +153,10 @@ class Codec:
         """The column under which a field (Exact's spelling) is emitted."""
         return self._naming.column(self.endpoint.field(name))
 
+    def reads(self, name: str) -> bool:
+        """Whether the field (Exact's spelling) is among those asked for."""
+        return name in self._index
+
     def values(self, rows: Sequence[Any], name: str) -> list[Any]:
         """The values of one field (Exact's spelling) of decoded rows, as they came."""
         attribute = f"f{self._index[name]}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,14 @@ from tap_exactonline.sync.reading import Job, Reader
 from tap_exactonline.sync.values import Unreadable, wall_clock
 
 LOG = "sync_deleted"
+LOG_TRUSTED = timedelta(days=14)
+"""For so long an empty log is taken for what it says. Then Exact is asked whether the user has the right to read it."""
+
+NO_RIGHTS = (
+    "Exact shows an empty log of deletions, and the user has no right to read it. Give the user of the login the right "
+    "at Exact; deletions are missed until then"
+)
+
 LOG_FIELDS = ("Timestamp", "ID", "EntityKey", "EntityType", "DeletedDate")
 
 
@@ -61,16 +69,17 @@ class Tombstones:
         self._division = division
         self._log = log
         self._wanted = wanted
-        self._targets = {job.endpoint.entity_type: job for job in targets}
+        self._targets = list(targets)
         self._bookmarks = bookmarks
         self._zone = zone
         self._cursors: dict[str, dict[str, Any]] = {}
-        self.lowered: dict[str, int] = {}
-        """Stream → Timestamp from which it has to be read again."""
+        self._lowered: dict[str, int] = {}
+        self.rows = 0
+        """Rows of the log that were read."""
 
     def start(self) -> int | None:
         """The Timestamp from which the log must be read, None for all of it."""
-        cursors = [self._seen(job.name) for job in self._targets.values()]
+        cursors = [self._seen(job.name) for job in self._targets]
         if self._wanted:
             cursors.append(_number(self._bookmarks.get(LOG, {}).get("replication_key_value")))
         return first(cursors)
@@ -80,23 +89,43 @@ class Tombstones:
         for batch in reader.batches():
             page = LogPage()
             cursor = batch.changes.get("replication_key_value")
+            self.rows += len(batch.rows)
             self._log_rows(batch.rows, batch.records, page)
-            for job in self._targets.values():
+            for job in self._targets:
                 self._apply(job, batch.rows, cursor, page)
             if self._wanted and cursor is not None:
                 seen = _number(self._bookmarks.get(LOG, {}).get("replication_key_value")) or 0
                 page.changes[LOG] = {**batch.changes, "replication_key_value": max(cursor, seen)}
             yield page
-        yield self._finished()
 
-    def _finished(self) -> LogPage:
-        read_at = datetime.now(UTC).isoformat(timespec="seconds")
-        page = LogPage()
-        for job in self._targets.values():
-            page.changes[job.name] = {"deletions": {**self._deletions(job.name), "read_at": read_at}}
+    def read_at(self) -> str | None:
+        """Since when the log has been read without a gap, for the stream that is worst off; None: never."""
+        marks = [self._deletions(job.name).get("read_at") for job in self._targets]
         if self._wanted:
-            page.changes[LOG] = {"read_at": read_at}
-        return page
+            marks.append(self._bookmarks.get(LOG, {}).get("read_at"))
+        return None if None in marks else min(map(str, marks), default=None)
+
+    def complete(self, read_at: str) -> dict[str, dict[str, Any]]:
+        """What the bookmarks become once the log was read to its end."""
+        changes: dict[str, dict[str, Any]] = {}
+        for job in self._targets:
+            self._deletions(job.name)["read_at"] = read_at
+            changes[job.name] = {"deletions": dict(self._deletions(job.name))}
+        if self._wanted:
+            changes[LOG] = {"read_at": read_at}
+        return changes
+
+    def bookmark(self, stream: str) -> dict[str, Any]:
+        """The bookmark from which the stream is to be read now that the log was; empty for other streams.
+
+        The writer may not yet have come so far.
+        """
+        if stream not in self._cursors:
+            return {}
+        found: dict[str, Any] = {"deletions": dict(self._cursors[stream])}
+        if stream in self._lowered:
+            found["replication_key_value"] = self._lowered[stream]
+        return found
 
     def _log_rows(self, rows: list[Any], records: list[Any], page: LogPage) -> None:
         if not self._wanted:
@@ -139,8 +168,8 @@ class Tombstones:
             deletions["timestamp"] = cursor
             changes["deletions"] = dict(deletions)
         reached = _number(self._bookmarks.get(job.name, {}).get("replication_key_value"))
-        if lowest is not None and reached is not None and lowest < self.lowered.get(job.name, reached):
-            self.lowered[job.name] = lowest
+        if lowest is not None and reached is not None and lowest < self._lowered.get(job.name, reached):
+            self._lowered[job.name] = lowest
             changes["replication_key_value"] = lowest
         if changes:
             page.changes[job.name] = changes
@@ -160,6 +189,14 @@ class Tombstones:
             moment = None
         utc = moment.replace(tzinfo=self._zone).astimezone(UTC) if moment else datetime.now(UTC)
         return utc.isoformat()
+
+
+def log_is_due(read_at: str | None, now: datetime) -> bool:
+    """Whether an empty log has to be looked at: it may be empty because the user may not see it."""
+    if read_at is None:
+        return True
+    last = datetime.fromisoformat(read_at)
+    return now - (last if last.tzinfo else last.replace(tzinfo=UTC)) >= LOG_TRUSTED
 
 
 def _number(value: Any) -> int | None:

@@ -12,30 +12,27 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.divisions import Division
-from tap_exactonline.sync.beginning import Versions, start_over
+from tap_exactonline.sync.beginning import moved_meanwhile, start_over, tell_left_alone
 from tap_exactonline.sync.bookmarks import Bookmarks
-from tap_exactonline.sync.deletions import LOG
 from tap_exactonline.sync.events import Ended, Event, LaneOver, Settings, Shared, Task, Written
 from tap_exactonline.sync.lanes import Lane
 from tap_exactonline.sync.output import LineWriter
 from tap_exactonline.sync.permits import OPEN_DIVISIONS
 from tap_exactonline.sync.reading import Job
 from tap_exactonline.sync.refusals import still_known
-from tap_exactonline.sync.report import Outcome, Report, tell
+from tap_exactonline.sync.report import Outcome, Report, some, tell
+from tap_exactonline.sync.versions import Versions
 
 # A STATE holds every bookmark of every division. Small ones follow each page; large ones keep to this share of
 # what is written, or come this often.
 _STATE_SHARE = 20
 _STATE_SECONDS = 10.0
-
-ONCE = frozenset({"system_divisions"})
-"""Streams that list what the login sees: the same from every division, so they are read once."""
 
 
 class Engine:
@@ -46,6 +43,8 @@ class Engine:
         jobs: The selected streams, in the order in which a division reads them.
         log_job: ``sync_deleted``, if deletions are written as tombstones.
         divisions: The administrations to read.
+        closed: Others that are wanted, too, and can't be read now.
+        look_again: Asks Exact for the administrations as they are now.
         bookmarks: The state.
         writer: The door to the target.
         settings: The configuration.
@@ -64,6 +63,8 @@ class Engine:
         jobs: Sequence[Job],
         log_job: Job | None,
         divisions: Sequence[Division],
+        closed: Collection[int] = (),
+        look_again: Callable[[], Sequence[Division]],
         bookmarks: Bookmarks,
         writer: LineWriter,
         settings: Settings,
@@ -78,6 +79,8 @@ class Engine:
         self._jobs = list(jobs)
         self._log_job = log_job if settings.tombstones else None
         self._divisions = list(divisions)
+        self._closed = frozenset(closed)
+        self._look_again = look_again
         self._names = {division.code: division.description for division in divisions}
         self._bookmarks = bookmarks
         self._writer = writer
@@ -90,6 +93,7 @@ class Engine:
         self._logger = logger
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._introduced: set[str] = set()
+        self._doubted: set[str] = set()
         self._under_way: Counter[tuple[str, int]] = Counter()
         self._home = 0
         self._state_due = False
@@ -114,13 +118,17 @@ class Engine:
             ExactError: Of a kind that ends the run for all divisions.
             BrokenPipeError: If the target has gone.
         """
+        now = datetime.now(UTC)
+        for job in {job.name: job for job in [*self._jobs, self._log_job] if job}.values():
+            learnt = self._bookmarks.known(job.name).get("learnt")
+            job.plan.recall(still_known(learnt, now))
+            if learnt and not still_known(learnt, now):
+                self._doubted.add(job.name)
         start_over(
             self._jobs, self._divisions, self._bookmarks,
             tombstones=self._settings.tombstones, logger=self._logger,
         )  # fmt: skip
-        now = datetime.now(UTC)
-        for job in self._jobs:
-            job.plan.recall(still_known(self._bookmarks.known(job.name).get("learnt"), now))
+        tell_left_alone(self._divisions, self._bookmarks, self._logger)
         self._versions = Versions(self._jobs, self._divisions, self._bookmarks, on=self._versions_on)
         for job in self._jobs:
             self._introduce(job.name)
@@ -140,8 +148,8 @@ class Engine:
 
     def _start_lanes(self, home: Division) -> int:
         tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
-        once = [job for job in self._jobs if job.name in ONCE or job.endpoint.login_wide]
-        rest = [job for job in self._jobs if job not in once]
+        once = [job for job in self._jobs if job.once]
+        rest = [job for job in self._jobs if not job.once]
         count = 0
         if once:
             tasks.put(Task(home, once, once=True))
@@ -212,22 +220,29 @@ class Engine:
         self._under_way.pop((outcome.stream, code or self._home), None)
         left = self._client.budget(code).day_left if code is not None else None
         tell(outcome, self._names.get(code, "") if code is not None else "", left, self._logger)
-        self._learn(event.job)
+        self._learn(event.job, good=outcome.status == "ok")
         changes = dict(event.changes)
         if outcome.status == "ok":
             changes |= self._versions.completed(event.job, code)
-        if outcome.status == "ok" and event.job.name == LOG and self._log_job is None:
-            changes["read_at"] = datetime.now(UTC).isoformat(timespec="seconds")
         if changes and code is not None:
             self._bookmarks.update(event.job.name, code, changes)
             self._state_due = True
             self._write_state()
 
-    def _learn(self, job: Job) -> None:
+    def _learn(self, job: Job, *, good: bool) -> None:
         """Keep what Exact refused in a query, so that the next run does not ask for it."""
         learnt = job.plan.learnt()
         if learnt:
-            self._bookmarks.stream(job.name)["learnt"] = learnt
+            self._doubted.discard(job.name)
+            entry = self._bookmarks.stream(job.name)
+            entry["learnt"] = learnt
+            if isinstance(entry.get("columns"), list):
+                entry["columns"] = sorted(set(entry["columns"]) & job.delivered())
+            self._state_due = True
+        elif good and job.name in self._doubted:
+            # It was refused some time ago and is not any more.
+            self._doubted.discard(job.name)
+            self._bookmarks.stream(job.name).pop("learnt", None)
             self._state_due = True
 
     def _introduce(self, stream: str) -> None:
@@ -238,11 +253,23 @@ class Engine:
     def _activate(self) -> None:
         if self.report.problems:
             return
-        for job in self._versions.ready():
+        ready = self._versions.ready(self._closed)
+        if any(job.endpoint.kind == "sync" for job in ready) and moved_meanwhile(
+            self._divisions, self._look_again, self._logger
+        ):
+            ready = [job for job in ready if job.endpoint.kind != "sync"]
+        for job in ready:
             if job.version is not None:
                 self._write_activation(job.name, job.version)
                 self._versions.activated(job)
                 self._state_due = True
+        if self._versions.held_back:
+            self._logger.info(
+                "Rows that are gone stay in %s: administrations %s can't be read now, and the tables may hold rows of "
+                "them. If they never did, put them into exclude_divisions",
+                some(self._versions.held_back),
+                some(sorted(self._closed)),
+            )
 
     def _write_state(self, *, force: bool = False) -> None:
         """Write a STATE if one is due, small ones at once and large ones now and then."""

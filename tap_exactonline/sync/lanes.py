@@ -26,7 +26,7 @@ from tap_exactonline.exact.errors import (
     TokenStoreError,
 )
 from tap_exactonline.sync.convert import Codec, Envelope
-from tap_exactonline.sync.deletions import LOG, Tombstones
+from tap_exactonline.sync.deletions import LOG, NO_RIGHTS, Tombstones, log_is_due
 from tap_exactonline.sync.events import Ended, LaneOver, Shared, Task, Written
 from tap_exactonline.sync.functions import user_has_rights
 from tap_exactonline.sync.reading import Job, Reader
@@ -75,12 +75,12 @@ class Lane(threading.Thread):
         code = task.division.code
         bookmarks = {job.name: self._bookmarks.get(job.name, code) for job in task.jobs}
         closed: str | None = None
-        lowered: dict[str, int] = {}
+        tombstones: Tombstones | None = None
         jobs = list(task.jobs)
         if self._log_job and not task.once:
             wanted = any(job.name == LOG for job in jobs)
             jobs = [job for job in jobs if job.name != LOG]
-            closed, lowered = self._read_log(task.division, jobs, bookmarks, wanted=wanted)
+            closed, tombstones = self._read_log(task.division, jobs, bookmarks, wanted=wanted)
         for job in jobs:
             if self._halt.is_set():
                 raise Stopped("the run was asked to stop")
@@ -89,14 +89,14 @@ class Lane(threading.Thread):
                 self._events.put(Ended(job, Outcome(job.name, place, "not read", note=closed)))
                 continue
             bookmark = bookmarks[job.name]
-            if job.name in lowered:
-                bookmark = {**bookmark, "replication_key_value": lowered[job.name]}
+            if tombstones is not None:
+                bookmark = {**bookmark, **tombstones.bookmark(job.name)}
             closed = self._read(job, task, bookmark)
 
     def _reader(self, job: Job, division: Division, bookmark: Any) -> Reader:
         return Reader(
             self._client, job, division, bookmark,
-            start_date=self._settings.start_date, logger=self._logger, turn=self._turn,
+            start_date=self._settings.start_date, logger=self._logger, zone=self._settings.zone, turn=self._turn,
         )  # fmt: skip
 
     def _read(self, job: Job, task: Task, bookmark: Any) -> str | None:
@@ -130,11 +130,33 @@ class Lane(threading.Thread):
 
         failure = self._guarded(outcome, task.division.code, read)
         self._look_closer(outcome, reader, job, task, bookmark)
-        changes = remember(bookmark, failure, datetime.now(UTC)) if failure else {}
-        if outcome.status == "ok" and "refused" in bookmark:
-            changes["refused"] = None
+        changes = self._after(outcome, bookmark, failure)
+        if outcome.status == "ok" and job.name == LOG:
+            read_at = self._trust(outcome, task.division.code, job, outcome.rows, bookmark.get("read_at"))
+            changes |= {"read_at": read_at} if read_at else {}
+        had_rows = bool(bookmark.get("had_rows"))
+        if outcome.status == "ok" and job.bookmark_column is None and bool(outcome.rows) != had_rows:
+            # A table that is read in full has no bookmark that would tell.
+            changes["had_rows"] = bool(outcome.rows) or None
         self._events.put(Ended(job, outcome, changes))
         return str(failure) if isinstance(failure, DivisionError) else None
+
+    def _after(self, outcome: Outcome, bookmark: Any, failure: ExactError | None) -> dict[str, Any]:
+        """What the bookmark remembers of refusals."""
+        if failure is not None:
+            return remember(bookmark, failure, datetime.now(UTC))
+        return {"refused": None} if outcome.status == "ok" and "refused" in bookmark else {}
+
+    def _trust(self, outcome: Outcome, division: int, log: Job, rows: int, read_at: str | None) -> str | None:
+        """The new moment up to which the log is known, None if it stays; an empty log is looked at now and then."""
+        now = datetime.now(UTC)
+        if not rows:
+            if not log_is_due(read_at, now):
+                return None
+            if user_has_rights(self._client, log.endpoint, division) is False:
+                outcome.status, outcome.note = "not covered", NO_RIGHTS
+                return None
+        return now.isoformat(timespec="seconds")
 
     def _guarded(self, outcome: Outcome, division: int, read: Callable[[], None]) -> ExactError | None:
         """Run a read and turn its end into an outcome; returns what ended it too early, or None."""
@@ -187,16 +209,20 @@ class Lane(threading.Thread):
 
     def _read_log(
         self, division: Division, jobs: Sequence[Job], bookmarks: dict[str, Any], *, wanted: bool
-    ) -> tuple[str | None, dict[str, int]]:
+    ) -> tuple[str | None, Tombstones | None]:
         log = self._log_job
         targets = [job for job in jobs if job.codec.tombstones]
         if log is None or not (targets or wanted):
-            return None, {}
-        bookmarks.setdefault(LOG, self._bookmarks.get(LOG, division.code))
+            return None, None
+        bookmark = bookmarks.setdefault(LOG, self._bookmarks.get(LOG, division.code))
         tombstones = Tombstones(
             division.code, log, wanted=wanted, targets=targets, bookmarks=bookmarks, zone=self._settings.zone
         )
         outcome = Outcome(LOG, division.code)
+        if (until := rest_until(bookmark, datetime.now(UTC))) is not None:
+            outcome.status, outcome.note = "not covered", _resting(until)
+            self._events.put(Ended(log, outcome))
+            return None, tombstones
         start = tombstones.start()
         reader = self._reader(log, division, {} if start is None else {"replication_key_value": start})
         names = {job.name: job for job in [*targets, log]}
@@ -208,8 +234,12 @@ class Lane(threading.Thread):
                 self._hand_over(division.code, payloads, page.changes, [])
 
         failure = self._guarded(outcome, division.code, read)
-        self._events.put(Ended(log, outcome))
-        return str(failure) if isinstance(failure, DivisionError) else None, tombstones.lowered
+        if failure is None and outcome.status == "ok":
+            read_at = self._trust(outcome, division.code, log, tombstones.rows, tombstones.read_at())
+            if read_at is not None:
+                self._hand_over(division.code, [], tombstones.complete(read_at), [])
+        self._events.put(Ended(log, outcome, self._after(outcome, bookmark, failure)))
+        return str(failure) if isinstance(failure, DivisionError) else None, tombstones
 
     def _hand_over(
         self,

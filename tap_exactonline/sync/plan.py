@@ -80,6 +80,12 @@ class Plan:
                 self._take_in(message, bookmark_filter)
         return self.query(bookmark_filter, variant) != sent
 
+    @property
+    def refused(self) -> frozenset[str]:
+        """The fields that are not asked for because Exact has refused them."""
+        with self._lock:
+            return frozenset(self._refused)
+
     def learnt(self) -> dict[str, Any]:
         """What this run has learnt, for :meth:`recall` in the next; empty if nothing new."""
         with self._lock:

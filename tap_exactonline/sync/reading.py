@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from tap_exactonline.endpoints import Endpoint
@@ -18,16 +18,16 @@ from tap_exactonline.exact.errors import BrokenAnswer, EndpointMissing, QueryRef
 from tap_exactonline.exact.odata import modified_filter, timestamp_filter
 from tap_exactonline.sync.bookmarks import origin
 from tap_exactonline.sync.convert import Codec, Rows
-from tap_exactonline.sync.functions import first_timestamp
 from tap_exactonline.sync.permits import Turn
 from tap_exactonline.sync.plan import Plan
-from tap_exactonline.sync.values import latest, moment
-
-FIRST_TIMESTAMP = 1
-"""Where the first run of a sync stream starts (Exact, "Sync API": greater than 1)."""
+from tap_exactonline.sync.since import begin
+from tap_exactonline.sync.values import latest
 
 OVERLAP = timedelta(hours=2)
 """Read again before the highest Modified: covers the hour that the clock goes back."""
+
+ONCE = frozenset({"system_divisions"})
+"""Streams that list what the login sees: the same from every division, so they are read once."""
 
 _MAX_QUERIES = 6
 
@@ -42,6 +42,7 @@ class Job:
         plan: Its query, shared by all divisions.
         bookmark_column: Name of the bookmark's column, None for a full table.
         version: Version that each record carries, if versions are wanted.
+        columns: Field → what of it arrives in the target: the column's name, and its clock if that is a choice.
     """
 
     endpoint: Endpoint
@@ -49,11 +50,31 @@ class Job:
     plan: Plan
     bookmark_column: str | None = None
     version: int | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """Name of the stream."""
         return self.endpoint.name
+
+    @property
+    def once(self) -> bool:
+        """Whether it belongs to the login, not to each division."""
+        return self.endpoint.login_wide or self.name in ONCE
+
+    def delivered(self) -> set[str]:
+        """The columns that arrive, as far as is known by now."""
+        refused = self.plan.refused
+        return {column for name, column in self.columns.items() if name not in refused}
+
+    def doubtful(self, learnt: object) -> set[str]:
+        """The columns that Exact refused at some time, by what an earlier run has learnt."""
+        fields = learnt.get("fields") if isinstance(learnt, Mapping) else None
+        return (
+            {self.columns[name] for name in fields if name in self.columns}
+            if isinstance(fields, list)
+            else set()
+        )
 
 
 @dataclass(slots=True)
@@ -81,6 +102,7 @@ class Reader:
         bookmark: What was delivered before; empty to start over.
         start_date: Nothing older on a first read, in the administration's wall clock.
         logger: Where remarks go.
+        zone: Time zone of the administration's wall clock.
         turn: Taken when a page is decoded. Whoever has used the page gives it back, or it ends with the next page.
 
     Attributes:
@@ -98,6 +120,7 @@ class Reader:
         *,
         start_date: datetime | None = None,
         logger: logging.Logger,
+        zone: tzinfo = UTC,
         turn: Turn | None = None,
     ) -> None:
         self._client = client
@@ -107,6 +130,7 @@ class Reader:
         self._bookmark = bookmark
         self._start_date = start_date
         self._logger = logger
+        self._zone = zone
         self._turn = turn or Turn()
         self._decode = self._turn.beginning(job.codec.decode)
         self.unreadable: Counter[str] = Counter()
@@ -128,27 +152,26 @@ class Reader:
                 yield Batch(self._records(page), rows=page.rows)
 
     def _by_timestamp(self) -> Iterator[Batch]:
-        stored = self._bookmark.get("replication_key_value")
-        cursor = FIRST_TIMESTAMP if stored is None else int(stored)
-        oldest = None
-        if stored is None and self._start_date:
-            known = self._sync_timestamp()
-            if known == 0:
-                return
-            cursor, oldest = (known - 1, None) if known else (cursor, self._start_date)
-        highest = cursor
-        for page in self._pages(timestamp_filter(cursor)):
+        start = begin(
+            self._client, self._endpoint, self._division.code, self._bookmark,
+            start_date=self._start_date, logger=self._logger,
+        )  # fmt: skip
+        if start is None:
+            return
+        highest = start.cursor
+        for page in self._pages(timestamp_filter(start.cursor)):
             stamps = [stamp for stamp in self._job.codec.values(page.rows, "Timestamp") if stamp is not None]
             if any(later <= earlier for earlier, later in zip([highest, *stamps], stamps, strict=False)):
                 self._tell_unordered()
+                # Of two versions of a row in one page the later one must come last.
+                page.rows.sort(key=lambda row: self._job.codec.values([row], "Timestamp")[0] or 0)
             highest = max([highest, *stamps])
-            if oldest:
-                self._drop_older(page, oldest)
+            start.drop_older(page, self._job.codec)
             # Out of order, a page says nothing about what is still to come.
-            changes = {} if self.unordered or not stamps else self._remember(highest)
+            changes = {} if self.unordered or not stamps else self._remember(highest) | start.going_on
             yield Batch(self._records(page), changes, page.rows)
-        if stored is not None or highest > cursor:
-            yield Batch([], self._remember(highest))
+        if start.continued or highest > start.cursor:
+            yield Batch([], self._remember(highest) | start.over)
 
     def _by_modified(self) -> Iterator[Batch]:
         stored = self._bookmark.get("replication_key_value")
@@ -157,15 +180,20 @@ class Reader:
         chosen = modified_filter(since - (OVERLAP if stored else timedelta()), field_name) if since else None
         highest = since
         began = time.monotonic()
+        now = self._wall_clock()
         for page in self._pages(chosen):
             highest = latest(highest, self._job.codec.values(page.rows, field_name))
             yield Batch(self._records(page), rows=page.rows)
         if highest is None:
             return
         # Rows that change behind our back while we read are no older than the beginning of the read, and the
-        # highest Modified is no younger than its end.
-        settled = highest - timedelta(seconds=int(time.monotonic() - began) + 1)
+        # highest Modified is no younger than its end; unless a row bears a moment that has yet to come.
+        settled = min(highest - timedelta(seconds=int(time.monotonic() - began) + 1), now)
         yield Batch([], self._remember(max(settled, since or settled).isoformat(timespec="seconds")))
+
+    def _wall_clock(self) -> datetime:
+        """What the administration's clock shows now, by Exact's own time."""
+        return datetime.fromtimestamp(self._client.now(), self._zone).replace(tzinfo=None)
 
     def _remember(self, value: int | str) -> dict[str, Any]:
         return {
@@ -253,30 +281,6 @@ class Reader:
             stream=self._endpoint.name,
         )
 
-    def _sync_timestamp(self) -> int | None:
-        if not self._endpoint.sync_timestamp or not self._start_date:
-            return None
-        try:
-            return first_timestamp(self._client, self._endpoint, self._division.code, self._start_date)
-        except StreamError as exc:
-            self._logger.info(
-                "%s, division %d: SyncTimestamp does not answer (%s); reading all and leaving out what is older "
-                "than start_date",
-                self._endpoint.name,
-                self._division.code,
-                exc.what,
-            )
-            return None
-
-    def _drop_older(self, page: Rows, oldest: datetime) -> None:
-        modified = _modified_field(self._endpoint)
-        if modified is None:
-            return
-        moments = self._job.codec.values(page.rows, modified)
-        page.rows = [
-            row for row, text in zip(page.rows, moments, strict=True) if (moment(text) or oldest) >= oldest
-        ]
-
     def _tell_unordered(self) -> None:
         if not self.unordered:
             self.unordered = True
@@ -286,13 +290,3 @@ class Reader:
                 self._endpoint.name,
                 self._division.code,
             )
-
-
-def internal_fields(endpoint: Endpoint, start_date: datetime | None) -> frozenset[str]:
-    """Fields needed for reading, whether selected or not: Modified, to drop what is older than the start date."""
-    modified = _modified_field(endpoint) if endpoint.kind == "sync" and start_date else None
-    return frozenset({modified} if modified else ())
-
-
-def _modified_field(endpoint: Endpoint) -> str | None:
-    return next((item.name for item in endpoint.fields if item.name == "Modified" and not item.hidden), None)

@@ -90,13 +90,14 @@ class Report:
         if missing:
             streams = sorted({outcome.stream for outcome in missing})
             divisions = sorted({outcome.division for outcome in missing if outcome.division is not None})
-            where = f" in division {_some(divisions)}" if divisions else ""
+            where = f" in division {some(divisions)}" if divisions else ""
             notes = list(dict.fromkeys(outcome.note for outcome in missing if outcome.note))
-            parts.append(f"{_some(streams)}{where}: {' | '.join(notes[:3])}".rstrip(": "))
+            parts.append(f"{some(streams)}{where}: {' | '.join(notes[:3])}".rstrip(": "))
         return f"Incomplete: {rows:,} rows are in, but something is missing. " + " || ".join(parts)
 
 
-def _some(values: Iterable[object], most: int = 5) -> str:
+def some(values: Iterable[object], most: int = 5) -> str:
+    """The first few of a list, and how many more there are."""
     texts = [str(value) for value in values]
     return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
 

@@ -14,11 +14,12 @@ from tap_exactonline.connection import Connection
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import DivisionError, ExactError, Stopped
 from tap_exactonline.sync.bookmarks import Bookmarks
-from tap_exactonline.sync.engine import ONCE, Engine
+from tap_exactonline.sync.deletions import LOG
+from tap_exactonline.sync.engine import Engine
 from tap_exactonline.sync.events import Settings
 from tap_exactonline.sync.output import LineWriter
 from tap_exactonline.sync.permits import Permits
-from tap_exactonline.sync.reading import Reader
+from tap_exactonline.sync.reading import ONCE, Reader
 from tap_exactonline.sync.report import Report
 from tap_exactonline.sync.streams import ExactStream
 
@@ -128,7 +129,8 @@ class Run:
         for stream in (self.streams[name] for name in ONCE if name in self.streams):
             stream._write_schema_message()  # noqa: SLF001
             job = stream.job()
-            for batch in Reader(self.connection.client, job, home, {}, logger=self.logger).batches():
+            reader = Reader(self.connection.client, job, home, {}, logger=self.logger, zone=self.config.zone)
+            for batch in reader.batches():
                 self._write_records(stream.name, job.codec.dicts(batch.records))
         self.logger.info(
             "Connected: %d administrations can be read, %s calls left today in division %d",
@@ -137,13 +139,18 @@ class Run:
 
     def _make_engine(self, divisions: Sequence[Division]) -> Engine:
         jobs = [stream.job() for stream in self.streams.values() if stream.selected]
+        log_job = self.log_stream.log_job() if self.log_stream else None
+        if log_job:
+            jobs = [log_job if job.name == LOG else job for job in jobs]
         self.logger.info("Reading %d streams of %d administrations", len(jobs), len(divisions))
         streams = self.streams
         return Engine(
             client=self.connection.client,
             jobs=jobs,
-            log_job=self.log_stream.log_job() if self.log_stream else None,
+            log_job=log_job,
             divisions=divisions,
+            closed=self._closed(),
+            look_again=self.connection.list_again,
             bookmarks=Bookmarks(self.state),
             writer=self.writer,
             settings=Settings(
@@ -160,6 +167,12 @@ class Run:
             stop=self.stop,
             logger=self.logger,
         )
+
+    def _closed(self) -> set[int]:
+        """Administrations that are wanted and can't be read now: archived, blocked."""
+        wanted, left_out = self.config.divisions, set(self.config.exclude_divisions)
+        codes = {one.code for one in self.connection.accessible if one.closed} - left_out
+        return codes & set(wanted) if wanted else codes
 
     def _write_records(self, stream: str, records: list[dict[str, Any]]) -> None:
         for record in records:

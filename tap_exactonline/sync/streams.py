@@ -16,8 +16,9 @@ from tap_exactonline.sync.columns import Naming
 from tap_exactonline.sync.convert import Codec
 from tap_exactonline.sync.deletions import LOG, LOG_FIELDS
 from tap_exactonline.sync.plan import Plan
-from tap_exactonline.sync.reading import Job, Reader, internal_fields
-from tap_exactonline.sync.values import utc_clock, wall_clock
+from tap_exactonline.sync.reading import Job, Reader
+from tap_exactonline.sync.since import internal_fields
+from tap_exactonline.sync.values import AUDIT, utc_clock, wall_clock
 
 
 class ExactStream(Stream):
@@ -64,7 +65,14 @@ class ExactStream(Stream):
             internal=internal,
             audit=utc_clock(self._checked.zone) if self._checked.utc else wall_clock,
         )
-        return Job(self.endpoint, codec, Plan(self.endpoint, fields, self.logger), self.replication_key)
+        columns = {
+            field.name: self.naming.column(field)
+            + (" (UTC)" if self._checked.utc and field.name in AUDIT else "")
+            for field in fields
+            if field.name not in internal
+        }
+        plan = Plan(self.endpoint, fields, self.logger)
+        return Job(self.endpoint, codec, plan, self.replication_key, columns=columns)
 
     def log_job(self) -> Job:
         """How the log of deletions is read when it serves other streams, too."""
@@ -77,8 +85,9 @@ class ExactStream(Stream):
         once = self.name == "system_divisions" or self.endpoint.login_wide
         for division in connection.chosen.selected[:1] if once else connection.chosen.selected:
             reader = Reader(
-                connection.client, job, division, {}, start_date=self._checked.start_date, logger=self.logger
-            )
+                connection.client, job, division, {}, start_date=self._checked.start_date, logger=self.logger,
+                zone=self._checked.zone,
+            )  # fmt: skip
             try:
                 for batch in reader.batches():
                     yield from job.codec.dicts(batch.records)

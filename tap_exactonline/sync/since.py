@@ -1,0 +1,122 @@
+"""Where the read of a sync stream begins, and what of it is left out because of the start date."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from tap_exactonline.endpoints import Endpoint
+from tap_exactonline.exact.client import ExactClient
+from tap_exactonline.exact.errors import StreamError
+from tap_exactonline.sync.convert import Codec, Rows
+from tap_exactonline.sync.functions import first_timestamp
+from tap_exactonline.sync.values import moment
+
+FIRST_TIMESTAMP = 1
+"""Where the first run of a sync stream starts (Exact, "Sync API": greater than 1)."""
+
+
+@dataclass(slots=True)
+class Start:
+    """The beginning of a read.
+
+    Attributes:
+        cursor: Rows with a higher Timestamp are asked for.
+        continued: Whether an earlier read got so far.
+        oldest: Rows modified before are left out; None: none are.
+        modified: The field that tells when a row was modified, if there is one.
+        going_on: Members of the bookmark that hold until the read is complete.
+        over: The same members once it is.
+    """
+
+    cursor: int
+    continued: bool
+    oldest: datetime | None = None
+    modified: str | None = None
+    going_on: dict[str, Any] = field(default_factory=dict)
+    over: dict[str, Any] = field(default_factory=dict)
+
+    def drop_older(self, page: Rows, codec: Codec) -> None:
+        """Take out what is older than the start date."""
+        oldest = self.oldest
+        if oldest is None or self.modified is None or not codec.reads(self.modified):
+            return
+        moments = codec.values(page.rows, self.modified)
+        page.rows = [
+            row for row, text in zip(page.rows, moments, strict=True) if (moment(text) or oldest) >= oldest
+        ]
+
+
+def begin(
+    client: ExactClient,
+    endpoint: Endpoint,
+    division: int,
+    bookmark: Mapping[str, Any],
+    *,
+    start_date: datetime | None,
+    logger: logging.Logger,
+) -> Start | None:
+    """Where to begin.
+
+    Args:
+        client: Asked for the Timestamp of the start date, where Exact knows the endpoint.
+        endpoint: A sync endpoint.
+        division: Number of the administration.
+        bookmark: What was delivered before.
+        start_date: Nothing older on a first read, in the administration's wall clock.
+        logger: Where remarks go.
+
+    Returns:
+        None if there is nothing to read: no row was modified since the start date.
+    """
+    stored = bookmark.get("replication_key_value")
+    since = start_date
+    if stored is not None:
+        # A first read that was interrupted goes on leaving out what it left out before.
+        since = datetime.fromisoformat(bookmark["start_date"]) if "start_date" in bookmark else None
+    start = Start(FIRST_TIMESTAMP if stored is None else int(stored), continued=stored is not None)
+    marks: dict[str, Any] = {}
+    if stored is None and endpoint.entity_type is not None and "read_at" not in bookmark.get("deletions", {}):
+        # From now on the table misses deletions that are not applied to it.
+        read_at = datetime.now(UTC).isoformat(timespec="seconds")
+        marks["deletions"] = {**bookmark.get("deletions", {}), "read_at": read_at}
+    if stored is None and since is not None and endpoint.sync_timestamp:
+        known = _from_exact(client, endpoint, division, since, logger)
+        if known == 0:
+            return None
+        if known is not None:
+            start.cursor, since = known - 1, None
+    start.oldest = since
+    start.modified = modified_field(endpoint)
+    start.going_on = {**marks, "start_date": since.isoformat() if since else None}
+    start.over = {**marks, "start_date": None}
+    return start
+
+
+def internal_fields(endpoint: Endpoint, start_date: datetime | None) -> frozenset[str]:
+    """Fields needed for reading, whether selected or not: Modified, to drop what is older than the start date."""
+    modified = modified_field(endpoint) if endpoint.kind == "sync" and start_date else None
+    return frozenset({modified} if modified else ())
+
+
+def modified_field(endpoint: Endpoint) -> str | None:
+    """The field that tells when a row was modified."""
+    return next((item.name for item in endpoint.fields if item.name == "Modified" and not item.hidden), None)
+
+
+def _from_exact(
+    client: ExactClient, endpoint: Endpoint, division: int, since: datetime, logger: logging.Logger
+) -> int | None:
+    """The Timestamp of the first row modified since; 0 if no row was, None if Exact does not say."""
+    try:
+        return first_timestamp(client, endpoint, division, since)
+    except StreamError as exc:
+        logger.info(
+            "%s, division %d: SyncTimestamp does not answer (%s); reading all and leaving out what is older "
+            "than start_date",
+            endpoint.name, division, exc.what,
+        )  # fmt: skip
+        return None

@@ -1,0 +1,128 @@
+"""The first read of a stream: from the start date on, or from the very beginning."""
+
+# ruff: noqa: DTZ001  (naive dates are the wall clock of an administration)
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.exact_online import Clock, faults
+
+from .sync_lab import HOME, Lab, lab
+
+LINES = "sync_financial_transaction_lines"  # SyncTimestamp knows it
+ACCOUNTS = "sync_crm_accounts"  # and not this one
+STOCK = "sync_inventory_stock_positions"  # has no Modified
+COSTUNITS = "hrm_costunits"
+START = "2021-07-01"
+
+
+def newer(home: Lab, stream: str) -> set[Any]:
+    """Keys of the rows that were modified on or after the start date."""
+    moment = datetime.fromisoformat(START)
+    return {row["ID"] for row in home.table(stream).rows() if row["Modified"] >= moment}
+
+
+def test_exact_is_asked_where_the_start_date_lies(tmp_path: Path) -> None:
+    with lab(tmp_path, {LINES: 12}, start_date=START) as home:
+        wanted = newer(home, LINES)
+        assert 0 < len(wanted) < 12
+
+        assert home.run(LINES).complete
+
+        assert home.live(LINES) == wanted
+        lowest = min(home.table(LINES).get(key)["Timestamp"] for key in wanted)
+        assert home.filters(LINES) == [f"Timestamp gt {lowest - 1}L"]
+
+
+def test_no_row_since_the_start_date_costs_no_read(tmp_path: Path) -> None:
+    with lab(tmp_path, {LINES: 12}, start_date="2030-01-01") as home:
+        assert home.run(LINES).complete
+        assert home.exact.calls(HOME, LINES) == 0
+
+        home.exact.clock.advance(5 * 365 * 86400)
+        home.table(LINES).update(home.table(LINES).keys()[0])
+        assert home.run(LINES).complete
+        assert len(home.live(LINES)) == 1
+
+
+@pytest.mark.parametrize("answers", ["known", "404"])
+def test_elsewhere_older_rows_are_left_out_on_arrival(tmp_path: Path, answers: str) -> None:
+    stream = ACCOUNTS if answers == "known" else LINES
+    with lab(tmp_path, {stream: 12}, start_date=START, sync_timestamp=answers) as home:
+        wanted = newer(home, stream)
+
+        run = home.run(stream, without=frozenset({(stream, "modified")}))
+
+        assert run.complete
+        assert home.live(stream) == wanted
+        assert home.filters(stream) == ["Timestamp gt 1L"]
+        assert "modified" not in run.records(stream)[0], "read for the start date, and not selected"
+
+
+def test_a_first_run_that_is_interrupted_goes_on_leaving_out(tmp_path: Path) -> None:
+    with lab(tmp_path, {ACCOUNTS: 12}, start_date="2023-01-01") as home:
+        table = home.table(ACCOUNTS)
+        # Old rows come last, too: their Timestamps were given anew when the administration moved.
+        table.update(table.keys()[0], Modified=datetime(2020, 1, 1))
+        home.exact.faults.add(faults.Match(stream=ACCOUNTS, nth=3), faults.forbidden())
+        assert not home.run(ACCOUNTS).records(ACCOUNTS)
+        assert home.bookmark(ACCOUNTS)["replication_key_value"] > 1
+        home.exact.faults.clear()
+
+        assert home.run(ACCOUNTS).complete
+
+        wanted = {row["ID"] for row in table.rows() if row["Modified"] >= datetime(2023, 1, 1)}
+        assert home.live(ACCOUNTS) == wanted
+        # After the first run everything that changes is wanted, whatever Exact says of when.
+        table.update(table.keys()[1], Modified=datetime(2020, 1, 1))
+        assert home.run(ACCOUNTS).complete
+        assert table.keys()[1] in home.live(ACCOUNTS)
+
+
+def test_a_stream_without_modified_is_read_whole(tmp_path: Path) -> None:
+    with lab(tmp_path, {STOCK: 7}, start_date="2030-01-01") as home:
+        assert home.run(STOCK).complete
+        assert home.live(STOCK) == set(home.table(STOCK).keys())
+
+
+def test_modified_streams_filter_in_exacts_own_clock(tmp_path: Path) -> None:
+    with lab(tmp_path, {COSTUNITS: 12}, start_date=START) as home:
+        wanted = newer(home, COSTUNITS)
+        assert home.run(COSTUNITS).complete
+        assert home.live(COSTUNITS) == wanted
+        assert home.filters(COSTUNITS) == [f"Modified ge datetime'{START}T00:00:00'"]
+
+
+def test_a_moment_yet_to_come_does_not_swallow_what_happens_before_it(tmp_path: Path) -> None:
+    with lab(tmp_path, {COSTUNITS: 3}, clock=Clock.manual()) as home:
+        table = home.table(COSTUNITS)
+        first, _, third = table.keys()
+        table.update(third, Modified=datetime(2999, 12, 31))
+        assert home.run(COSTUNITS).complete
+
+        home.exact.clock.advance(3600)
+        table.update(first, Description="changed")
+        run = home.run(COSTUNITS)
+
+        assert "changed" in {record["description"] for record in run.records(COSTUNITS)}
+        assert home.filters(COSTUNITS)[-1] is not None
+
+
+def test_the_hour_that_comes_twice_is_read_twice(tmp_path: Path) -> None:
+    # 27 October 2024, 02:50 summer time in Amsterdam; twenty minutes later the clock shows 02:10 again.
+    with lab(tmp_path, {COSTUNITS: 3}, clock=Clock.manual(1_729_990_200.0)) as home:
+        table = home.table(COSTUNITS)
+        first, second, _ = table.keys()
+        table.update(first, Description="before")
+        assert table.get(first)["Modified"] == datetime(2024, 10, 27, 2, 50)
+        assert home.run(COSTUNITS).complete
+
+        home.exact.clock.advance(20 * 60)
+        table.update(second, Description="after")
+        assert table.get(second)["Modified"] == datetime(2024, 10, 27, 2, 10)
+
+        assert "after" in {record["description"] for record in home.run(COSTUNITS).records(COSTUNITS)}
