@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.exact_online import Call, ExactOnline, faults
 
-from .world import FULL, LOG, MODIFIED, ONCE, SYNC, TALLY, Change, World, hiccups
+from .subjects import FULL, LOG, MODIFIED, ONCE, SYNC, TALLY, Change, hiccups
+from .world import World
 
 CODES = (101, 102, 103)
 small = st.integers(0, 12)

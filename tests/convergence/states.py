@@ -1,0 +1,48 @@
+"""The state as it is after time has passed without a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from .subjects import LOG_FORGETS
+
+
+def _changed(
+    state: Mapping[str, Any] | None, change: Callable[[dict[str, Any]], None]
+) -> dict[str, Any] | None:
+    """A copy of the state with each object in it changed."""
+    if state is None:
+        return None
+    copy = json.loads(json.dumps(state))
+
+    def walk(value: Any) -> None:
+        if isinstance(value, dict):
+            change(value)
+        for inside in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            walk(inside)
+
+    walk(copy)
+    return dict(copy)
+
+
+def older(state: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The state as it is after two months in which no run took place."""
+
+    def change(inside: dict[str, Any]) -> None:
+        inside.pop("refused", None)
+        if "read_at" in inside:
+            inside["read_at"] = (datetime.fromisoformat(inside["read_at"]) - LOG_FORGETS).isoformat()
+
+    return _changed(state, change)
+
+
+def without_refusals(state: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The state as it is when the tap dares to ask again what was refused."""
+
+    def change(inside: dict[str, Any]) -> None:
+        inside.pop("refused", None)
+
+    return _changed(state, change)
