@@ -18,6 +18,7 @@ from scripts.compare import Row, differences, source_rows
 from scripts.meltano_project import ROOT, Project
 from scripts.postgres import Postgres, embedded
 from scripts.warehouse import Stream, Warehouse, streams
+from tests.e2e.token_torture import FILE, POSTGRES, SEALED, SQLITE, Make, Torture, stand_in
 from tests.exact_online import ExactOnline
 
 DIVISIONS = (101, 102)
@@ -111,6 +112,31 @@ def postgres_project(new_project: ProjectFactory, database: Postgres) -> Project
     return new_project(
         [f"{name}.*" for name in ROWS], {"TARGET_POSTGRES_SQLALCHEMY_URL": database.sqlalchemy_url}
     )
+
+
+@pytest.fixture
+def make(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Make]:
+    """Make a login in a store; afterwards no log of any process may hold a secret."""
+    made: list[Torture] = []
+    stack = []
+
+    def build(kind: str = FILE, **switches: Any) -> Torture:
+        context = stand_in(**switches)
+        exact = context.__enter__()
+        stack.append(context)
+        location = str(tmp_path / "tokens.json")
+        if kind == SQLITE:
+            location = f"sqlite:///{tmp_path / 'tokens.db'}"
+        elif kind == POSTGRES:
+            location = request.getfixturevalue("database").sqlalchemy_url
+        made.append(Torture(exact, location, tmp_path, "correct horse" if kind == SEALED else None))
+        return made[-1]
+
+    yield build
+    for torture in made:
+        assert torture.leaked() == set()
+    for context in stack:
+        context.__exit__(None, None, None)
 
 
 def run(project: Project, target: str, *options: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -15,7 +16,9 @@ from msgspec.structs import replace
 
 from tap_exactonline.exact.tokens import Tokens, TokenStore, open_store
 from tests.e2e.token_child import Job, run
-from tests.exact_online import ExactOnline
+from tests.exact_online import Call, ExactOnline
+
+FILE, SEALED, SQLITE, POSTGRES = "file", "sealed file", "sqlite", "postgres"
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.e2e.token_child", "sqlalchemy.dialects.sqlite", "psycopg"])
@@ -142,3 +145,50 @@ def stand_in(**switches: Any) -> Iterator[ExactOnline]:
     exact = ExactOnline(**switches)
     with exact.serve():
         yield exact
+
+
+Make = Callable[..., Torture]
+
+
+def survives(torture: Torture) -> None:
+    """The next run gets a token that works, and so does the one after the token's life."""
+    after = torture.run()
+    assert after.get("error") is None, after["error"]
+    assert after["works"]
+    torture.age()
+    later = torture.run()
+    assert later.get("error") is None, later["error"]
+    assert later["token"] != after["token"]
+    assert later["works"]
+    assert 401 not in torture.statuses
+
+
+def when_answering(torture: Torture, number: int) -> None:
+    """Send a signal to the process whose token request has had its effect but no answer yet."""
+    start = torture.start
+    pids: list[int] = []
+
+    def started(**changes: Any) -> Any:
+        child = start(**changes)
+        pids.append(child.pid)
+        return child
+
+    def strike(call: Call) -> None:
+        if call.stream == "token" and call.status == 200:
+            end()
+            os.kill(pids[0], number)
+            time.sleep(0.1)
+
+    torture.start = started  # type: ignore[method-assign]
+    end = torture.exact.on_page(strike)
+
+
+def process_state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def wait_until(condition: Callable[[], bool], timeout: float = 20) -> None:
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

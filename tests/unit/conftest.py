@@ -1,7 +1,8 @@
-"""Fixtures of the tests that run the command."""
+"""Fixtures of the tests that run the command, of those of token stores, and of those of logins."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.exact_online import ExactOnline
 from tests.unit.runs import Runner
+from tests.unit.token_lab import Lab, laboratory
 
 
 @pytest.fixture
@@ -23,3 +25,26 @@ def exact() -> Iterator[ExactOnline]:
 @pytest.fixture
 def runner(exact: ExactOnline, tmp_path: Path) -> Runner:
     return Runner(exact, tmp_path)
+
+
+@pytest.fixture(params=["file", "sqlite"])
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A token store of each kind, in a folder that is not there yet."""
+    path = tmp_path / "store" / "tokens"
+    return str(path) if request.param == "file" else f"sqlite:///{path}"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """The file of a token store, the same as that of `location`."""
+    return tmp_path / "store" / "tokens"
+
+
+@pytest.fixture
+def lab(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Lab]:
+    """A laboratory for logins; afterwards no log record may hold a secret."""
+    caplog.set_level(logging.DEBUG)
+    with laboratory(tmp_path) as made:
+        yield made
+        text = "".join(record.getMessage() for record in caplog.get_records("call"))
+        assert not [token for token in {*made.exact.issued_tokens, made.exact.client_secret} if token in text]

@@ -13,6 +13,7 @@ from tap_exactonline.exact.tokens import Tokens, TokenStore, open_store
 from tests.exact_online import Clock, ExactOnline
 
 START = 1_763_640_000.0
+DAY = 86_400.0
 
 
 class Lab:

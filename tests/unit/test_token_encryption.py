@@ -1,0 +1,83 @@
+"""Encrypted token stores: what they hide, and what a wrong passphrase does."""
+
+from __future__ import annotations
+
+import builtins
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from tap_exactonline.exact import token_codec
+from tap_exactonline.exact.errors import TokenStoreError
+from tap_exactonline.exact.token_codec import Codec
+from tests.unit.store_lab import ACCESS, REFRESH, TOKENS, everything_in, execute, opened
+
+
+def test_encrypted_store_shows_nothing_and_opens_with_its_passphrase(location: str, path: Path) -> None:
+    saved = opened(location, "correct horse").save(TOKENS)
+    raw = everything_in(path.parent)
+    for secret in (ACCESS, REFRESH, "correct horse"):
+        assert secret.encode() not in raw
+    assert opened(location, "correct horse").load() == saved
+
+
+@pytest.mark.parametrize("passphrase", ["wrong", None])
+def test_wrong_or_missing_passphrase_changes_nothing(
+    location: str, path: Path, passphrase: str | None
+) -> None:
+    opened(location, "right").save(TOKENS)
+    before = everything_in(path.parent)
+    store = opened(location, passphrase)
+    for action in (store.load, lambda: store.save(TOKENS), store.probe):
+        with pytest.raises(TokenStoreError, match="token_store_passphrase") as caught:
+            action()
+        assert "right" not in str(caught.value)
+    assert everything_in(path.parent) == before
+
+
+def test_plain_store_is_encrypted_with_the_next_save(location: str, path: Path) -> None:
+    opened(location).save(TOKENS)
+    store = opened(location, "secret")
+    loaded = store.load()
+    assert loaded == replace(TOKENS, version=1)
+    store.save(loaded)
+    if location.startswith("sqlite"):
+        execute(path, "VACUUM")
+    assert REFRESH.encode() not in everything_in(path.parent)
+    assert store.load() == replace(TOKENS, version=2)
+
+
+def test_encryption_never_repeats_itself_and_is_bound_to_the_login() -> None:
+    codec = Codec("one@host", "secret")
+    first, second = codec.encode(TOKENS), codec.encode(TOKENS)
+    assert first.sealed is not None
+    assert second.sealed is not None
+    assert first.sealed.nonce != second.sealed.nonce
+    assert codec.decode(first, "x") == TOKENS
+    with pytest.raises(TokenStoreError, match="passphrase"):
+        Codec("two@host", "secret").decode(first, "x")
+
+
+def test_missing_package_says_what_to_install(location: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def without(name: str, *args: Any) -> Any:
+        if name.partition(".")[0] in {"cryptography", "sqlalchemy"}:
+            raise ImportError(f"No module named '{name}'", name=name)
+        return real(name, *args)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(TokenStoreError, match=r"pip install 'singer-tap-exactonline\[(encryption|sql)\]'"):
+        opened(location, "secret")
+
+
+def test_key_is_derived_once_per_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    real = token_codec.hashlib.scrypt
+    monkeypatch.setattr(token_codec.hashlib, "scrypt", lambda *a, **k: calls.append(1) or real(*a, **k))
+    codec = Codec("x@y", "secret")
+    for _ in range(3):
+        codec.decode(codec.encode(TOKENS), "x")
+    assert len(calls) == 1

@@ -1,0 +1,185 @@
+"""Every token store: what it keeps, how it locks, and that a failure never damages what is there."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from tap_exactonline.exact.errors import Stopped, TokenStoreError
+from tests.unit.store_lab import REFRESH, TOKENS, bypass, everything_in, execute, opened, refresh_token_in
+
+
+def test_store_gives_back_what_it_got(location: str) -> None:
+    store = opened(location)
+    assert store.load() is None
+    saved = store.save(TOKENS)
+    assert saved == replace(TOKENS, version=1)
+    assert opened(location).load() == saved
+    assert store.save(TOKENS).version == 2
+
+
+def test_store_keeps_logins_apart(location: str) -> None:
+    nl, be = opened(location), opened(location, api_url="https://start.exactonline.be")
+    nl.save(TOKENS)
+    assert be.load() is None
+    be.save(replace(TOKENS, access_token="belgian"))
+    assert nl.load() == replace(TOKENS, version=1)
+    nl.delete()
+    assert nl.load() is None
+    loaded = be.load()
+    assert loaded is not None
+    assert loaded.access_token == "belgian"
+
+
+def test_reading_makes_nothing(location: str, path: Path) -> None:
+    assert opened(location).load() is None
+    assert not path.parent.exists()
+
+
+def test_probe_leaves_no_login_behind(location: str) -> None:
+    store = opened(location)
+    store.probe()
+    assert store.load() is None
+    store.save(TOKENS)
+    store.probe()
+    assert store.load() == replace(TOKENS, version=1)
+
+
+def test_files_are_for_the_owner_only(location: str, path: Path) -> None:
+    before = os.umask(0)
+    try:
+        opened(location).save(TOKENS)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(p.stat().st_mode) for p in path.parent.iterdir()} == {0o600}
+
+
+def test_lock_excludes_others_in_the_process(location: str) -> None:
+    inside = 0
+    most = 0
+    guard = threading.Lock()
+
+    def work() -> None:
+        nonlocal inside, most
+        store = opened(location)
+        for _ in range(5):
+            with store.lock(30) as held:
+                with guard:
+                    inside += 1
+                    most = max(most, inside)
+                before = held.load()
+                time.sleep(0.002)
+                held.save(replace(TOKENS, tries=(before.tries if before else 0) + 1))
+                with guard:
+                    inside -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    loaded = opened(location).load()
+    assert most == 1
+    assert loaded is not None
+    assert (loaded.tries, loaded.version) == (30, 30)
+
+
+def test_who_waits_in_vain_learns_who_holds_the_lock(location: str) -> None:
+    started = time.monotonic()
+    with (
+        opened(location).lock(),
+        pytest.raises(TokenStoreError, match=rf"process {os.getpid()} on .+ \(since 20\d\d-"),
+        opened(location).lock(0.2),
+    ):
+        pass
+    assert 0.15 < time.monotonic() - started < 5
+    with opened(location).lock(0.2):  # and it is free again
+        pass
+
+
+def test_stop_ends_the_wait_for_the_lock(location: str) -> None:
+    with (
+        opened(location).lock(),
+        pytest.raises(Stopped),
+        opened(location).lock(60, cancelled=lambda: True),
+    ):
+        pass
+
+
+def test_failure_inside_frees_the_lock(location: str) -> None:
+    with pytest.raises(ZeroDivisionError), opened(location).lock():
+        raise ZeroDivisionError
+    with opened(location).lock(0.2):
+        pass
+
+
+def test_newer_login_that_bypassed_the_lock_is_kept(location: str) -> None:
+    store, other = opened(location), opened(location)
+    store.save(TOKENS)
+    newer = replace(TOKENS, refresh_token="newer", logged_in_at=TOKENS.logged_in_at + 50)
+    with store.lock() as held:
+        held.load()
+        bypass(other, newer)
+        standing = held.save(replace(TOKENS, refresh_token="renewed", obtained_at=TOKENS.obtained_at + 600))
+    assert standing.refresh_token == "newer"
+    assert refresh_token_in(store) == "newer"
+
+
+def test_older_login_put_there_meanwhile_is_replaced(location: str) -> None:
+    store, other = opened(location), opened(location)
+    store.save(TOKENS)
+    backup = replace(TOKENS, refresh_token="backup", obtained_at=TOKENS.obtained_at - 6_000)
+    with store.lock() as held:
+        held.load()
+        bypass(other, backup)
+        held.save(replace(TOKENS, refresh_token="renewed", obtained_at=TOKENS.obtained_at + 600))
+    assert refresh_token_in(store) == "renewed"
+
+
+def test_login_removed_meanwhile_is_written_anew(location: str, path: Path) -> None:
+    store = opened(location)
+    store.save(TOKENS)
+    with store.lock() as held:
+        held.load()
+        if location.startswith("sqlite"):
+            execute(path, "DELETE FROM tap_exactonline_tokens")
+        else:
+            path.unlink()
+        held.save(replace(TOKENS, refresh_token="renewed"))
+    assert refresh_token_in(store) == "renewed"
+
+
+def test_damaged_store_is_refused_and_left_alone(location: str, path: Path) -> None:
+    store = opened(location)
+    store.save(TOKENS)
+    if location.startswith("sqlite"):
+        execute(path, 'UPDATE tap_exactonline_tokens SET payload = \'{"tokens": {"acc\'')
+    else:
+        path.write_bytes(path.read_bytes()[:-40])
+    before = everything_in(path.parent)
+    for action in (store.load, lambda: store.save(TOKENS), store.probe):
+        with pytest.raises(TokenStoreError, match="damaged") as caught:
+            action()
+        assert "token_store" in str(caught.value)
+        assert "tap-exactonline login" in str(caught.value)
+    assert everything_in(path.parent) == before
+
+
+def test_delete_leaves_no_secret(path: Path, location: str) -> None:
+    store = opened(location)
+    store.save(TOKENS)
+    if not location.startswith("sqlite"):
+        path.with_name("tokens.new").write_bytes(path.read_bytes())
+        store.delete()
+        assert REFRESH.encode() not in everything_in(path.parent)
+    else:
+        store.delete()
+    assert store.load() is None
+    store.delete()
