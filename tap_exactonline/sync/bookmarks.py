@@ -20,11 +20,15 @@ from typing import Any
 
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.divisions import Division
+from tap_exactonline.sync.values import moment
 
 STATE_VERSION = 1
 
 LOG_KEPT = timedelta(days=55)
 """Exact keeps the log of deletions for two months (reference page "Sync/Deleted"); less a few days to be safe."""
+
+
+LOG_KEPT_AT_MOST = timedelta(days=70)
 
 
 class StateError(ValueError):
@@ -120,10 +124,10 @@ def _moment(stream: str, division: int, value: Any, *, wall_clock: bool = False)
     if value is None:
         return
     try:
-        moment = datetime.fromisoformat(value)
+        when = datetime.fromisoformat(value)
     except (ValueError, TypeError) as exc:
         raise _broken(stream, division, f"the bookmark {value!r} is no date") from exc
-    if wall_clock and moment.tzinfo is not None:
+    if wall_clock and when.tzinfo is not None:
         # Converting it would be a guess at which clock its writer meant.
         raise _broken(
             stream, division, f"the bookmark {value!r} has a time zone, and Exact's clock knows none"
@@ -222,6 +226,19 @@ def origin(endpoint: Endpoint, division: Division) -> dict[str, Any]:
     if endpoint.hr:
         marks["hr_link_date"] = division.hr_link_date or ""
     return marks
+
+
+def moved_lately(endpoint: Endpoint, division: Division, now: datetime) -> bool:
+    """Whether the log of deletions may hold entries from before new Timestamps were given.
+
+    Theirs can't be compared with those of the rows: tables are renumbered one after the other.
+    """
+    for date in (division.move_date, division.hr_link_date if endpoint.hr else None):
+        when = moment(date)
+        # Exact's clock is at most a day from ours, and keeps the log for two months.
+        if date and (when is None or now.replace(tzinfo=None) - when < LOG_KEPT_AT_MOST):
+            return True
+    return False
 
 
 def forgotten(read_at: str | None, now: datetime) -> str | None:

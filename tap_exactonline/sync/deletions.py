@@ -3,7 +3,8 @@
 A tombstone is a record with the key and ``_sdc_deleted_at``. It may only be written if no later record of the
 same row has been, so two rules hold. The log is read before the entities. And where an entity was read beyond a
 deletion that is only now seen, it is read again from that deletion on: if the row came back, its new
-Timestamp is higher than that of the deletion, both being row versions of the same database.
+Timestamp is higher than that of the deletion, both being row versions of the same database. Unless all of them
+were given anew in between; then it is read again from the beginning.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tap_exactonline.sync.bookmarks import first
+from tap_exactonline.exact.divisions import Division
+from tap_exactonline.sync.bookmarks import first, moved_lately
 from tap_exactonline.sync.columns import DELETED_AT, DIVISION
 from tap_exactonline.sync.reading import Job, Reader
+from tap_exactonline.sync.since import FIRST_TIMESTAMP
 from tap_exactonline.sync.values import Unreadable, wall_clock
 
 LOG = "sync_deleted"
@@ -48,7 +51,7 @@ class Tombstones:
     """Applies the log of one division to the streams that were selected with it.
 
     Args:
-        division: Its number.
+        division: The administration.
         log: The job of ``sync_deleted``; its codec has at least :data:`LOG_FIELDS`.
         wanted: Whether ``sync_deleted`` itself is written.
         targets: The jobs whose rows the log may name.
@@ -58,7 +61,7 @@ class Tombstones:
 
     def __init__(
         self,
-        division: int,
+        division: Division,
         log: Job,
         *,
         wanted: bool,
@@ -66,7 +69,9 @@ class Tombstones:
         bookmarks: Mapping[str, Mapping[str, Any]],
         zone: ZoneInfo,
     ) -> None:
-        self._division = division
+        self._division = division.code
+        now = datetime.now(UTC)
+        self._moved = {job.name for job in targets if moved_lately(job.endpoint, division, now)}
         self._log = log
         self._wanted = wanted
         self._targets = list(targets)
@@ -100,7 +105,10 @@ class Tombstones:
 
     def read_at(self) -> str | None:
         """Since when the log has been read without a gap, for the stream that is worst off; None: never."""
-        marks = [self._deletions(job.name).get("read_at") for job in self._targets]
+        marks: list[str | None] = []
+        for job in self._targets:
+            deletions = self._deletions(job.name)
+            marks.append(None if deletions.get("behind") else deletions.get("read_at"))
         if self._wanted:
             marks.append(self._bookmarks.get(LOG, {}).get("read_at"))
         return None if None in marks else min(map(str, marks), default=None)
@@ -110,6 +118,7 @@ class Tombstones:
         changes: dict[str, dict[str, Any]] = {}
         for job in self._targets:
             self._deletions(job.name)["read_at"] = read_at
+            self._deletions(job.name).pop("behind", None)
             changes[job.name] = {"deletions": dict(self._deletions(job.name))}
         if self._wanted:
             changes[LOG] = {"read_at": read_at}
@@ -167,6 +176,9 @@ class Tombstones:
             deletions = self._deletions(job.name)
             deletions["timestamp"] = cursor
             changes["deletions"] = dict(deletions)
+        if lowest is not None and job.name in self._moved and self._deletions(job.name).get("behind"):
+            # The rows were read before these deletions, and no Timestamp tells which of them came back.
+            lowest = FIRST_TIMESTAMP
         reached = _number(self._bookmarks.get(job.name, {}).get("replication_key_value"))
         if lowest is not None and reached is not None and lowest < self._lowered.get(job.name, reached):
             self._lowered[job.name] = lowest

@@ -50,7 +50,7 @@ class Engine:
         settings: The configuration.
         versions: Turn on table versions.
         write_schema: Writes the SCHEMA of a stream.
-        write_records: Writes plain records on the SDK's own path.
+        write_records: Writes plain records, of a version or none, on the SDK's own path.
         write_activation: Writes the ACTIVATE_VERSION of a stream.
         stop: Set to end the run early; ``stopped_by`` names the signal.
         logger: Where a person reads along.
@@ -70,7 +70,7 @@ class Engine:
         settings: Settings,
         versions: bool,
         write_schema: Callable[[str], None],
-        write_records: Callable[[str, list[dict[str, Any]]], None],
+        write_records: Callable[[str, list[dict[str, Any]], int | None], None],
         write_activation: Callable[[str, int], None],
         stop: threading.Event,
         logger: logging.Logger,
@@ -206,7 +206,7 @@ class Engine:
             if isinstance(payload, bytes):
                 self._writer.write(payload)
             else:
-                self._write_records(job.name, payload)
+                self._write_records(job.name, payload, job.version)
         for stream, changes in event.changes.items():
             self._bookmarks.update(stream, event.division, changes)
             self._state_due = True

@@ -216,7 +216,7 @@ class Lane(threading.Thread):
             return None, None
         bookmark = bookmarks.setdefault(LOG, self._bookmarks.get(LOG, division.code))
         tombstones = Tombstones(
-            division.code, log, wanted=wanted, targets=targets, bookmarks=bookmarks, zone=self._settings.zone
+            division, log, wanted=wanted, targets=targets, bookmarks=bookmarks, zone=self._settings.zone
         )
         outcome = Outcome(LOG, division.code)
         if (until := rest_until(bookmark, datetime.now(UTC))) is not None:

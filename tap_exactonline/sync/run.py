@@ -174,9 +174,11 @@ class Run:
         codes = {one.code for one in self.connection.accessible if one.closed} - left_out
         return codes & set(wanted) if wanted else codes
 
-    def _write_records(self, stream: str, records: list[dict[str, Any]]) -> None:
+    def _write_records(self, name: str, records: list[dict[str, Any]], version: int | None = None) -> None:
+        stream = self.streams[name]
+        stream._stream_version = version  # noqa: SLF001 - a record without would be taken for gone at the end
         for record in records:
-            self.streams[stream]._write_record_message(record)  # noqa: SLF001
+            stream._write_record_message(record)  # noqa: SLF001
 
     def _conclude(self, report: Report) -> None:
         if self.stopped_by is not None:

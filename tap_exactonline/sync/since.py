@@ -80,9 +80,10 @@ def begin(
     start = Start(FIRST_TIMESTAMP if stored is None else int(stored), continued=stored is not None)
     marks: dict[str, Any] = {}
     if stored is None and endpoint.entity_type is not None and "read_at" not in bookmark.get("deletions", {}):
-        # From now on the table misses deletions that are not applied to it.
+        # From now on the table misses deletions that are not applied to it; and those that the log tells of now
+        # will be applied to rows that were read later.
         read_at = datetime.now(UTC).isoformat(timespec="seconds")
-        marks["deletions"] = {**bookmark.get("deletions", {}), "read_at": read_at}
+        marks["deletions"] = {**bookmark.get("deletions", {}), "read_at": read_at, "behind": True}
     if stored is None and since is not None and endpoint.sync_timestamp:
         known = _from_exact(client, endpoint, division, since, logger)
         if known == 0:

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
@@ -48,6 +47,7 @@ class Histories(RuleBasedStateMachine):
         versions=st.booleans(),
         hard=st.booleans(),
         lanes=st.sampled_from([1, 1, 1, 3]),
+        sdk_path=st.sampled_from([False, False, False, True]),
         rows=st.integers(0, 7) | st.integers(3, 9),
         page_rows=st.integers(1, 4),
         first=st.sampled_from([9_990, 2**53 - 20, 2]),
@@ -57,7 +57,7 @@ class Histories(RuleBasedStateMachine):
         divisions=st.integers(1, 2),
     )
     def begin(
-        self, *, sync: set[str], others: set[str], log: bool, deletions: str, versions: bool, hard: bool, lanes: int,
+        self, *, sync: set[str], others: set[str], log: bool, deletions: str, versions: bool, hard: bool, lanes: int, sdk_path: bool,
         rows: int, page_rows: int, first: int, int64_as: Any, full_page: bool, order: Any, divisions: int,
     ) -> None:  # fmt: skip
         self.exact = ExactOnline(
@@ -78,6 +78,7 @@ class Histories(RuleBasedStateMachine):
             "deletions": deletions,
             "emit_activate_version_messages": versions,
             "max_parallel_divisions": lanes,
+            **({"stream_map_config": {"anything": True}} if sdk_path else {}),
         }
         self.world = World(self.exact, Path(self._home.name), settings, self.streams, hard_delete=hard)
 
@@ -283,7 +284,6 @@ class Histories(RuleBasedStateMachine):
     def restore_an_older_state(self, which: int) -> None:
         if self.world.states:
             self.world.state = self.world.states[which % len(self.world.states)]
-            note(f"state: {self.world.state}")
 
     @rule()
     def two_months_pass(self) -> None:

@@ -98,6 +98,26 @@ def test_a_row_that_goes_and_comes_back_between_log_and_table_lives(tmp_path: Pa
         assert home.target.tables[ITEMS].live()[HOME, key]["description"] == "again"
 
 
+def test_deletions_from_before_a_move_that_come_late_bury_nobody(tmp_path: Path) -> None:
+    with lab(tmp_path, {ITEMS: 5}, **TOMBSTONES) as home:
+        assert home.run(ITEMS).complete
+        key = delete(home, ITEMS)
+        home.table(ITEMS).insert(ID=key, Description="again")
+        # The copy numbers table after table: now the deletion bears the higher Timestamp.
+        home.exact.move_division(HOME, 20_000)
+        assert home.table(LOG).rows()[0]["Timestamp"] > home.table(ITEMS).get(key)["Timestamp"]
+        home.exact.divisions[HOME].forbidden[LOG] = "scope"
+        assert home.run(ITEMS).complete
+        home.exact.divisions[HOME].forbidden.clear()
+
+        assert len(tombstones(home.run(ITEMS), ITEMS)) == 1
+
+        assert home.live(ITEMS) == set(home.table(ITEMS).keys())
+        home.exact.clear_log()
+        home.run(ITEMS)
+        assert home.filters(ITEMS) != ["Timestamp gt 1L"], "read again once"
+
+
 def test_a_log_that_can_not_be_read_keeps_its_place(tmp_path: Path) -> None:
     with lab(tmp_path, {ITEMS: 5}, **TOMBSTONES) as home:
         assert home.run(ITEMS).complete
@@ -255,3 +275,15 @@ def test_a_clock_that_was_set_back_makes_no_older_version(tmp_path: Path) -> Non
             # The stand-in reads the same clock: its tokens are from another time.
             assert home.run(ATTACHMENTS).complete
         assert home.live(ATTACHMENTS) == set(home.table(ATTACHMENTS).keys())
+
+
+@pytest.mark.parametrize("sdk_path", [{}, {"stream_map_config": {"anything": True}}], ids=["fast", "sdk"])
+def test_every_record_carries_the_version_that_is_declared(tmp_path: Path, sdk_path: dict[str, Any]) -> None:
+    with lab(tmp_path, {ATTACHMENTS: 5, ITEMS: 5}, **VERSIONS, **TOMBSTONES, **sdk_path) as home:
+        run = home.run(ATTACHMENTS, ITEMS)
+        declared = {m["stream"]: m["version"] for m in run.messages if m["type"] == "ACTIVATE_VERSION"}
+        assert declared.keys() == {ATTACHMENTS, ITEMS}
+        carried = {(m["stream"], m.get("version")) for m in run.messages if m["type"] == "RECORD"}
+        assert carried == set(declared.items())
+        for stream in (ATTACHMENTS, ITEMS):
+            assert home.live(stream) == set(home.table(stream).keys())

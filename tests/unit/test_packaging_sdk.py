@@ -36,6 +36,7 @@ TOUCHED: dict[str, str] = {
     "singer_sdk.plugin_base:PluginBase._env_var_config": "4e00272a5767",
     "singer_sdk.plugin_base:PluginBase._validate_config": "0584b9e347e3",
     "singer_sdk.plugin_base:_ConfigInput": "9af0dd6ae980",
+    "singer_sdk.streams.core:Stream._stream_version": "5d8b09bf175a",
     "singer_sdk.streams.core:Stream._write_activate_version_message": "b5295d35a81b",
     "singer_sdk.streams.core:Stream._write_record_message": "292b7bed3988",
     "singer_sdk.streams.core:Stream._write_schema_message": "4077b24e5440",
