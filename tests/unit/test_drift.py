@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,23 +12,12 @@ from tap_exactonline.exact.edmx import parse
 from tap_exactonline.exact.errors import StreamError
 from tap_exactonline.exact.odata import MalformedPage
 from tests.exact_online import ExactOnline, faults
-
-from .tap_runner import Done, Runner
-
-
-@pytest.fixture
-def exact() -> Iterator[ExactOnline]:
-    stand_in = ExactOnline(seed=13)
-    stand_in.limits(minute=10_000, day=100_000)
-    stand_in.add_division(101)
-    stand_in.start()
-    yield stand_in
-    stand_in.stop()
+from tests.unit.runs import Done, Runner
 
 
-@pytest.fixture
-def runner(exact: ExactOnline, tmp_path: Path) -> Runner:
-    return Runner(exact, tmp_path)
+@pytest.fixture(autouse=True)
+def administration(exact: ExactOnline) -> None:
+    exact.add_division(101)
 
 
 def found(done: Done) -> list[dict[str, Any]]:

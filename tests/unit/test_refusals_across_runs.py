@@ -16,7 +16,7 @@ def test_a_frequent_schedule_does_not_add_up_to_a_block(runner: Runner, exact: E
         state = result.state
     assert exact.calls(stream="sync_crm_accounts") == 5
     assert "not asked again before" in result.err
-    assert result.records["financial_journals"] == 2, "the other streams go on"
+    assert result.counts["financial_journals"] == 2, "the other streams go on"
 
 
 def test_a_right_that_was_given_is_noticed_at_once(runner: Runner, exact: ExactOnline) -> None:
@@ -24,7 +24,7 @@ def test_a_right_that_was_given_is_noticed_at_once(runner: Runner, exact: ExactO
     first = runner.run(["sync_crm_accounts"])
     division.forbidden.clear()
     second = runner.run(["sync_crm_accounts"], state=first.state)
-    assert second.records["sync_crm_accounts"] == 2
+    assert second.counts["sync_crm_accounts"] == 2
     assert "refused" not in str(second.state)
 
 
@@ -33,7 +33,7 @@ def test_a_refused_field_is_not_asked_for_again(runner: Runner, exact: ExactOnli
     exact.refuse_field("sync_crm_accounts", "City")
     first = runner.run(["sync_crm_accounts"])
     assert first.code == 0, first.err
-    assert first.records["sync_crm_accounts"] == 2
+    assert first.counts["sync_crm_accounts"] == 2
     assert [line for line in first.err.splitlines() if "WARNING" in line and "City" in line]
     assert all(m["record"]["city"] is None for m in first.messages if m["type"] == "RECORD")
     errors = len(exact.errors_4xx)
@@ -50,7 +50,7 @@ def test_a_mandatory_filter_is_found_out_once(runner: Runner, exact: ExactOnline
     streams = ["salesinvoice_sales_invoice_lines", "crm_accounts"]
     first = runner.run(streams)
     assert first.code == 0, first.err
-    assert first.records == dict.fromkeys(streams, 3)
+    assert first.counts == dict.fromkeys(streams, 3)
     assert len(exact.errors_4xx) == 2
     second = runner.run(streams, state=first.state)
     assert second.code == 0, second.err

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.exact_online import ExactOnline
-from tests.unit.runs import FEW, Result, Runner, catalog
+from tests.unit.runs import FEW, Done, Runner, catalog
 
 
 def test_reads_every_division_and_goes_on_from_there(runner: Runner, exact: ExactOnline) -> None:
@@ -23,16 +23,16 @@ def test_reads_every_division_and_goes_on_from_there(runner: Runner, exact: Exac
         )
     first = runner.run()
     assert first.code == 0, first.err
-    assert first.records["sync_crm_accounts"] == 7500
-    assert first.records["crm_contacts"] == 210
-    assert first.records["system_divisions"] == 3
+    assert first.counts["sync_crm_accounts"] == 7500
+    assert first.counts["crm_contacts"] == 210
+    assert first.counts["system_divisions"] == 3
     for code in (101, 102, 103):
         assert exact.calls(division=code, stream="sync_crm_accounts") == 3
     assert exact.token_calls == 1
     exact.clear_log()
     second = runner.run(state=first.state)
     assert second.code == 0, second.err
-    assert second.records["sync_crm_accounts"] == 0
+    assert second.counts["sync_crm_accounts"] == 0
     for code in (101, 102, 103):
         assert exact.calls(division=code, stream="sync_crm_accounts") == 1
     assert exact.token_calls == 0, "the second process takes the stored access token"
@@ -69,7 +69,7 @@ def test_a_division_that_waits_for_its_minute_gives_its_place_away(
     result = runner.run(SIX)
     took = time.monotonic() - began
     assert result.code == 0, result.err
-    assert result.records.total() == 4 * 2 * len(SIX)
+    assert result.counts.total() == 4 * 2 * len(SIX)
     assert not [entry for entry in exact.log if entry.status == 429]
     # Each division needs two windows beyond its first: 32 seconds if they waited one after the other.
     assert took < 26
@@ -97,9 +97,9 @@ def test_a_wrong_setting_is_one_clear_line(
     runner.config |= change
     result = runner.run()
     assert result.code == 1
-    assert any(names in line for line in result.errors()), result.err
+    assert any(names in line for line in result.errors), result.err
     assert "Traceback" not in result.err
-    assert not result.records
+    assert not result.counts
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_broken_state_is_refused(
     exact.add_division(101, rows=1)
     result = runner.run(state=state)
     assert result.code == 1
-    assert any(says in line for line in result.errors()), result.err
+    assert any(says in line for line in result.errors), result.err
     assert "Traceback" not in result.err
     assert exact.calls() == 0
 
@@ -151,8 +151,8 @@ def test_a_configured_division_without_access_is_an_error_and_the_others_run(
     runner.config["divisions"] = [101, 102, 999]
     result = runner.run()
     assert result.code == 1
-    assert result.records["sync_crm_accounts"] == 3
-    text = "\n".join(result.errors())
+    assert result.counts["sync_crm_accounts"] == 3
+    text = "\n".join(result.errors)
     assert "999" in text
     assert "102" in text
     assert "archived" in text
@@ -169,7 +169,7 @@ def test_what_licence_or_scope_do_not_cover_costs_one_call_and_is_no_failure(
     warnings = [line for line in result.err.splitlines() if "| WARNING" in line]
     assert sum("sync_crm_accounts" in line for line in warnings) == 1
     assert sum("crm_contacts" in line for line in warnings) == 1
-    assert result.records["financial_journals"] == 3
+    assert result.counts["financial_journals"] == 3
 
 
 def test_a_spent_day_ends_one_division_and_the_next_run_goes_on(runner: Runner, exact: ExactOnline) -> None:
@@ -178,7 +178,7 @@ def test_a_spent_day_ends_one_division_and_the_next_run_goes_on(runner: Runner, 
     exact.limits(minute=1000, day=4, division=102)
     first = runner.run(["sync_crm_accounts"])
     assert first.code == 1
-    assert "102" in first.errors()[-1]
+    assert "102" in first.errors[-1]
     by_division = Counter(m["record"]["division"] for m in first.messages if m["type"] == "RECORD")
     assert by_division[101] == 5500
     assert 0 < by_division[102] < 5500
@@ -186,7 +186,7 @@ def test_a_spent_day_ends_one_division_and_the_next_run_goes_on(runner: Runner, 
     exact.limits(minute=1000, day=1000, division=102)
     second = runner.run(["sync_crm_accounts"], state=first.state)
     assert second.code == 0, second.err
-    assert by_division[102] + second.records["sync_crm_accounts"] == 5500
+    assert by_division[102] + second.counts["sync_crm_accounts"] == 5500
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -205,12 +205,12 @@ def test_a_signal_ends_the_run_with_its_state(
         process.send_signal(number)
         _, err = process.communicate(timeout=20)
     assert process.returncode == code, err
-    result = Result(process.returncode, out.read_text(), err)
-    assert 0 < result.records["sync_crm_contacts"] < 30_000
+    result = Done(process.returncode, out.read_text(), err)
+    assert 0 < result.counts["sync_crm_contacts"] < 30_000
     exact.switches.latency = 0
     rest = runner.run(["sync_crm_contacts"], state=result.state)
     assert rest.code == 0
-    assert result.records["sync_crm_contacts"] + rest.records["sync_crm_contacts"] == 30_000
+    assert result.counts["sync_crm_contacts"] + rest.counts["sync_crm_contacts"] == 30_000
 
 
 def test_a_target_that_stops_reading_ends_the_run_calmly(runner: Runner, exact: ExactOnline) -> None:
