@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import socket
-import threading
-import time
 
 import pytest
 
-from tap_exactonline.exact.errors import (
-    BrokenAnswer,
-    NotExactOnline,
-    ServerFault,
-    SettingsError,
-    Stopped,
-    TemporaryError,
-    Unreachable,
-)
+from tap_exactonline.exact.errors import BrokenAnswer, ServerFault, TemporaryError, Unreachable
 from tap_exactonline.exact.outage import Outage
-from tests.unit.scripted import (
-    Reply,
-    chunked_half,
-    half,
-    problem,
-    reset,
-    reset_before,
-    rows,
-    silence,
-    trickle,
-    world,
-    zipped,
-)
-
-HTML = b"<!DOCTYPE html><html><body>Sign in</body></html>"
-SECRET_ROW = "Jansen-and-sons"
-PAGE = rows(*({"ID": str(i), "Name": SECRET_ROW} for i in range(200)))
+from tests.unit.client_pages import HTML, PAGE, SECRET_ROW, after_a_good_answer
+from tests.unit.scripted import Reply, chunked_half, half, problem, reset, reset_before, rows, world, zipped
 
 
 @pytest.fixture
 def w():
-    with world() as made:
-        made.say(rows())  # Exact has answered well before
-        made.get("current/Me", division=None)
-        made.server.requests.clear()
+    with after_a_good_answer() as made:
         yield made
 
 
@@ -142,211 +112,6 @@ def test_the_next_page_begins_with_fresh_patience(w):
         w.say(*[Reply(503)] * 5, rows())
         w.get()
     assert len(w.server.requests) == 18
-
-
-# -- bounded in time -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("before", [True, False], ids=["before the answer", "inside the body"])
-def test_a_hanging_answer_ends(before):
-    with world(read_timeout=0.1, max_tries=1) as w:
-        hang = (
-            Reply(status=0, deliver=silence(1.5))
-            if before
-            else Reply(body=PAGE.body, deliver=half(silence_in))
-        )
-        w.server.default = hang
-        begin = time.monotonic()
-        with pytest.raises(Unreachable, match=r"0\.1 s"):
-            w.get()
-        assert time.monotonic() - begin < 1.4
-
-
-def silence_in(_handler):
-    time.sleep(1.5)
-
-
-def test_a_trickling_answer_ends():
-    with world(read_timeout=0.1, max_tries=1) as w:
-        w.server.default = Reply(body=PAGE.body, headers={"Content-Length": "100000"}, deliver=trickle(3))
-        begin = time.monotonic()
-        with pytest.raises(Unreachable, match="not complete"):
-            w.get()
-        assert 0.4 < time.monotonic() - begin < 2
-
-
-def test_a_slow_but_steady_answer_is_good():
-    with world(read_timeout=0.4) as w:
-        w.say(
-            Reply(body=PAGE.body, headers={"Content-Length": "", "Connection": "close"}, deliver=trickle(0.6))
-        )
-        assert len(w.get().rows) == 200
-        assert len(w.server.requests) == 1
-
-
-def test_a_stop_ends_an_answer_that_trickles():
-    with world(stop=threading.Event()) as w:
-        w.client = w.new_client(stop=(stop := threading.Event()))
-        w.server.default = Reply(body=PAGE.body, headers={"Content-Length": "100000"}, deliver=trickle(3))
-        threading.Timer(0.2, stop.set).start()
-        begin = time.monotonic()
-        with pytest.raises(Stopped):
-            w.get()
-        assert time.monotonic() - begin < 1.5
-
-
-def test_a_stop_ends_the_waiting(w):
-    w.server.default = Reply(503)
-    w.stop.on_wait = w.stop.set
-    with pytest.raises(Stopped):
-        w.get()
-    assert len(w.server.requests) == 1
-    with pytest.raises(Stopped):
-        w.get(division=202)
-    assert len(w.server.requests) == 1
-
-
-def test_a_real_stop_signal_ends_a_real_wait():
-    with world() as w:
-        stop = threading.Event()
-        w.client = w.new_client(stop=stop, clock=time.time, retry_base=30)
-        w.server.default = Reply(503)
-        threading.Timer(0.1, stop.set).start()
-        begin = time.monotonic()
-        with pytest.raises(Stopped):
-            w.get()
-        assert time.monotonic() - begin < 2
-
-
-def test_a_stop_ends_the_queue_for_a_division():
-    with world() as w:
-        stop = threading.Event()
-        w.client = w.new_client(stop=stop)
-        w.server.delay = 1.0
-
-        def read() -> None:
-            with contextlib.suppress(Stopped):
-                w.get()
-
-        busy = threading.Thread(target=read, daemon=True)
-        busy.start()
-        while not w.server.requests:
-            time.sleep(0.01)
-        threading.Timer(0.1, stop.set).start()
-        with pytest.raises(Stopped):
-            w.get()
-        assert len(w.server.requests) == 1
-        busy.join()
-
-
-# -- no server -------------------------------------------------------------------------------------
-
-
-def test_a_refused_connection():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    with world() as w:
-        w.client = w.new_client(api_url=f"http://127.0.0.1:{port}")
-        with pytest.raises(Unreachable, match="refused"):
-            w.get()
-        assert len(w.stop.waits) == 5
-
-
-def test_an_unknown_host(monkeypatch):
-    def lookup(*_args, **_kwargs):
-        raise socket.gaierror(-2, "Name or service not known")
-
-    with world(max_tries=2) as w:
-        monkeypatch.setattr(socket, "getaddrinfo", lookup)
-        with pytest.raises(Unreachable, match="DNS"):
-            w.get()
-        assert len(w.stop.waits) == 1
-
-
-def test_a_proxy_that_is_down(monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    monkeypatch.setenv("HTTP_PROXY", f"http://me:pa55word@127.0.0.1:{port}")
-    monkeypatch.setenv("NO_PROXY", "")
-    monkeypatch.delenv("no_proxy", raising=False)
-    with world(max_tries=1) as w, pytest.raises(Unreachable, match="proxy") as caught:
-        w.get()
-    assert "pa55word" not in str(caught.value)
-
-
-def test_a_malformed_proxy(monkeypatch):
-    monkeypatch.setenv("HTTP_PROXY", "http://")
-    monkeypatch.setenv("NO_PROXY", "")
-    monkeypatch.delenv("no_proxy", raising=False)
-    with world() as w, pytest.raises(SettingsError, match="PROXY"):
-        w.get()
-
-
-def test_a_proxy_that_wants_a_login(w):
-    w.say(Reply(407, HTML))
-    with pytest.raises(NotExactOnline, match="HTTPS_PROXY"):
-        w.get()
-    assert len(w.server.requests) == 1
-
-
-def test_a_certificate_that_is_not_trusted(tmp_path):
-    with world() as w:
-        w.server.encrypt(tmp_path)
-        w.client = w.new_client()
-        with pytest.raises(NotExactOnline, match="REQUESTS_CA_BUNDLE"):
-            w.get()
-        assert w.stop.waits == []
-
-
-def test_over_tls(tmp_path, monkeypatch):
-    with world(read_timeout=0.2, max_tries=1) as w:
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(w.server.encrypt(tmp_path)))
-        w.client = w.new_client(read_timeout=0.2, max_tries=1)
-        w.say(PAGE, Reply(body=PAGE.body, headers={"Content-Length": "100000"}, deliver=trickle(4)), PAGE)
-        assert len(w.get().rows) == 200
-        begin = time.monotonic()
-        with pytest.raises(Unreachable, match="not complete"):
-            w.get()
-        assert 0.8 < time.monotonic() - begin < 3
-        assert len(w.get().rows) == 200
-
-
-# -- not Exact Online ------------------------------------------------------------------------------
-
-
-def test_web_pages_from_the_very_first_answer_on_are_not_exact_online():
-    with world() as w:
-        w.server.default = Reply(body=HTML)
-        with pytest.raises(NotExactOnline) as caught:
-            w.get("current/Me", division=None)
-        assert len(w.server.requests) == 2
-        assert "country" in str(caught.value)
-        assert w.server.url in str(caught.value)
-
-
-def test_a_web_page_at_first_and_then_data_is_exact_online():
-    with world() as w:
-        w.say(Reply(body=HTML), PAGE)
-        assert len(w.get().rows) == 200
-
-
-def test_a_host_without_me_is_not_exact_online():
-    with world() as w:
-        w.server.default = Reply(404, HTML)
-        with pytest.raises(NotExactOnline, match="api_url"):
-            w.get("current/Me", division=None)
-        assert len(w.server.requests) == 1
-
-
-def test_json_of_another_shape_names_the_place_and_no_value(w):
-    import msgspec
-
-    decoder = msgspec.json.Decoder(dict[str, dict[str, list[dict[str, int]]]])
-    w.client = w.new_client(max_tries=1)
-    w.say(Reply(body=json.dumps({"d": {"results": [{"Amount": SECRET_ROW}]}}).encode()))
-    with pytest.raises(BrokenAnswer, match=r"\$\[\.\.\.\]") as caught:
-        w.get(decode=decoder.decode)
-    assert SECRET_ROW not in str(caught.value)
 
 
 # -- outages ---------------------------------------------------------------------------------------
