@@ -28,12 +28,13 @@ ifeq ($(MAKELEVEL),0)
 .NOTPARALLEL:
 endif
 
-.PHONY: help setup browser demo test lint docs bench format pins clean
+.PHONY: help setup browser demo test prove lint docs bench format pins clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    run Meltano from a stand-in Exact Online into a real PostgreSQL, twice"
 	@echo "make test    lint, then all tests (unit, SDK, end to end)"
+	@echo "make prove   thousands of random histories: is each table what Exact holds? PROVE='--histories 300' for less"
 	@echo "make lint    ruff, mypy and deptry"
 	@echo "make docs    build the documentation into site/"
 	@echo "make bench   measure the tap next to a stock SDK tap, about half an hour; BENCH='--only rate' for less"
@@ -46,6 +47,10 @@ demo: setup
 
 test: setup browser .venvs/docs/.ready lint
 	$(BIN)/pytest -n $(WORKERS)
+
+# PROVE takes the options of tests/convergence/prove.py.
+prove: .venv/.ready
+	@$(BIN)/python -m tests.convergence.prove --workers $(WORKERS) $(PROVE)
 
 lint: .venv/.ready
 	$(BIN)/ruff check

@@ -1,0 +1,98 @@
+"""Try thousands of random histories and say how many there were and that none diverged.
+
+python -m tests.convergence.prove --histories 3000 --workers 2
+"""
+
+# ruff: noqa: T201  (its work is to tell)
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from .machine import Histories
+from .subjects import TALLY, Tally
+
+BATCH = 100
+
+
+def try_some(histories: int, start: int, steps: int) -> None:
+    """One batch in this process; raises what Hypothesis raises if a history diverges, in its shortest form."""
+    machine = seed(start)(type("Some", (Histories,), {}))
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=histories,
+            stateful_step_count=steps,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+            phases=[Phase.generate, Phase.shrink],
+        ),
+    )
+
+
+def sentence(tally: Tally, seconds: float) -> str:
+    return (
+        f"{tally.histories:,} histories in {seconds / 60:.1f} min: {tally.runs:,} runs, {tally.cut:,} of them cut short or "
+        f"incomplete; after {tally.checks:,} undisturbed ones every row and column was compared ({tally.rows:,} rows)"
+    )
+
+
+def start(histories: int, number: int, steps: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", __spec__.name, "--worker", str(number), "--steps", str(steps)]
+    return subprocess.Popen(
+        [*command, "--histories", str(histories)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def prove(histories: int, workers: int, steps: int, first: int) -> int:
+    """Share the histories among processes; returns the exit code."""
+    began = time.monotonic()
+    total = Tally()
+    running: list[subprocess.Popen[str]] = []
+    number = first
+    print(f"Random histories from seed {first} on, {workers} at a time …", flush=True)
+    while total.histories < histories or running:
+        while len(running) < workers and total.histories + BATCH * len(running) < histories:
+            running.append(start(BATCH, number, steps))
+            number += 1
+        done = running.pop(0)
+        out, _ = done.communicate()
+        if done.returncode:
+            for other in running:
+                other.terminate()
+            print(out)
+            print(f"DIVERGED. {sentence(total, time.monotonic() - began)} before that.")
+            return 1
+        total.add(json.loads(out.splitlines()[-1]))
+        print(f"  {sentence(total, time.monotonic() - began)}", flush=True)
+    print(f"{sentence(total, time.monotonic() - began)}. None diverged.")
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--histories", type=int, default=3000)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=25, help="most events and runs of a history")
+    parser.add_argument("--seed", type=int, help="begin with this one; another each time if absent")
+    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.worker is None:
+        first = given.seed if given.seed is not None else random.SystemRandom().randrange(10**9)
+        return prove(given.histories, given.workers, given.steps, first)
+    try_some(given.histories, given.worker, given.steps)
+    print(json.dumps(asdict(TALLY)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
