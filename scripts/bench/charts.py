@@ -35,9 +35,8 @@ def rates(sections: dict[str, Any], target: Path) -> None:
             middle = median(speeds)
             spread = [[middle - min(speeds)], [max(speeds) - middle]]
             axis.bar(at, middle, 0.6, yerr=spread, capsize=4, color=_COLOURS[label])
-            axis.annotate(
-                f"{middle:,.0f}", (at, middle), (0, 12), textcoords="offset points", ha="center", fontsize=9
-            )
+            place = {"textcoords": "offset points", "ha": "center", "fontsize": 9}
+            axis.annotate(f"{middle:,.0f}", (at, max(speeds)), (0, 5), **place)
         axis.set_xticks(range(len(data)), list(data))
         axis.set_title(sections[name]["title"].split(":")[0], fontsize=10)
         axis.yaxis.set_major_formatter(_THOUSANDS)
@@ -68,7 +67,7 @@ def scaling(sections: dict[str, Any], target: Path) -> None:
     axis.set_ylabel("rows/s, whole process")
     axis.set_title("300 ms a call, 1,000 rows of 60 columns a page", fontsize=10)
     axis.grid(alpha=0.3, which="both")
-    axis.legend(fontsize=9)
+    axis.legend(fontsize=9, loc="lower right")
     _save(figure, target / "performance-scaling.svg")
 
 
@@ -83,7 +82,7 @@ def profile(sections: dict[str, Any], target: Path) -> None:
         axis.annotate(
             f"{share:.0%}", (100 * share, at), (4, 0), textcoords="offset points", va="center", fontsize=9
         )
-    axis.set_xlabel("% of the CPU time")
+    axis.set_xlabel("% of the CPU time after start-up")
     axis.margins(x=0.12)
     _save(figure, target / "performance-profile.svg")
 
