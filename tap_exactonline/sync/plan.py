@@ -42,6 +42,7 @@ class Plan:
         self._lock = threading.Lock()
         self._refused: set[str] = set()
         self._demanded: str | None = None
+        self._demanded_always = False
         self._select = True
         self.filter_refused = False
         self._news = False
@@ -56,6 +57,8 @@ class Plan:
         with self._lock:
             fields = [field for field in self._fields if field.name not in self._refused]
             chosen = self._demanded if self.filter_refused or not bookmark_filter else bookmark_filter
+            if chosen and chosen != self._demanded and self._demanded and self._demanded_always:
+                chosen = f"{chosen} and ({self._demanded})"
             expand = [field.name for field in fields if field.type == "collection"]
             select = [field.name for field in fields] if self._select else []
         if variant.filter:
@@ -96,6 +99,7 @@ class Plan:
                 "at": datetime.now(UTC).isoformat(timespec="seconds"),
                 "fields": sorted(self._refused),
                 "filter": self._demanded,
+                "filter_always": self._demanded_always,
                 "filter_refused": self.filter_refused,
             }
 
@@ -107,12 +111,15 @@ class Plan:
             self._refused |= names.intersection(fields if isinstance(fields, list) else ())
             demanded = learnt.get("filter")
             self._demanded = demanded if isinstance(demanded, str) else self._demanded
+            self._demanded_always = learnt.get("filter_always") is True
             self.filter_refused = learnt.get("filter_refused") is True
 
     def _take_in(self, message: str, bookmark_filter: str | None) -> None:
         name = self.endpoint.name
         if _MANDATORY.search(message):
             self._demanded = self._mandatory(message)
+            # Exact is not content with a filter on the bookmark.
+            self._demanded_always = bookmark_filter is not None and not self.filter_refused
             if self._demanded:
                 self._logger.info("%s: Exact demands a filter; asking with %s", name, self._demanded)
             return

@@ -151,7 +151,9 @@ class Table:
                 del self._keys[bisect_left(self._keys, key)]
             self._changed()
             if self.entity_type is not None:
-                self.division.log_deletion(self.entity_type, key)
+                hidden = "EntryID" in self.key and not self.exact.switches.log_names_entry
+                named = generate.guid("hidden", key) if hidden else key
+                self.division.log_deletion(self.entity_type, named)
 
     def restamp(self, next_rv: Callable[[], int]) -> None:
         """New Timestamps for all rows, in their old order (the administration moved)."""

@@ -45,6 +45,8 @@ class Switches:
         select_star_on_sync: Whether sync endpoints accept ``$select=*``.
         date_only_literals: Whether ``datetime'2024-01-31'`` is a literal.
         long_url_status: Answer to a URL of more than 6,000 characters.
+        log_names_entry: What the log of deletions calls ``EntityKey`` where an endpoint's key is ``EntryID``: that one,
+            or a GUID that the endpoint does not show.
         deleted_days: Days that the log of deletions remembers.
     """
 
@@ -79,6 +81,7 @@ class Switches:
     select_star_on_sync: bool = False
     date_only_literals: bool = True
     long_url_status: int = 414
+    log_names_entry: bool = True
     deleted_days: int = 61
 
     @property
