@@ -92,7 +92,7 @@ def _look_at_log(division: int, bookmarks: Bookmarks, now: datetime, reasons: di
     known = {endpoint.name: endpoint for endpoint in load()}
     for stream in bookmarks.streams():
         concerned = stream in known and known[stream].entity_type is not None
-        if concerned and division in bookmarks.begun(stream):
+        if concerned and bookmarks.get(stream, division).get("replication_key_value") is not None:
             reasons[gap].append(stream)
             _begin_anew(stream, division, bookmarks, now)
     bookmarks.update(LOG, division, {"read_at": now.isoformat(timespec="seconds")})
