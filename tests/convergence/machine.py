@@ -161,11 +161,21 @@ class Histories(RuleBasedStateMachine):
         elif name != ONCE:
             forbidden[name] = kind
 
-    @rule(stream=small, which=small, how=st.sampled_from(["refuse", "add"]))
+    @rule(
+        stream=small,
+        which=small,
+        how=st.sampled_from(["refuse", "refuse", "add", "withdraw filter", "demand filter"]),
+    )
     def change_the_schema(self, stream: int, which: int, how: str) -> None:
         name = self.tables[stream % len(self.tables)]
         if how == "add":
             self.exact.add_field(name, "BrandNew", {"deep": [1]})
+        elif how == "withdraw filter" and name in MODIFIED and name not in self.exact.required_filters:
+            self.exact.refuse_filter(name, "Modified")
+        elif how == "demand filter" and name in MODIFIED and name not in self.exact.refused_filters:
+            self.exact.require_filter(name, [["Modified"], ["Created", "ID"], ["ID"]][which % 3])
+        elif how.endswith("filter"):
+            pass
         elif sum(map(len, self.world.refused.values())) < 3:
             self.world.refuse(name, which)
 
