@@ -28,7 +28,7 @@ TARGET = ROOT / "plugins/hub/tap-exactonline.yml"
 NEEDLESS = {"faker_config"}
 
 # The Hub's own script guesses kinds from names: whatever holds "id", "token", "key" or "secret" would become a
-# password (client_id, token_store). Here the kind comes from the schema, and a password is what the code calls secret.
+# password (client_id, hidden_fields). Here the kind comes from the schema, and a password is what the code calls secret.
 KINDS = {"start_date": "date_iso8601"}
 PLACEHOLDERS = {
     "client_id": "00000000-0000-0000-0000-000000000000",

@@ -89,6 +89,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
     th.Property(
         "token_store",
         th.StringType,
+        secret=True,  # a database URL holds a password
         title="Token store",
         description="Where the login is kept: a file, or a database URL (`postgresql://…`) if several machines share it. "
         "Absent: a file under Meltano's system directory, else in the user's state directory.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -156,6 +157,14 @@ def _sqlalchemy() -> Any:
 
 
 def _parse(sql: Any, location: str) -> URL:
+    # Whatever stands between two "@" would be taken for a part of the host and shown.
+    _, _, behind_the_user = location.partition("://")
+    if re.sub(r"^[^:/]*", "", behind_the_user).count("@") > 1:
+        raise SettingsError(
+            "token_store",
+            "the database URL holds more than one '@'",
+            "In the password and behind it, write '@' as %40",
+        )
     try:
         url: URL = sql.engine.make_url(location)
     except (sql.exc.ArgumentError, ValueError):

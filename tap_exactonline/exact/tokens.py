@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -244,6 +245,13 @@ def open_store(
         from tap_exactonline.exact.token_sql import SqlStore  # noqa: PLC0415 - needs an extra
 
         return SqlStore(text, codec)
+    if re.match(r"postgres\w*(\+\w+)?:", text):
+        # Not quoted: it holds a password.
+        raise SettingsError(
+            "token_store",
+            "it is not a valid database URL",
+            "Write it like postgresql://user:password@host/database",
+        )
     from tap_exactonline.exact.token_file import FileStore  # noqa: PLC0415 - it imports this module
 
     if not text:

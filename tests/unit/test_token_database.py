@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tap_exactonline.exact.errors import SettingsError, TokenStoreError
+from tap_exactonline.exact.token_sql import SqlStore
 from tests.unit.store_lab import TOKENS, execute, opened
 
 
@@ -47,6 +51,47 @@ def test_unreachable_database_is_named_without_its_password() -> None:
 def test_unusable_url_is_refused_without_quoting_it(url: str, error: type[Exception]) -> None:
     with pytest.raises(error, match="token_store") as caught:
         opened(url)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:p@hunter2@127.0.0.1:1/x",
+        "postgresql://me:hunter2@hunter2@127.0.0.1:1/x",
+        "postgresql://me:p@hunter2/hunter2@127.0.0.1:1/x",
+        "postgresql://me:p@hunter2?hunter2@127.0.0.1:1/x",
+        "postgresql://me:p@hunter2?a=hunter2@127.0.0.1:1/x",
+        "postgresql://:p@hunter2@127.0.0.1:1/x",
+        "postgresql://me@tenant:p@hunter2@127.0.0.1:1/x",
+        "sqlite:///x@hunter2:p@y",
+    ],
+)
+def test_an_at_sign_in_the_password_is_told_and_not_echoed(url: str) -> None:
+    with pytest.raises(SettingsError, match="%40") as caught:
+        opened(url)
+    assert "hunter2" not in str(caught.value)
+
+
+@settings(deadline=None)
+@given(password=st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_size=6, max_size=20))
+def test_no_password_shows_whatever_it_holds(password: str) -> None:
+    """Unencoded, as people paste it: if it can be read wrongly, no part of it may appear."""
+    with contextlib.suppress(SettingsError):
+        store = opened(f"postgresql://me:{password}@127.0.0.1:1/x")
+        assert store.describe() == "table tap_exactonline_tokens in postgresql://127.0.0.1:1/x"
+
+
+def test_encoded_at_sign_is_part_of_the_password() -> None:
+    store = opened("postgresql://me%40home:p%40ss@127.0.0.1:1/x")
+    assert isinstance(store, SqlStore)
+    assert (store.database.engine.url.username, store.database.engine.url.password) == ("me@home", "p@ss")
+
+
+@pytest.mark.parametrize("text", ["postgresql:/me:hunter2@host/x", "postgres:me:hunter2@host/x"])
+def test_half_a_url_is_no_file_name(text: str) -> None:
+    with pytest.raises(SettingsError, match="postgresql://user:password@host/database") as caught:
+        opened(text)
     assert "hunter2" not in str(caught.value)
 
 
