@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from . import faults
+from . import faults, front
 from .clock import Clock
 from .division import Division
 from .exact import ExactOnline
@@ -18,4 +18,4 @@ from .record import Call
 from .store import Table
 from .switches import Switches
 
-__all__ = ["Call", "Clock", "Division", "ExactOnline", "Switches", "Table", "faults"]
+__all__ = ["Call", "Clock", "Division", "ExactOnline", "Switches", "Table", "faults", "front"]

@@ -10,10 +10,11 @@ from urllib.parse import parse_qsl, unquote
 from tap_exactonline.endpoints import Endpoint, load
 
 from . import called, functions
+from .front import refusal
 from .metadata import metadata
 from .query import QueryError
 from .reading import read
-from .wire import Reply, error, refusal
+from .wire import Reply, error
 
 if TYPE_CHECKING:
     from .exact import ExactOnline
@@ -93,11 +94,12 @@ def answer(
     """Answer a GET, faults included; adds the rate headers and counts errors."""
     reply: Reply | None
     refused = exact.oauth.bearer(headers.get("authorization"))
-    limits = exact.limits_of(target.division) if target.division is not None else None
+    # What has no administration, current/Me, counts for no minute and day; its errors count all the same.
+    limits = exact.limits_of(target.division or 0)
     where = target.name or call.path.lower()
-    counted = limits is not None and target.function != "UserHasRights"
-    if refused is None and limits is not None and counted:
-        limited = limits.admit(where)
+    counted = target.division is not None and target.function != "UserHasRights"
+    if refused is None:
+        limited = limits.admit(where) if counted else limits.block_of(where)
         if limited is not None:
             return limited
     if refused is not None:
@@ -112,11 +114,10 @@ def answer(
                 reply = error(400, str(exc))
         if action and action.after:
             reply = action.after(reply)
-    if limits is not None:
-        if reply.status in (400, 401, 403, 404):
-            limits.failed(where)
-        if refused is None and reply.status != 429:
-            reply.headers = limits.headers() | reply.headers
+    if reply.status in (400, 401, 403, 404):
+        limits.failed(where)
+    if target.division is not None and refused is None and reply.status != 429:
+        reply.headers = limits.headers() | reply.headers
     return reply
 
 
@@ -147,6 +148,8 @@ def _division_refuses(exact: ExactOnline, target: Target) -> Reply | None:
     """What is wrong with reading this administration, before any look at the query."""
     division = exact.divisions.get(target.division or 0)
     endpoint = target.endpoint
+    if division is not None and division.refuses is not None:
+        return refusal(division.refuses)
     if (
         endpoint is not None
         and endpoint.name == "system_divisions"
@@ -163,12 +166,11 @@ def _division_refuses(exact: ExactOnline, target: Target) -> Reply | None:
         return refusal("blocked")
     elif division.status != 1 and exact.switches.inactive_forbidden:
         return refusal("plain")
-    if endpoint is None:
-        return None
-    if exact.scopes is not None and endpoint.scope not in ("", "-") and endpoint.scope not in exact.scopes:
-        return refusal("scope", endpoint.scope)
-    kind = division.forbidden.get(endpoint.name)
-    return None if kind in (None, "rights") else refusal(kind, endpoint.scope)
+    scope = endpoint.scope if endpoint else ""
+    if exact.scopes is not None and scope not in ("", "-") and scope not in exact.scopes:
+        return refusal("scope", scope)
+    kind = division.forbidden.get(target.name or "")
+    return None if kind in (None, "rights") else refusal(kind, scope)
 
 
 def too_long(exact: ExactOnline, url: str) -> Reply | None:

@@ -27,7 +27,8 @@ class Client:
     def get(self, path: str, **query: Any) -> requests.Response:
         """GET ``/api/v1/{path}``; keywords become ``$`` parameters (``select=``, ``filter=``)."""
         params = {f"${name}": value for name, value in query.items()}
-        return self.session.get(f"{self.exact.url}/api/v1/{path}", params=params, timeout=10)
+        url = f"{self.exact.url}/api/v1/{path}"
+        return self.session.get(url, params=params, timeout=10, allow_redirects=False)
 
     def token(self, **form: str) -> requests.Response:
         """POST to the token endpoint with the app's credentials."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from tap_exactonline.endpoints import Endpoint, by_name, load
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .exact import ExactOnline
+    from .front import Refusal
 
-Refusal = Literal["scope", "division", "licence", "plain", "not_found", "rights"]
 LISTS = ("system_divisions", "system_all_divisions", "hrm_divisions", "system_me")
 
 
@@ -40,8 +40,9 @@ class Division:
         hr_link_date: When its HR data was last linked or unlinked.
         in_scope: Whether the user granted it to the app.
         licence_ok: Otherwise everything answers 403, licence expired.
-        forbidden: Stream name to the kind of refusal: ``scope``, ``division``, ``licence``, ``plain``,
-            ``not_found``, or ``rights`` (an empty 200, and UserHasRights says no).
+        forbidden: Stream name to the kind of refusal, see :data:`tests.exact_online.front.Refusal`; ``rights`` is an
+            empty 200, and UserHasRights says no.
+        refuses: Every call of the administration is refused in this way.
         same_licence: Whether it belongs to the licence that hrm/Divisions and AllDivisions show.
         extra: More values for its row in system/Divisions.
 
@@ -74,11 +75,12 @@ class Division:
         self.licence_ok = True
         self.same_licence = True
         self.forbidden: dict[str, Refusal] = {}
+        self.refuses: Refusal | None = None
         self.created = exact.now() - timedelta(days=400)
         self.modified = self.created
         self.extra: dict[str, Any] = {}
         for name, value in extra.items():
-            if name in ("licence_ok", "same_licence", "hr_link_date", "forbidden"):
+            if name in ("licence_ok", "same_licence", "hr_link_date", "forbidden", "refuses"):
                 setattr(self, name, value)
             elif any(f.name == name for list_name in LISTS for f in by_name(list_name).fields):
                 self.extra[name] = value

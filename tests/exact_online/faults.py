@@ -15,8 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from . import front
 from .oauth import OAuth, failure
-from .wire import JSON, Reply, encode, refusal
+from .wire import JSON, Reply, encode
 
 if TYPE_CHECKING:
     from .exact import ExactOnline
@@ -213,12 +214,42 @@ def too_many(headers: Literal["full", "minute", "day", "none"] = "full", exceede
     return Action("429", before=make)
 
 
+def refusal(kind: front.Refusal = "plain") -> Action:
+    """Any of the refusals that :mod:`tests.exact_online.front` knows."""
+    return Action(kind, before=lambda _exact, _call: front.refusal(kind, "Crm accounts"))
+
+
 def forbidden(kind: Literal["scope", "division", "licence", "plain"] = "plain") -> Action:
-    return Action(f"403 {kind}", before=lambda _exact, _call: refusal(kind, "Crm accounts"))
+    return refusal(kind)
 
 
 def not_found() -> Action:
-    return Action("404", before=lambda _exact, _call: refusal("not_found"))
+    return refusal("not_found")
+
+
+def answer(make: Callable[[], Reply], name: str = "answer") -> Action:
+    """Any answer: ``answer(front.redirect)``, ``answer(lambda: front.unauthorized("words"))``."""
+    return Action(name, before=lambda _exact, _call: make())
+
+
+def firewall(code: int = 403) -> Action:
+    """The page with which a firewall denies."""
+    return answer(lambda: front.firewall(code), f"firewall {code}")
+
+
+def redirect(location: str = "/maintenance.html") -> Action:
+    """302 to a page about maintenance."""
+    return answer(lambda: front.redirect(location), "302")
+
+
+def unauthorized(form: Literal["empty", "words", "page"] = "empty") -> Action:
+    """401 although the token is good."""
+    return answer(lambda: front.unauthorized(form), "401 all the same")
+
+
+def oauth_error(code: str = "invalid_request", status: int = 400) -> Action:
+    """An endpoint of the API refuses as the token endpoint does."""
+    return answer(lambda: front.oauth_error(code, status), code)
 
 
 def error_block() -> Action:

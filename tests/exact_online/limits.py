@@ -74,10 +74,9 @@ class Limits:
     def admit(self, endpoint: str) -> Reply | None:
         """Count a call; a Reply says that it is refused."""
         now = self.clock.now()
-        block = self.blocks.get(endpoint)
-        if block is not None and now < block.until:
-            self.refused += 1
-            return self.blocked()
+        block = self.block_of(endpoint)
+        if block is not None:
+            return block
         for name, window in (("day", self.day.at(now)), ("minute", self.minute.at(now))):
             if window.left <= 0:
                 self.refused += 1
@@ -85,6 +84,14 @@ class Limits:
         self.day.used += 1
         self.minute.used += 1
         return None
+
+    def block_of(self, endpoint: str) -> Reply | None:
+        """A Reply if the key is blocked for this endpoint."""
+        block = self.blocks.get(endpoint)
+        if block is None or self.clock.now() >= block.until:
+            return None
+        self.refused += 1
+        return self.blocked()
 
     def too_many(self, exceeded: str, headers: str | None = None) -> Reply:
         """A 429 because of the minute or the day."""

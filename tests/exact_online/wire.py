@@ -46,24 +46,6 @@ def error(status: int, text: str, reason: str | None = None) -> Reply:
     return Reply(status, encode({"error": {"code": "", "message": {"lang": "", "value": text}}}), headers)
 
 
-def refusal(kind: str, scope: str = "") -> Reply:
-    """The four forms of 403, and 404."""
-    match kind:
-        case "scope":
-            return error(
-                403, f"Forbidden - Application Scope Violated. Cannot read {scope}.".replace(" .", ".")
-            )
-        case "division":
-            return error(403, "Forbidden - User division is not within division scope", "NoDivisionAccess")
-        case "licence":
-            return error(403, "Forbidden - Customer's license expired.", "LicenseExpired")
-        case "blocked":
-            return error(403, "Forbidden - The division is blocked.", "DivisionBlocked")
-        case "not_found":
-            return error(404, "Resource not found for the segment.")
-    return error(403, "Forbidden")
-
-
 def json_reply(payload: Any, status: int = 200) -> Reply:
     return Reply(status, encode(payload), {"Content-Type": JSON})
 

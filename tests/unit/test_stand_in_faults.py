@@ -271,3 +271,44 @@ def test_started_by_a_person() -> None:
                 assert len(answer.json()["d"]["results"]) == count
         finally:
             process.terminate()
+
+
+FRONT = {
+    "firewall": (faults.firewall(), 403, b"Access Denied"),
+    "firewall, busy": (faults.firewall(503), 503, b"Access Denied"),
+    "iis": (faults.refusal("iis"), 404, b"404 - File or directory not found."),
+    "no body": (faults.refusal("empty"), 403, b""),
+    "unknown reason": (faults.refusal("unknown_reason"), 403, b"Forbidden"),
+    "unknown words": (faults.refusal("unknown_words"), 403, b"reconciliation"),
+    "wrong division": (faults.refusal("wrong_division"), 403, b"Forbidden"),
+    "401, empty": (faults.unauthorized(), 401, b""),
+    "401, words": (faults.unauthorized("words"), 401, b"gemachtigd"),
+    "401, page": (faults.unauthorized("page"), 401, b"Object moved"),
+    "maintenance": (faults.redirect(), 302, b"Object moved"),
+    "as the token endpoint": (faults.oauth_error(), 400, b'{"error":"invalid_request"}'),
+}
+
+
+@pytest.mark.parametrize(("action", "status", "part"), FRONT.values(), ids=FRONT)
+def test_what_stands_before_exact_may_answer_for_it(
+    exact: ExactOnline, client: Client, action: faults.Action, status: int, part: bytes
+) -> None:
+    exact.faults.add(STREAM, action)
+    answer = ask(client)
+    assert answer.status_code == status
+    assert part in answer.content
+    assert ask(client).status_code == 200, "the token is good all the while"
+
+
+def test_an_administration_or_an_endpoint_may_answer_so_for_good(exact: ExactOnline, client: Client) -> None:
+    exact.divisions[101].refuses = "unauthorized"
+    exact.divisions[102].forbidden["UserHasRights"] = "not_found"
+    assert [ask(client).status_code for _ in range(2)] == [401, 401]
+    assert client.get("102/sync/CRM/Accounts", select="ID").status_code == 200
+    assert client.get("102/users/UserHasRights?endpoint='crm/Accounts'&action='GET'").status_code == 404
+
+
+def test_errors_of_current_me_count_as_well(exact: ExactOnline, client: Client) -> None:
+    exact.faults.add("system_me", faults.refusal("plain"), times=None)
+    found = [client.get("current/Me").status_code for _ in range(13)]
+    assert found == [403] * 11 + [429] * 2
