@@ -26,7 +26,7 @@ from tap_exactonline.exact.errors import (
     StreamError,
 )
 from tap_exactonline.exact.limits import Spent
-from tap_exactonline.exact.odata import error_message
+from tap_exactonline.exact.odata import error_message, shown
 from tap_exactonline.exact.server_clock import clock_time
 
 MANAGE_COMPANIES = (
@@ -54,7 +54,13 @@ _DAY = re.compile(r"\b(?:daily|per day|day limit|dag(?:elijks\w*|limiet)?)\b", r
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What there is to know about a failed answer, without its body."""
+    """What there is to know about a failed answer, without its body.
+
+    Attributes:
+        status: The HTTP status.
+        message: Exact's own words, all of them.
+        reason: The header ``Reason``.
+    """
 
     status: int
     message: str = ""
@@ -271,4 +277,4 @@ def _plain(reason: str) -> str:
 
 
 def _quoted(message: str) -> str:
-    return f": {message}" if message else ""
+    return f": {shown(message)}" if message else ""

@@ -35,6 +35,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tap_exactonline.exact.odata import shown
+
 
 class ExactError(Exception):
     """Base of all failures.
@@ -152,11 +154,15 @@ class EndpointMissing(StreamError):
 
 
 class QueryRefused(StreamError):
-    """Exact answers 400. ``message`` is Exact's own text (about the query, never about data)."""
+    """Exact answers 400.
+
+    Attributes:
+        message: Exact's own text, all of it (about the query, never about data). Its beginning is shown.
+    """
 
     def __init__(self, message: str, *, division: int | None = None, stream: str | None = None) -> None:
         super().__init__(
-            f"Exact Online refuses the query: {message or 'no reason given'}",
+            f"Exact Online refuses the query: {shown(message) or 'no reason given'}",
             "If this lasts, report it with this line: the endpoint has changed at Exact",
             division=division,
             stream=stream,

@@ -20,12 +20,14 @@ MAX_URL = 6000
 
 BOM = b"\xef\xbb\xbf"
 
-_MAX_MESSAGE = 300
+_MAX_SHOWN = 300
+# A list of all fields of the widest endpoint has about 7,000 characters.
+_MAX_MESSAGE = 20_000
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- Exact's dates are wall clock, without a zone
 _DATE = re.compile(r"/Date\((-?\d+)([+-]\d{4})?\)/")
 _ISO_ZONE = re.compile(r"(?:[zZ]|[+-]\d{2}:?\d{2})$")
 _ISO_FRACTION = re.compile(r"\.(\d{1,9})\d*$")
-_XML_MESSAGE = re.compile(rb"<(?:\w+:)?message\b[^>]*>([^<]{1,2000})<")
+_XML_MESSAGE = re.compile(rb"<(?:\w+:)?message\b[^>]*>([^<]{1,20000})<")
 # Readable in an address and never mistaken for a separator. Not `&`, `=`, `+`, `#`, `%`, `?`.
 _SAFE = "$,'()/:"
 
@@ -181,13 +183,16 @@ def parse_date(text: str) -> datetime:
 
 
 def error_message(body: bytes) -> str:
-    """Exact's own words out of the body of a failure, on one line, at most 300 characters.
+    """Exact's own words out of the body of a failure, on one line: all of them, so that they can be understood.
 
     Returns an empty text for a web page, and for anything that is not an error text.
     """
-    text = _message_of(body)
-    text = " ".join(text.split())
-    return text if len(text) <= _MAX_MESSAGE else text[: _MAX_MESSAGE - 1] + "…"
+    return " ".join(_message_of(body)[:_MAX_MESSAGE].split())
+
+
+def shown(message: str) -> str:
+    """Exact's words as a person is shown them: at most 300 characters."""
+    return message if len(message) <= _MAX_SHOWN else message[: _MAX_SHOWN - 1] + "…"
 
 
 def _message_of(body: bytes) -> str:
@@ -198,7 +203,7 @@ def _message_of(body: bytes) -> str:
     try:
         document = msgspec.json.decode(stripped)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        text = stripped[: 4 * _MAX_MESSAGE].decode("utf-8", "replace")
+        text = stripped[:_MAX_MESSAGE].decode("utf-8", "replace")
         # Broken JSON may hold rows; only a plain sentence is a message.
         return "" if text[:1] in "{[" else text
     if isinstance(document, str):

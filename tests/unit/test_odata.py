@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_exactonline.exact.bodies import mend
+from tap_exactonline.exact.errors import QueryRefused
 from tap_exactonline.exact.odata import (
     MalformedPage,
     datetime_literal,
@@ -26,6 +27,7 @@ from tap_exactonline.exact.odata import (
     parse_date,
     read_rows,
     select_query,
+    shown,
     string_literal,
     timestamp_filter,
 )
@@ -319,7 +321,14 @@ def test_error_messages(body, text):
     assert error_message(body) == text
 
 
-def test_long_error_messages_are_cut():
-    message = error_message(json.dumps({"error": {"message": {"value": "y" * 1000}}}).encode())
-    assert len(message) == 300
-    assert message.endswith("…")
+def test_long_error_messages_are_cut_for_the_reader_only():
+    message = error_message(json.dumps({"error": {"message": {"value": "y" * 9000}}}).encode())
+    assert message == "y" * 9000
+    assert shown(message) == "y" * 299 + "…"
+    assert shown("y" * 300) == "y" * 300
+
+
+def test_a_refused_query_keeps_all_words_and_shows_some():
+    error = QueryRefused("y" * 9000)
+    assert error.message == "y" * 9000
+    assert len(str(error)) < 500
