@@ -28,7 +28,7 @@ ifeq ($(MAKELEVEL),0)
 .NOTPARALLEL:
 endif
 
-.PHONY: help setup browser demo test prove lint docs bench format pins clean
+.PHONY: help setup browser demo test prove lint endpoints docs bench format pins clean
 .DEFAULT_GOAL := help
 
 help:
@@ -36,6 +36,7 @@ help:
 	@echo "make test    lint, then all tests (unit, SDK, end to end)"
 	@echo "make prove   thousands of random histories: is each table what Exact holds? PROVE='--histories 300' for less"
 	@echo "make lint    ruff, mypy and deptry"
+	@echo "make endpoints  build tap_exactonline/endpoints/*.json from catalogue/"
 	@echo "make docs    build the documentation into site/"
 	@echo "make bench   measure the tap next to a stock SDK tap, about half an hour; BENCH='--only rate' for less"
 	@echo "make format  let ruff mend what it can"
@@ -57,6 +58,9 @@ lint: .venv/.ready
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/deptry .
+
+endpoints: .venv/.ready
+	@$(BIN)/python -m scripts.build_endpoints
 
 docs: .venv/.ready .venvs/docs/.ready
 	@$(BIN)/python -m scripts.build_docs

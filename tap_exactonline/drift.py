@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -31,6 +31,9 @@ class Difference:
         name: The field or parameter concerned.
         was: The type in the data files.
         now: The type in ``$metadata``; of a new endpoint, how many fields it has.
+        edm: The type of a new field as Exact writes it.
+        fields: Of a new entity set: name → type as Exact writes it, in Exact's order.
+        key: Of a new entity set: the fields that Exact marks as key.
     """
 
     what: What
@@ -39,6 +42,9 @@ class Difference:
     name: str | None = None
     was: str | None = None
     now: str | None = None
+    edm: str | None = None
+    fields: Mapping[str, str] | None = None
+    key: tuple[str, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -95,7 +101,7 @@ def differences(known: Known, service: Service) -> list[Difference]:
         if entity is None:
             found.append(Difference("endpoint gone", endpoint.path, endpoint.name))
         else:
-            found += _fields(endpoint.path, endpoint.name, endpoint.fields, entity)
+            found += _fields(endpoint.path, endpoint.name, endpoint.fields, entity, endpoint.write_only)
     for function in known.functions:
         entity = service.find(_name(function.path))
         if entity is None:
@@ -108,14 +114,25 @@ def differences(known: Known, service: Service) -> list[Difference]:
     for name, entity in {**service.results, **service.sets}.items():
         if name.lower() not in ours:
             path = f"{known.title}/{name}"
-            found.append(Difference("new endpoint", path, stream(path), now=f"{len(entity.fields)} fields"))
+            # Only a set is a table; what a function does when it is called, the document does not say.
+            told = (entity.fields, entity.key) if name in service.sets else (None, None)
+            found.append(
+                Difference(
+                    "new endpoint", path, stream(path), now=f"{len(entity.fields)} fields",
+                    fields=told[0], key=told[1],
+                )
+            )  # fmt: skip
     return found
 
 
-def _fields(path: str, name: str | None, ours: Sequence[Field], entity: Entity) -> Iterable[Difference]:
+def _fields(
+    path: str, name: str | None, ours: Sequence[Field], entity: Entity, write_only: Sequence[str] = ()
+) -> Iterable[Difference]:
     if not entity.fields:
         return  # a type that the document does not describe
-    theirs = {one: field_of(one, edm) for one, edm in entity.fields.items() if one != "Division"}
+    theirs = {
+        one: field_of(one, edm) for one, edm in entity.fields.items() if one not in ("Division", *write_only)
+    }
     for one in ours:
         other = theirs.pop(one.name, None)
         if other is None:
@@ -124,7 +141,7 @@ def _fields(path: str, name: str | None, ours: Sequence[Field], entity: Entity) 
         elif one.type != other.type and not (one.type in _NESTED and other.type in _NESTED):
             yield Difference("field retyped", path, name, one.name, was=one.type, now=other.type)
     for other in theirs.values():
-        yield Difference("new field", path, name, other.name, now=other.type)
+        yield Difference("new field", path, name, other.name, now=other.type, edm=entity.fields[other.name])
 
 
 def _parameters(function: Function, service: Service) -> Iterable[Difference]:

@@ -1,6 +1,6 @@
 """What Exact Online offers, as data: one :class:`Endpoint` for each address that a plain GET can read.
 
-The data lies in ``endpoints.json`` beside this file; ``scripts/build_endpoints.py`` renews it.
+The data lies in ``endpoints.json`` beside this file; ``make endpoints`` builds it from ``catalogue/``.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
         entity_type: The number of the entity in ``sync/Deleted``.
         sync_timestamp: The name under which ``SyncTimestamp`` knows the endpoint.
         deprecated: The reference advises against it.
+        write_only: Fields that Exact takes and never gives: no columns, and not new where ``$metadata`` names them.
         filter: Always part of ``$filter``; ``{name}`` stands for a parameter. As the next two, only in streams of
             the setting ``extra_streams``.
         parameters: One read for each combination of their values.
@@ -106,6 +107,7 @@ class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     entity_type: int | None = None
     sync_timestamp: str | None = None
     deprecated: bool = False
+    write_only: tuple[str, ...] = ()
     filter: str | None = None
     parameters: tuple[Parameter, ...] = ()
     definition: str | None = None

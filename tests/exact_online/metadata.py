@@ -91,6 +91,10 @@ def _type(exact: ExactOnline, endpoint: Endpoint) -> str:
     lines = [f"<Key>{''.join(f'<PropertyRef Name={quoteattr(name)}/>' for name in key)}</Key>"] if key else []
     if endpoint.name not in NO_DIVISION:
         lines.append('<Property Name="Division" Type="Edm.Int32" Nullable="true"/>')
+    lines += [
+        f'<Property Name={quoteattr(name)} Type="Edm.Binary" Nullable="true"/>'
+        for name in endpoint.write_only
+    ]
     for field in endpoint.fields:
         name = quoteattr(field.name)
         if field.name in refused:

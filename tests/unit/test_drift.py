@@ -66,7 +66,7 @@ def test_fields(exact: ExactOnline, runner: Runner) -> None:
     where = {"service": "crm", "path": "crm/Accounts", "stream": "crm_accounts"}
     fresh = {"service": "bulk/CRM", "path": "bulk/CRM/Accounts", "stream": "bulk_crm_accounts"}
     assert found(done) == [
-        {**fresh, "what": "new field", "name": "Fresh", "now": "guid"},
+        {**fresh, "what": "new field", "name": "Fresh", "now": "guid", "edm": "Edm.Guid"},
         {**where, "what": "field retyped", "name": "AccountManagerHID", "was": "int32", "now": "int64"},
         {**where, "what": "field gone", "name": "Name", "was": "string"},
     ]
@@ -88,6 +88,9 @@ def test_endpoints(exact: ExactOnline, runner: Runner) -> None:
         ("new endpoint", "vat/Codes"),
         ("new endpoint", "vat/VatThings"),
     ]
+    things = found(done)[-1]
+    assert things["fields"] == {"ID": "Edm.Guid", "Code": "Edm.String", "Division": "Edm.Int32"}
+    assert things["key"] == ["ID"]
     text = runner.tap("drift", "--service", "vat").out
     assert "vat/VATCodes (vat_vat_codes)\n  endpoint gone\n" in text
     assert "vat/VatThings\n  new endpoint, 3 fields\n" in text
@@ -104,6 +107,8 @@ def test_functions(exact: ExactOnline, runner: Runner) -> None:
     told = {(one["what"], one["path"].rpartition("/")[2], one.get("name")) for one in found(done)}
     assert ("endpoint gone", "RevenueListByYear", None) in told
     assert ("new endpoint", "RevenueListByDecade", None) in told
+    (decade,) = [one for one in found(done) if one["path"].endswith("RevenueListByDecade")]
+    assert "fields" not in decade, "what a function does when it is called is not known"
     assert ("parameter gone", "ReceivablesListByAgeGroup", "ageGroup") in told
     assert ("new parameter", "ReceivablesListByAgeGroup", "group") in told
 
