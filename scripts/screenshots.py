@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,19 @@ def photograph(page: Page, name: str) -> None:
     page.screenshot(path=IMAGES / f"{name}.png", full_page=True)
 
 
+def read_entrance(said: Iterable[str]) -> tuple[str, str]:
+    """The page's address and the code to type there, from what the program prints."""
+    lines = iter(said)
+    address = next(found[0] for line in lines if (found := re.search(r"http://127\S+", line)))
+    return address, next(found[1] for line in lines if (found := re.search(r"code there: (\S+)", line)))
+
+
+def enter(page: Page, address: str, code: str) -> None:
+    page.goto(address)
+    page.fill("#code", code)
+    page.press("#code", "Enter")
+
+
 def walk(exact: ExactOnline, url: str, language: str, size: dict[str, int], wanted: dict[str, str]) -> None:
     """Go through the page and photograph the steps in ``wanted`` (step → name of the image)."""
     folder = Path(tempfile.mkdtemp())
@@ -74,9 +88,7 @@ def walk(exact: ExactOnline, url: str, language: str, size: dict[str, int], want
     (folder / "config.json").write_text(json.dumps({"api_url": url, "token_store": store}))
     command = [executable("tap-exactonline"), "login", "--web", "--config", folder / "config.json"]
     program = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    address = next(
-        found[0] for line in program.stdout or () if (found := re.search(r"http\S+/open/\S+", line))
-    )
+    address, code = read_entrance(program.stdout or ())
 
     def shoot(page: Page, step: str) -> None:
         page.wait_for_selector(f"#step-{step}:not([hidden])")
@@ -88,7 +100,7 @@ def walk(exact: ExactOnline, url: str, language: str, size: dict[str, int], want
         context = browser.new_context(viewport=size, locale=language)
         page: Any = context.new_page()
         page.route("**/api/*", lambda route: tidy(route, url, store))
-        page.goto(address)
+        enter(page, address, code)
         page.fill("#client_id", exact.client_id)
         page.fill("#client_secret", exact.client_secret)
         page.fill("#redirect_uri", REDIRECT)

@@ -6,7 +6,6 @@ import getpass
 import os
 import sys
 import threading
-import webbrowser
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -71,19 +70,6 @@ def confirm(question: str) -> bool:
     """Ask for yes or no; anything but yes is no."""
     click.echo(f"{question} [y/N]: ", nl=False)
     return sys.stdin.readline().strip().lower() in ("y", "yes", "j", "ja")
-
-
-def open_browser(address: str) -> bool:
-    """Show an address in the person's browser, if there is a graphical one; never one inside the terminal."""
-    graphical = sys.platform in ("darwin", "win32") or any(
-        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
-    )
-    if not graphical:
-        return False
-    try:
-        return webbrowser.open(address)
-    except (webbrowser.Error, OSError):
-        return False
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:

@@ -105,7 +105,7 @@ class PageFlow:
             session = self._needed()
             if not self.logged_in:
                 if not self._kept:
-                    session.finish(_text(asked, "pasted"))
+                    session.finish(_text(asked, "pasted"), bare=False)
                     self._kept = True  # the code is spent: if the list fails, only that is tried again
                 self._user = session.user()
                 self._every = list(session.connection.accessible)

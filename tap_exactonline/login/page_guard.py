@@ -2,15 +2,22 @@
 
 The server listens on the loopback address, which every program and every web page on this computer can reach. So
 
-- the address that opens the page holds a secret that works once and is traded for a cookie that scripts can't read;
+- the terminal shows a code; the person types it on the page, once. No address holds a secret: the browser's command
+  line, its history and the desktop's logs can be read by others, and a private file that redirects can't be read by
+  browsers that run in a sandbox (snap, flatpak) or beside WSL;
+- the code is traded for two secrets. One is a cookie that scripts can't read; but a browser sends cookies to every
+  port of this computer. The other lives in the page (the tab's session storage, which belongs to one port) and goes
+  along as a header. Each request that reads or changes something needs both;
 - a name other than this computer's own is refused (a hostile page may point its own name here: DNS rebinding);
-- whatever changes something has to come from the page itself (its origin, a JSON body, the cookie).
+- what changes something has to come from the page itself (its origin, a JSON body).
 """
 
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
+import threading
 from email.message import Message
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
@@ -21,6 +28,11 @@ Headers = Message
 """As `http.server` gives them: names in any case."""
 
 COOKIE = "tap_exactonline_login"
+TOKEN = "X-Login-Token"  # noqa: S105 - the name of a header
+
+# No letters or digits that look alike. 30^8 codes: at 2,000 guesses a second, half an hour finds one in 180,000.
+_LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
+_LENGTH = 8
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -41,28 +53,50 @@ class Guard:
     """The secrets of one server.
 
     Attributes:
-        entry: The secret in the address that opens the page; works once.
+        code: What the terminal shows, in two groups; opens the page once.
     """
 
     def __init__(self) -> None:
-        self.entry = secrets.token_urlsafe(32)
-        self._session = ""
+        letters = [secrets.choice(_LETTERS) for _ in range(_LENGTH)]
+        self.code = "".join([*letters[: _LENGTH // 2], "-", *letters[_LENGTH // 2 :]])
+        self._lock = threading.Lock()
+        self._cookie = ""
+        self._token = ""
 
-    def open(self, entry: str) -> str | None:
-        """Trade the secret of the address for the value of the cookie; None if it is wrong or was used."""
-        if self._session or not hmac.compare_digest(entry.encode(), self.entry.encode()):
-            return None
-        self._session = secrets.token_urlsafe(32)
-        return self._session
+    @property
+    def opened(self) -> bool:
+        """Whether the code was used."""
+        return bool(self._cookie)
 
-    def knows(self, headers: Headers) -> bool:
-        """Whether the cookie is there."""
+    def open(self, typed: str) -> tuple[str, str] | None:
+        """Trade the code for the values of the cookie and of the header; None if it is wrong or was used."""
+        with self._lock:
+            if self.opened or not _same(_plain(typed), _plain(self.code)):
+                return None
+            self._token = secrets.token_urlsafe(32)
+            self._cookie = secrets.token_urlsafe(32)
+            return self._cookie, self._token
+
+    def knows_cookie(self, headers: Headers) -> bool:
+        """Whether the cookie is there: enough for a page that holds no secret."""
         try:
             cookies = SimpleCookie(headers.get("Cookie") or "")
         except CookieError:
             return False
-        value = cookies[COOKIE].value if COOKIE in cookies else ""
-        return bool(self._session) and hmac.compare_digest(value.encode(), self._session.encode())
+        return _same(cookies[COOKIE].value if COOKIE in cookies else "", self._cookie)
+
+    def knows(self, headers: Headers) -> bool:
+        """Whether cookie and header are there."""
+        return self.knows_cookie(headers) and _same(headers.get(TOKEN) or "", self._token)
+
+
+def _plain(code: str) -> str:
+    """A code as people may type it."""
+    return re.sub(r"[\s-]", "", code).upper()
+
+
+def _same(given: str, secret: str) -> bool:
+    return bool(secret) and hmac.compare_digest(given.encode(errors="replace"), secret.encode())
 
 
 def host_of(headers: Headers) -> str:

@@ -49,7 +49,7 @@ def check_redirect_uri(uri: str) -> str:
     return text
 
 
-def read_code(pasted: str, state: str) -> str:
+def read_code(pasted: str, state: str, *, bare: bool) -> str:
     """The authorization code in what a person pasted: the address they landed on, or the code alone.
 
     The code is decoded once, as Exact asks (``%21`` becomes ``!``).
@@ -57,6 +57,7 @@ def read_code(pasted: str, state: str) -> str:
     Args:
         pasted: The address, its query, or the code.
         state: What was sent along to the login page; an address must bring it back.
+        bare: Whether the code alone will do. Only where nobody but the person can be the one who pastes.
 
     Raises:
         RedirectError: There is no usable code in it.
@@ -67,6 +68,8 @@ def read_code(pasted: str, state: str) -> str:
     if "=" not in text and "://" not in text:
         if len(text) < _PLAIN_CODE or any(letter.isspace() for letter in text):
             raise _no_code()
+        if not bare:
+            raise _no_state("A code alone does not show that it belongs to this login")
         return unquote(text) if "%" in text else text
     values = _query(text)
     if "response_type" in values:
@@ -91,11 +94,7 @@ def check_state(found: str | None, state: str) -> None:
         RedirectError: It does not.
     """
     if not found:
-        raise RedirectError(
-            "no_state",
-            "The address has lost its 'state', so nothing shows that it belongs to this login",
-            "Copy the whole address, or paste the code alone",
-        )
+        raise _no_state("The address has lost its 'state', so nothing shows that it belongs to this login")
     if not hmac.compare_digest(found.encode(), state.encode()):
         raise RedirectError(
             "other_state",
@@ -112,6 +111,10 @@ def _query(text: str) -> dict[str, str]:
         name, _, value = part.partition("=")
         values.setdefault(name.strip().lower(), unquote(value.strip()))
     return values
+
+
+def _no_state(what: str) -> RedirectError:
+    return RedirectError("no_state", what, "Copy the whole address that you landed on")
 
 
 def _no_code() -> RedirectError:

@@ -48,8 +48,12 @@ class LoginSession:
         config = self.connection.config
         return authorize_url(config.api_url, config.client_id, self.redirect_uri, self.state)
 
-    def finish(self, pasted: str) -> None:
+    def finish(self, pasted: str, *, bare: bool) -> None:
         """Trade what the person brought back for tokens, and save them.
+
+        Args:
+            pasted: The address that they landed on.
+            bare: Whether the code alone will do.
 
         Raises:
             RedirectError: There is no usable code in it.
@@ -57,7 +61,7 @@ class LoginSession:
             TokenStoreError: The login can't be kept.
             TemporaryError: Exact does not answer.
         """
-        self.connection.credentials.exchange_code(read_code(pasted, self.state), self.redirect_uri)
+        self.connection.credentials.exchange_code(read_code(pasted, self.state, bare=bare), self.redirect_uri)
 
     def user(self) -> str:
         """Name of the user who logged in; "" if Exact does not tell. Costs no call of the day."""

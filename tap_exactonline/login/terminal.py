@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
-from tap_exactonline.commands.console import ask, interactive, name_of, next_steps, open_browser
+from tap_exactonline.commands.console import ask, interactive, name_of, next_steps
 from tap_exactonline.config import Config, parse
 from tap_exactonline.exact.errors import ExactError, NotLoggedIn, SettingsError
+from tap_exactonline.login.browser import open_browser
 from tap_exactonline.login.redirect import RedirectError, check_redirect_uri
 from tap_exactonline.login.session import LoginSession
 from tap_exactonline.login.settings_block import environment_block
@@ -75,7 +76,7 @@ def _finish(session: LoginSession) -> None:
     for attempt in range(1, _TRIES + 1):
         pasted = ask("Address (or code)") if person else sys.stdin.readline()
         try:
-            session.finish(pasted)
+            session.finish(pasted, bare=True)
         except (RedirectError, NotLoggedIn) as exc:
             final = isinstance(exc, RedirectError) and exc.kind in ("denied", "refused")
             if not person or final or attempt == _TRIES:

@@ -13,20 +13,23 @@ from urllib.parse import parse_qs, urlsplit
 
 import click
 
-from tap_exactonline.commands.console import interactive, next_steps, open_browser
+from tap_exactonline.commands.console import interactive, next_steps
 from tap_exactonline.config import parse
 from tap_exactonline.exact.errors import ExactError
+from tap_exactonline.login.browser import open_browser
 from tap_exactonline.login.page_flow import PageFlow, problem
 from tap_exactonline.login.page_guard import COOKIE, HEADERS, Guard, from_page, host_of, local_host
-from tap_exactonline.login.page_texts import fill, language
+from tap_exactonline.login.page_texts import fill, language, texts
 
 IDLE = 30 * 60.0
 """Seconds without anybody doing something after which the server ends."""
 
 _MOST_BYTES = 65_536
+_FORBIDDEN = {"error": {"kind": "forbidden", "what": "Not from this page", "remedy": ""}}
 _ASSETS = {
     "/page.css": "text/css",
     "/page.js": "text/javascript",
+    "/enter.js": "text/javascript",
     "/texts.json": "application/json",
     "/mark.svg": "image/svg+xml",
 }
@@ -56,7 +59,8 @@ def log_in_by_page(raw: Mapping[str, Any], *, port: int, browser: bool, idle: fl
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
         click.echo("The login page is open at\n")
         click.echo(f"   {server.address}\n")
-        click.echo("The address works once, on this computer only. Ctrl-C ends.")
+        click.echo(f"Type this code there: {server.guard.code}\n")
+        click.echo("The page answers this computer only, and the code works once. Ctrl-C ends.")
         if browser and interactive():
             open_browser(server.address)
         try:
@@ -77,7 +81,7 @@ class PageServer(ThreadingHTTPServer):
     """Serves one login on the loopback address.
 
     Attributes:
-        address: Opens the page; works once.
+        address: Of the page; it holds no secret.
         last_used: When a person last did something, by the monotonic clock.
     """
 
@@ -89,7 +93,7 @@ class PageServer(ThreadingHTTPServer):
         self.flow = flow
         self.guard = Guard()
         self.last_used = time.monotonic()
-        self.address = f"http://127.0.0.1:{self.server_port}/open/{self.guard.entry}"
+        self.address = f"http://127.0.0.1:{self.server_port}/"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that hangs up is no news, and a traceback might show an address with a secret."""
@@ -117,27 +121,22 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, _read(parts.path[1:]), self.page_types[parts.path])
         elif not local_host(self.headers):
             self._page(403, "stop.html", "wrong_host")
-        elif parts.path.startswith("/open/"):
-            self._open(parts.path.removeprefix("/open/"))
-        elif not self.server.guard.knows(self.headers):
+        elif parts.path == "/" and not self.server.guard.opened:
+            self._page(200, "enter.html", more=texts()[self._language()]["enter"])
+        elif parts.path == "/api/overview":
+            self._overview()
+        elif not self.server.guard.knows_cookie(self.headers):
             self._page(403, "stop.html", "no_cookie")
         elif parts.path == "/":
-            self.server.last_used = time.monotonic()
             self._page(200, "index.html")
-        elif parts.path == "/api/overview":
-            self._json(200, self.server.flow.overview())
         else:
             self._page(404, "stop.html", "not_here")
 
-    def _open(self, entry: str) -> None:
-        cookie = self.server.guard.open(entry)
-        if cookie is None and not self.server.guard.knows(self.headers):
-            self._page(403, "stop.html", "used")
-            return
-        headers = {"Location": "/"}
-        if cookie is not None:
-            headers["Set-Cookie"] = f"{COOKIE}={cookie}; HttpOnly; SameSite=Strict; Path=/"
-        self._send(303, b"", "text/plain", headers)
+    def _overview(self) -> None:
+        if self.server.guard.knows(self.headers):
+            self._json(200, self.server.flow.overview())
+        else:
+            self._json(403, _FORBIDDEN)
 
     # -- the redirect, through a tunnel -------------------------------------------------------------
 
@@ -167,13 +166,17 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """One step of the page."""
         body = self._body()
-        allowed = (
-            local_host(self.headers) and self.server.guard.knows(self.headers) and from_page(self.headers)
-        )
-        action = self.server.flow.actions().get(urlsplit(self.path).path.removeprefix("/api/"))
-        if not allowed or body is None:
-            self._json(403, {"error": {"kind": "forbidden", "what": "Not from this page", "remedy": ""}})
+        name = urlsplit(self.path).path.removeprefix("/api/")
+        if body is None or not (local_host(self.headers) and from_page(self.headers)):
+            self._json(403, _FORBIDDEN)
             return
+        if name == "open":
+            self._open(body)
+            return
+        if not self.server.guard.knows(self.headers):
+            self._json(403, _FORBIDDEN)
+            return
+        action = self.server.flow.actions().get(name)
         if action is None:
             self._json(404, {"error": {"kind": "unknown", "what": "There is no such step", "remedy": ""}})
             return
@@ -182,6 +185,18 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(200, action(body))
         except ExactError as exc:
             self._json(422, problem(exc))
+
+    def _open(self, body: Mapping[str, Any]) -> None:
+        """Let the one in who reads the terminal."""
+        secrets = self.server.guard.open(str(body.get("code", "")))
+        if secrets is None:
+            kind = "used" if self.server.guard.opened else "wrong"
+            self._json(403, {"error": {"kind": kind}})
+            return
+        self.server.last_used = time.monotonic()
+        cookie, token = secrets
+        headers = {"Set-Cookie": f"{COOKIE}={cookie}; HttpOnly; SameSite=Strict; Path=/"}
+        self._send(200, json.dumps({"token": token}).encode(), "application/json", headers)
 
     def _body(self) -> dict[str, Any] | None:
         try:
@@ -196,9 +211,11 @@ class _Handler(BaseHTTPRequestHandler):
     # -- answers -----------------------------------------------------------------------------------
 
     def _page(self, status: int, name: str, message: str = "", more: Mapping[str, str] | None = None) -> None:
-        lang = language(self.headers.get("Accept-Language"))
-        html = fill(_read(name).decode(), lang, message, more or {})
+        html = fill(_read(name).decode(), self._language(), message, more or {})
         self._send(status, html.encode(), "text/html")
+
+    def _language(self) -> str:
+        return language(self.headers.get("Accept-Language"))
 
     def _json(self, status: int, value: Any) -> None:
         self._send(status, json.dumps(value).encode(), "application/json")

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 from tests.unit.cli_lab import Lab, read_until
 
-OPENED = re.compile(r"http://127\.0\.0\.1:\d+/open/\S+")
+ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/")
+CODE = re.compile(r"\b[A-Z2-9]{4}-[A-Z2-9]{4}\b")
 
 
 @dataclass
@@ -35,13 +36,17 @@ class Page:
 
     Attributes:
         process: It.
-        address: Opens the page once.
+        address: Of the page.
+        code: Opens the page once.
         cookie: Of our session, once `enter` was called.
+        token: The secret that lives in the page, once `enter` was called.
     """
 
     process: subprocess.Popen[str]
     address: str
+    code: str
     cookie: str = ""
+    token: str = ""
     said: str = field(default="", repr=False)
 
     @property
@@ -53,9 +58,10 @@ class Page:
         return f"http://127.0.0.1:{self.port}"
 
     def request(self, method: str, path: str, body: bytes | None = None, **headers: str | None) -> Reply:
-        """Send exactly these headers, besides Host and the cookie; None leaves one out."""
+        """Send exactly these headers, besides Host, the cookie and the page's secret; None leaves one out."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        sent = {"Cookie": self.cookie or None, **{k.replace("_", "-"): v for k, v in headers.items()}}
+        usual = {"Cookie": self.cookie or None, "X-Login-Token": self.token or None}
+        sent = {**usual, **{k.replace("_", "-"): v for k, v in headers.items()}}
         connection.putrequest(method, path, skip_host="Host" in headers, skip_accept_encoding=True)
         for name, value in sent.items():
             if value is not None:
@@ -72,9 +78,11 @@ class Page:
         return self.request("GET", path, **headers)
 
     def enter(self) -> Reply:
-        """Open the address, as the browser does first, and keep the cookie."""
-        reply = self.get(urlsplit(self.address).path)
-        self.cookie = reply.headers.get("Set-Cookie", "").partition(";")[0]
+        """Type the code, as a person does first, and keep what it gives."""
+        reply = self.post("open", {"code": self.code})
+        if reply.status == 200:
+            self.cookie = reply.headers["Set-Cookie"].partition(";")[0]
+            self.token = reply.json()["token"]
         return reply
 
     def post(self, action: str, value: Any = None, **headers: str | None) -> Reply:
@@ -94,8 +102,9 @@ def served(here: Lab, *arguments: str, **settings: Any) -> Iterator[Page]:
     """``tap-exactonline login --web``."""
     process = here.start("login", "--web", "--config", here.config(**settings), *arguments)
     try:
-        said, address = read_until(process, OPENED)
-        yield Page(process, address, said=said)
+        said, address = read_until(process, ADDRESS)
+        more, code = read_until(process, CODE)
+        yield Page(process, address, code, said=said + more)
     finally:
         process.kill()
         process.wait()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -65,6 +67,8 @@ class Person:
         self.page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.goto(served_page.address)
+        self.page.locator("#code").fill(served_page.code)
+        self.page.locator("#code").press("Enter")
 
     def fill_in(self, here: Lab) -> None:
         """Step 1."""
@@ -307,6 +311,66 @@ def test_everything_has_a_name_for_those_who_do_not_see_it(chromium: Any, here: 
         texts = person.page.locator("[data-t]").all_inner_texts()
         assert len(texts) > 50
         assert "" not in [text.strip() for text in person.page.locator("[data-t]").all_text_contents()]
+
+
+def test_a_wrong_code_is_told_and_a_second_tab_too(chromium: Any, here: Lab) -> None:
+    with served(here, redirect_uri=REDIRECT) as running:
+        right, running.code = running.code, "AAAA-AAAA"
+        person = Person(chromium, running)
+        alert = person.page.get_by_role("alert")
+        expect(alert).to_contain_text("another code")
+        expect(person.page.get_by_label("Code from the terminal")).to_be_focused()
+        person.page.locator("#code").fill(right.lower())
+        person.page.locator("#code").press("Enter")
+        person.at("app")
+        person.page.reload()
+        person.at("app")
+
+        second = person.context.new_page()
+        second.goto(running.address)
+        expect(second.get_by_role("alert")).to_contain_text("another tab")
+        assert second.locator("main > section:visible").count() == 0
+        person.next()
+        person.at("login")
+
+
+def test_what_a_browser_tells_another_port_opens_nothing(chromium: Any, here: Lab) -> None:
+    """A program of another user waits on a port of its own for the person to come by."""
+    heard: list[str] = []
+
+    class Trap(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append(self.headers.get("Cookie") or "")
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<title>trap</title>")
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    with served(here, redirect_uri=REDIRECT) as running, HTTPServer(("127.0.0.1", 0), Trap) as trap:
+        threading.Thread(target=trap.serve_forever, daemon=True).start()
+        person = Person(chromium, running)
+        person.at("app")
+        person.next()
+        person.at("login")
+        other = person.context.new_page()
+        other.goto(f"http://127.0.0.1:{trap.server_port}/")
+
+        assert "tap_exactonline_login=" in heard[0], "browsers do not tell ports apart"
+        assert other.evaluate("Object.keys(sessionStorage)") == []
+        thief = Page(running.process, running.address, "", cookie=heard[0])
+        assert thief.get("/api/overview").status == 403
+        assert thief.post("code", {"pasted": here.exact.authorize_code(REDIRECT)}).status == 403
+        told = other.evaluate(
+            """(address) => fetch(address, {method: "POST", credentials: "include", body: "{}",
+              headers: {"Content-Type": "application/json", "X-Login-Token": "guess"}})
+              .then((answer) => answer.status, () => "refused by the browser")""",
+            f"{running.origin}/api/app",
+        )
+        assert told == "refused by the browser"
+        trap.shutdown()
+        assert here.exact.token_calls == 0
 
 
 def test_a_program_that_has_ended_is_told(chromium: Any, here: Lab) -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests.e2e.token_torture import wait_until
 from tests.unit.cli_lab import REDIRECT, Lab, consent, lab
 
-from .login_page import Page, served
+from .login_page import ADDRESS, CODE, Page, served
+from .terminal import Terminal
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def page(here: Lab) -> Iterator[Page]:
 
 def test_all_steps_one_after_the_other(here: Lab, page: Page) -> None:
     here.exact.add_division(104, status=2)
-    assert page.enter().status == 303
+    assert page.enter().status == 200
     before = page.get("/api/overview").json()
     assert (before["client_id"], before["has_secret"], before["logged_in"]) == (
         here.exact.client_id,
@@ -110,8 +112,8 @@ def test_the_country_chooses_the_address(here: Lab) -> None:
 
 def test_errors_of_exact_are_sentences(here: Lab, page: Page) -> None:
     page.enter()
-    page.post("app", {"client_secret": "not-the-secret"})
-    reply = page.post("code", {"pasted": here.exact.authorize_code(REDIRECT)})
+    app = page.post("app", {"client_secret": "not-the-secret"}).json()
+    reply = page.post("code", {"pasted": consent(app["address"])})
     assert reply.status == 422
     assert reply.json()["error"]["kind"] == "AppRefused"
     assert "not-the-secret" not in reply.text
@@ -131,30 +133,44 @@ def test_a_failed_list_does_not_waste_the_code(here: Lab, page: Page) -> None:
 # -- to whom it does not answer ----------------------------------------------------------------------
 
 
-def test_the_address_works_once(page: Page) -> None:
-    secret = urlsplit(page.address).path
+def test_the_code_works_once(page: Page) -> None:
     first = page.enter()
-    assert first.headers["Location"] == "/"
     assert "HttpOnly" in first.headers["Set-Cookie"]
     assert "SameSite=Strict" in first.headers["Set-Cookie"]
     assert page.get("/").status == 200
-    assert page.get(secret, Cookie=None).status == 403
-    assert page.get(secret).status == 303, "the same browser may come back to it"
-    assert "Set-Cookie" not in page.get(secret).headers
-    assert urlsplit(page.address).path.removeprefix("/open/") not in page.get("/").text
+    for cookie in (None, page.cookie):
+        again = page.post("open", {"code": page.code}, Cookie=cookie, X_Login_Token=None)
+        assert again.status == 403
+        assert again.json() == {"error": {"kind": "used"}}
+        assert "Set-Cookie" not in again.headers
+    assert page.get("/", Cookie=None).status == 403
+    assert page.get("/api/overview").status == 200
 
 
-def test_a_guess_opens_nothing(page: Page) -> None:
-    assert page.get("/open/guess").status == 403
-    assert page.get("/open/").status == 403
-    assert page.enter().status == 303, "a guess does not use the secret up"
+@pytest.mark.parametrize("typed", [str.lower, lambda code: code.replace("-", ""), lambda code: f" {code}\t"])
+def test_the_code_is_taken_as_people_type_it(page: Page, typed: Callable[[str], str]) -> None:
+    page.code = typed(page.code)
+    assert page.enter().status == 200
+
+
+@pytest.mark.parametrize("guess", ["", "AAAA-AAAA", "é", None, 5, ["x"], {}])
+def test_a_guess_opens_nothing(page: Page, guess: object) -> None:
+    reply = page.post("open", {"code": guess})
+    assert reply.status == 403
+    assert reply.json() == {"error": {"kind": "wrong"}}
+    assert page.post("open", {}).status == 403
+    assert page.enter().status == 200, "a guess does not use the code up"
 
 
 @pytest.mark.parametrize(
     "cookie", [None, "tap_exactonline_login=", "tap_exactonline_login=guess", "x=\x7f;;="]
 )
-def test_without_the_cookie_nothing_is_told(page: Page, cookie: str | None) -> None:
-    assert page.get("/", Cookie=cookie).status == 403
+def test_without_the_cookie_nothing_is_told(page: Page, here: Lab, cookie: str | None) -> None:
+    before = page.get("/", Cookie=cookie)
+    assert before.status == 200
+    assert here.exact.client_id not in before.text
+    assert page.code not in before.text
+    assert page.get("/api/overview", Cookie=cookie).status == 403
     page.enter()
     for path in ("/", "/api/overview"):
         assert page.get(path, Cookie=cookie).status == 403
@@ -167,9 +183,10 @@ def test_without_the_cookie_nothing_is_told(page: Page, cookie: str | None) -> N
 def test_another_name_for_this_computer_is_refused(page: Page, host: str) -> None:
     """DNS rebinding: the attacker's own name points here, and the browser would send what belongs to that name."""
     page.enter()
-    for path in ("/", "/api/overview", "/page.js", urlsplit(page.address).path):
+    for path in ("/", "/api/overview", "/page.js"):
         assert page.get(path, Host=host).status == 403
-    assert page.post("app", Host=host, Origin=f"http://{host}").status == 403
+    for action in ("app", "open"):
+        assert page.post(action, Host=host, Origin=f"http://{host}").status == 403
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]:9", "LOCALHOST:9000"])
@@ -194,6 +211,7 @@ def test_a_forwarded_port_is_this_computer_still(page: Page, host: str) -> None:
     ],
 )
 def test_a_step_that_another_page_sends_is_refused(page: Page, headers: dict[str, str | None]) -> None:
+    assert page.post("open", {"code": page.code}, **headers).status == 403
     page.enter()
     assert page.post("finish", **headers).status == 403
     assert page.post("app").status == 200
@@ -215,6 +233,7 @@ def test_every_answer_forbids_foreign_content(page: Page) -> None:
         page.get("/nowhere"),
         page.get("/", Cookie=None),
         page.post("app"),
+        page.post("open"),
     ):
         policy = reply.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
@@ -232,6 +251,7 @@ def test_nothing_lies_outside_of_the_page(page: Page) -> None:
         "/../web.py",
         "/%2e%2e/web.py",
         "/index.html",
+        "/enter.html",
         "/stop.html",
         "/page/../../cli.py",
         "/api/nothing",
@@ -253,9 +273,100 @@ def test_only_the_loopback_address_listens(page: Page) -> None:
 
 def test_the_page_is_in_the_language_of_the_browser(page: Page) -> None:
     assert '<html lang="en">' in page.get("/", Accept_Language="de").text
-    stopped = page.get("/", Accept_Language="nl-BE, en;q=0.5").text
-    assert '<html lang="nl">' in stopped
-    assert "Deze pagina is niet van u" in stopped
+    entrance = page.get("/", Accept_Language="nl-BE, en;q=0.5").text
+    assert '<html lang="nl">' in entrance
+    assert "Code uit de terminal" in entrance
+    assert "{{" not in entrance
+    page.enter()
+    assert "Deze pagina is niet van u" in page.get("/", Cookie=None, Accept_Language="nl").text
+
+
+# -- attacks by other programs and users of this computer ----------------------------------------------
+
+
+def test_a_stolen_cookie_opens_nothing(here: Lab, page: Page) -> None:
+    """A browser sends the cookie to every port of 127.0.0.1, and so to any program that listens there."""
+    page.enter()
+    address = page.post("app").json()["address"]
+    thief = Page(page.process, page.address, "", cookie=page.cookie)
+
+    shown = thief.get("/")
+    assert page.token not in shown.text
+    assert here.exact.client_id not in shown.text
+    assert thief.get("/api/overview").status == 403
+    for action in ("app", "code", "choose", "test", "settings", "finish", "open", "nothing"):
+        assert thief.post(action, {"pasted": here.exact.authorize_code(REDIRECT)}).status == 403, action
+        assert thief.post(action, X_Login_Token="guess").status == 403, action
+    assert here.exact.token_calls == 0
+    assert page.process.poll() is None
+    assert page.post("code", {"pasted": consent(address)}).status == 200, "the person goes on undisturbed"
+
+
+def test_the_secret_of_the_page_alone_opens_nothing(page: Page) -> None:
+    page.enter()
+    assert page.get("/api/overview", Cookie=None).status == 403
+    assert page.post("app", Cookie=None).status == 403
+
+
+def test_a_code_without_the_state_of_this_login_is_refused(here: Lab, page: Page) -> None:
+    """Else a program could slip in its own login, and runs would read the administrations of somebody else."""
+    page.enter()
+    page.post("app")
+    code = here.exact.authorize_code(REDIRECT)
+    for pasted in (code, f"code={code}", f"{REDIRECT}?code={code}", f"{REDIRECT}?code={code}&state=guess"):
+        reply = page.post("code", {"pasted": pasted})
+        assert reply.status == 422
+        assert reply.json()["error"]["kind"] in ("no_state", "other_state")
+        assert code not in reply.text
+    assert here.exact.token_calls == 0
+    assert not here.tokens.exists()
+
+
+def test_an_address_that_another_process_opens_first_tells_it_nothing(page: Page) -> None:
+    """It stands in the browser's command line, for all users of this computer to read."""
+    first = page.get(urlsplit(page.address).path)
+    assert "Set-Cookie" not in first.headers
+    assert page.get("/api/overview").status == 403
+    assert page.enter().status == 200, "the person who sees the terminal gets in"
+
+
+def test_the_browser_learns_neither_settings_nor_code(here: Lab) -> None:
+    """Its command line and, on some systems, its environment can be read by others."""
+    told = here.folder / "told.txt"
+    browser = here.folder / "browser"
+    browser.write_text(f'#!/bin/sh\n(echo "$0 $@"; env) > {told}.part\nmv {told}.part {told}\n')
+    browser.chmod(0o755)
+    secrets = {
+        "TAP_EXACTONLINE_CLIENT_SECRET": here.exact.client_secret,
+        "TAP_EXACTONLINE_TOKEN_STORE_PASSPHRASE": "hunter2-passphrase",
+        "TARGET_POSTGRES_PASSWORD": "hunter2-target",
+        "AWS_SECRET_ACCESS_KEY": "hunter2-cloud",
+        "MY_TOKEN": "hunter2-own",
+    }
+    screen = Terminal.of(
+        here,
+        "login",
+        "--web",
+        "--config",
+        here.config(redirect_uri=REDIRECT, client_secret=None),
+        "--config=ENV",
+        BROWSER=f"{browser} %s",
+        DISPLAY=":9",
+        **secrets,
+    )
+    address = screen.until(ADDRESS.pattern)[0]
+    code = screen.until(CODE.pattern)[0]
+    wait_until(told.exists)
+    screen.process.send_signal(signal.SIGINT)
+    screen.end()
+
+    text = told.read_text()
+    assert f"{browser} {address}\n" in text
+    assert "DISPLAY=:9\n" in text
+    assert "HOME=" in text
+    assert code not in text
+    assert [value for value in secrets.values() if value in text] == []
+    assert "TAP_" not in text
 
 
 # -- a tunnel brings the redirect here -----------------------------------------------------------------
@@ -284,7 +395,6 @@ def test_the_tunnel_opens_nothing_but_the_redirect(here: Lab, page: Page) -> Non
     for path in (
         "/",
         "/api/overview",
-        urlsplit(page.address).path,
         f"/callback?code={code}",
         f"/elsewhere?code={code}&state=x",
     ):

@@ -25,13 +25,22 @@ def test_a_code_comes_out_of_the_address_decoded_once(code: str, before: bool) -
         f" 'https://tap.example/?x=1&{query}#frag' \n",
         query,
     ):
-        assert read_code(pasted, STATE) == code
+        assert read_code(pasted, STATE, bare=False) == code
 
 
 @given(code=CODES)
 def test_a_code_alone_is_taken_as_it_is_or_decoded_once(code: str) -> None:
-    assert read_code(code, STATE) == code
-    assert read_code(f"  {quote(code, safe='')}\n", STATE) == code
+    assert read_code(code, STATE, bare=True) == code
+    assert read_code(f"  {quote(code, safe='')}\n", STATE, bare=True) == code
+
+
+@given(code=CODES)
+def test_a_code_alone_is_refused_where_others_could_paste_it(code: str) -> None:
+    for pasted in (code, f"code={code}", f"https://tap.example/callback?code={quote(code)}"):
+        with pytest.raises(RedirectError) as caught:
+            read_code(pasted, STATE, bare=False)
+        assert caught.value.kind == "no_state"
+        assert code not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +64,7 @@ def test_a_code_alone_is_taken_as_it_is_or_decoded_once(code: str) -> None:
 )  # fmt: skip
 def test_what_can_not_be_used_says_why(pasted: str, kind: str) -> None:
     with pytest.raises(RedirectError) as caught:
-        read_code(pasted, STATE)
+        read_code(pasted, STATE, bare=True)
     assert caught.value.kind == kind
     assert caught.value.remedy
     assert "abcdefgh" not in str(caught.value), "a code is a secret"

@@ -32,8 +32,9 @@ const number = (value) => value.toLocaleString(language());
 async function ask(action, body) {
   let answer, value;
   try {
-    answer = await fetch(`/api/${action}`, body === undefined ? {} : {
-      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+    const headers = { "X-Login-Token": sessionStorage.getItem("token") || "" };
+    answer = await fetch(`/api/${action}`, body === undefined ? { headers } : {
+      method: "POST", headers: { ...headers, "Content-Type": "application/json" }, body: JSON.stringify(body),
     });
     value = await answer.json();
   } catch {
@@ -294,7 +295,13 @@ function listen() {
 async function begin() {
   texts = await (await fetch("/texts.json")).json();
   listen();
-  known = await ask("overview");
+  try {
+    known = await ask("overview");
+  } catch (problem) {
+    lastProblem = problem;
+    speak();
+    return;
+  }
   showApp();
   speak();
   if (known.logged_in) enterDivisions(); else go("app", false);
