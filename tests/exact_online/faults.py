@@ -11,11 +11,14 @@ that meets a fault counts for the budgets and for the error limit as any other d
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import front
+from tap_exactonline.endpoints import by_name
+
+from . import front, reading
 from .oauth import OAuth, failure
 from .wire import JSON, Reply, encode
 
@@ -294,6 +297,30 @@ def each_row(change: Callable[[dict[str, Any]], Any], name: str) -> Action:
             change(row)
 
     return edit_rows(on_rows, name)
+
+
+def foreign_rows(code: int, which: slice = slice(None)) -> Action:
+    """Some of the rows say that they are another administration's."""
+
+    def on_rows(rows: list[dict[str, Any]]) -> None:
+        for row in rows[which]:
+            uri = row["__metadata"]["uri"]
+            row["__metadata"]["uri"] = re.sub(r"(/api/v1/(?:beta/)?)\d+/", rf"\g<1>{code}/", uri, count=1)
+            if "Division" in row:
+                row["Division"] = code
+
+    return edit_rows(on_rows, f"rows of {code}")
+
+
+def other_administration(code: int) -> Action:
+    """The whole answer is that of another administration (an incident at Exact, October 2024)."""
+
+    def make(exact: ExactOnline, call: Call) -> Reply:
+        endpoint = by_name(str(call.stream))
+        root = f"{exact.url}/api/v1/{'beta/' if endpoint.beta else ''}{code}/{endpoint.path}"
+        return reading.read(exact, endpoint, code, call.query, root=root, tail="")
+
+    return Action(f"answer of {code}", before=make)
 
 
 def extra_field(name: str = "BrandNew", value: Any = "surprise") -> Action:

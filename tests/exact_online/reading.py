@@ -193,11 +193,13 @@ def find(
     if top is not None and endpoint.kind == "sync" and not exact.switches.sync_top:
         top = None
     take = size if top is None else min(top, size)
-    source: Iterator[Row]
     sync = endpoint.kind == "sync"
-    if sync:
-        low = predicate.lower_bound(node, "Timestamp")
-        source = table.by_timestamp(max(low, int(start[0]) if start else -1))
+    if sync and not order:
+        source = _in_sync_order(exact, table, node, start)
+    elif sync:
+        source = table.by_timestamp(
+            max(predicate.lower_bound(node, "Timestamp"), int(start[0]) if start else -1)
+        )
     elif order:
         source = iter(ordered(endpoint, table, order))
         skip += int(start[0]) if start else 0
@@ -209,21 +211,54 @@ def find(
         everything = list(passed)
         total, passed = len(everything), iter(everything)  # type: ignore[assignment]
     rows = list(islice(passed, skip, skip + take))
-    more = len(rows) == take and (exact.switches.next_on_full_page or next(passed, None) is not None)
+    ahead = next(passed, None) if len(rows) == take else None
+    more = len(rows) == take and (exact.switches.next_on_full_page or ahead is not None)
     after = None
     if more and rows and top is None:
         last = rows[-1]
-        if sync:
-            after = f"{last.rv}L"
+        if sync and (order or exact.switches.sync_order != "key"):
+            shared = ahead is not None and ahead.rv == last.rv
+            after = f"{last.rv}L" + (f",{_key_token(endpoint, table, last)}" if shared else "")
         elif order:
             after = str(skip + take)
         else:
-            key = last.key if isinstance(last.key, tuple) else (last.key,)
-            kinds = [endpoint.field(k).type for k in table.key]
-            after = ",".join(literal(v, kind) for v, kind in zip(key, kinds, strict=True))
-    if sync and exact.switches.sync_order == "any" and not order:
+            after = _key_token(endpoint, table, last)
+    if sync and exact.switches.sync_order in ("any", "across") and not order:
         rows.reverse()
     return rows, after, total
+
+
+def _in_sync_order(
+    exact: ExactOnline, table: Any, node: Node | None, start: list[Any] | None
+) -> Iterator[Row]:
+    """The rows of a sync endpoint in the order that the switch says; see :class:`Switches`."""
+    if exact.switches.sync_order == "key":
+        key = None if start is None else (tuple(start) if len(table.key) > 1 else start[0])
+        yield from table.by_key(key)
+        return
+    stamp = int(start[0]) if start else None
+    if exact.switches.sync_order == "across":
+        newest_first = reversed(list(table.by_timestamp(-1)))
+        yield from (row for row in newest_first if stamp is None or row.rv < stamp)
+        return
+    shared = start[1:] if start else []
+    low = predicate.lower_bound(node, "Timestamp")
+    if stamp is not None:
+        low = max(low, stamp - 1 if shared else stamp)
+    for row in table.by_timestamp(low):
+        # Rows that share a Timestamp go by key.
+        if not (shared and row.rv == stamp and _key(row) <= tuple(shared)):
+            yield row
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    return row.key if isinstance(row.key, tuple) else (row.key,)
+
+
+def _key_token(endpoint: Endpoint, table: Any, row: Row) -> str:
+    """The key as ``$skiptoken`` writes it."""
+    kinds = [endpoint.field(k).type for k in table.key]
+    return ",".join(literal(value, kind) for value, kind in zip(_key(row), kinds, strict=True))
 
 
 def ordered(endpoint: Endpoint, table: Any, order: str) -> list[Row]:

@@ -166,6 +166,17 @@ class Table:
                 self._append(row)
             self._changed()
 
+    def share_timestamp(self, key: Key, other: Key) -> None:
+        """Give a row the Timestamp of another one, as no SQL Server would."""
+        with self.exact.lock:
+            row, shared = self._load()[key], self._load()[other].rv
+            row.rv = row.own[self._at["Timestamp"]] = shared
+            alive = sorted((r for r in self._at_rv if r is not None), key=lambda r: (r.rv, r.key))
+            self._order, self._at_rv = [], []
+            for kept in alive:
+                self._append(kept)
+            self._changed()
+
     def purge(self, gone: Callable[[Row], bool]) -> None:
         """Remove rows without a trace."""
         with self.exact.lock:

@@ -36,8 +36,8 @@ class Switches:
         int64_as: Int64 as text (OData 2 verbose JSON) or as a number.
         date_suffix: Appended inside ``/Date(ms)/``, for example ``+0100``.
         sync_timestamp: SyncTimestamp answers, or 404 for everything.
-        sync_order: Rows of a sync page in order of Timestamp, or in any order unless
-            ``$orderby=Timestamp`` is given.
+        sync_order: Rows of a sync read in order of Timestamp, unless ``$orderby=Timestamp`` is given: out of order within
+            each page (``any``), the newest page first (``across``), or paged by their key (``key``).
         sync_top: Whether sync endpoints honour ``$top``.
         select_required_on_single: Whether single endpoints, too, refuse a request without ``$select``.
         select_on_functions: Whether functions accept ``$select``.
@@ -73,7 +73,7 @@ class Switches:
     int64_as: Literal["string", "number"] = "string"
     date_suffix: str = ""
     sync_timestamp: Literal["known", "404"] = "known"
-    sync_order: Literal["timestamp", "any"] = "timestamp"
+    sync_order: Literal["timestamp", "any", "across", "key"] = "timestamp"
     sync_top: bool = True
     select_required_on_single: bool = False
     select_on_functions: bool = True

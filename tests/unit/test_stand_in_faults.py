@@ -312,3 +312,17 @@ def test_errors_of_current_me_count_as_well(exact: ExactOnline, client: Client) 
     exact.faults.add("system_me", faults.refusal("plain"), times=None)
     found = [client.get("current/Me").status_code for _ in range(13)]
     assert found == [403] * 11 + [429] * 2
+
+
+def test_an_answer_may_hold_rows_of_another_administration(exact: ExactOnline, client: Client) -> None:
+    def owners(**ask: str) -> list[tuple[str, int | None]]:
+        rows = client.get(WHERE, **{"select": "ID,Division", **ask}).json()["d"]["results"]
+        return [(row["__metadata"]["uri"].split("/")[5], row.get("Division")) for row in rows]
+
+    exact.faults.add(STREAM, faults.foreign_rows(102, slice(1, 3)))
+    assert owners() == [("101", 101), ("102", 102), ("102", 102), ("101", 101), ("101", 101)]
+    exact.faults.add(STREAM, faults.other_administration(102))
+    assert owners() == [("102", 102)] * 5
+    exact.faults.add(STREAM, faults.other_administration(102))
+    theirs = [row["ID"] for row in client.get(WHERE, select="ID").json()["d"]["results"]]
+    assert set(theirs) == set(exact.table(102, STREAM).keys())

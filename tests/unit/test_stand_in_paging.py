@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -127,6 +128,40 @@ def test_next_is_absolute_and_carries_the_query(exact: ExactOnline) -> None:
     )
     assert answer["__next"].startswith(f"{exact.url}/api/v1/101/sync/CRM/Accounts?$select=ID,Name&$filter=")
     assert re.search(r"&\$skiptoken=\d+L$", answer["__next"])
+
+
+def stamps_by_page(exact: ExactOnline, **ask: str) -> list[list[int]]:
+    pages = Client(exact).pages("101/sync/CRM/Accounts", select="Timestamp", **ask)
+    return [[int(row["Timestamp"]) for row in page] for page in pages]
+
+
+@pytest.mark.parametrize("order", ["timestamp", "any", "across", "key"])
+def test_in_any_order_a_read_brings_each_row_once(exact: ExactOnline, order: Any) -> None:
+    exact.switches.page_rows = 3
+    exact.add_division(101, rows={"sync_crm_accounts": 10}, first_rowversion=100)
+    exact.switches.sync_order = order
+    pages = stamps_by_page(exact, filter="Timestamp gt 102L")
+    everything = [stamp for page in pages for stamp in page]
+    assert sorted(everything) == list(range(103, 111))
+    between = all(max(one) < min(two) for one, two in pairwise(pages) if two)
+    within = all(page == sorted(page) for page in pages)
+    assert (between, within) == {
+        "timestamp": (True, True), "any": (True, False), "across": (False, True), "key": (False, False),
+    }[order]  # fmt: skip
+    ordered = stamps_by_page(exact, orderby="Timestamp")
+    assert [stamp for page in ordered for stamp in page] == list(range(101, 111))
+
+
+def test_rows_may_share_a_timestamp_across_a_border(exact: ExactOnline) -> None:
+    exact.switches.page_rows = 3
+    exact.add_division(101, rows={"sync_crm_accounts": 7}, first_rowversion=100)
+    table = exact.table(101, "sync_crm_accounts")
+    by_stamp = {row["Timestamp"]: row["ID"] for row in table.rows()}
+    for stamp in (102, 104, 105):
+        table.share_timestamp(by_stamp[stamp], by_stamp[103])
+    assert stamps_by_page(exact, filter="Timestamp gt 1L") == [[101, 103, 103], [103, 103, 106], [107]]
+    rows = Client(exact).rows("101/sync/CRM/Accounts", select="ID", filter="Timestamp gt 1L")
+    assert {row["ID"] for row in rows} == set(table.keys())
 
 
 def test_a_timestamp_filter_finds_only_later_rows(exact: ExactOnline) -> None:
