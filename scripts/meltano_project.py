@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 MELTANO = ROOT / ".venvs/meltano/bin/meltano"
+# The tap of the environment that runs this: that of make, of uv, of tox or of an IDE.
+TAP = Path(sys.executable).with_name("tap-exactonline")
 
 # A setting that the caller happens to have would change what runs.
 FOREIGN = ("TAP_", "TARGET_", "MELTANO_", "SINGER_")
@@ -27,15 +30,14 @@ class MissingEnvironmentError(RuntimeError):
 
 
 def executable(name: str) -> Path:
-    """Where a plugin's program lies: the tap in .venv, each target in an environment of its own.
+    """Where a plugin's program lies: the tap beside this Python, each target in an environment of its own.
 
     Raises:
         MissingEnvironmentError: It is not there; the text says what to type.
     """
-    environment = ".venv" if name.startswith("tap-") else f".venvs/{name}"
-    path = ROOT / environment / "bin" / name
+    path = TAP if name == TAP.name else ROOT / ".venvs" / name / "bin" / name
     if not path.exists():
-        raise MissingEnvironmentError(f"{path.relative_to(ROOT)} is missing: run `make setup` in {ROOT}")
+        raise MissingEnvironmentError(f"{path} is missing: run `make setup` in {ROOT}")
     return path
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from scripts.meltano_project import TAP
 from tests.exact_online import ExactOnline
 
 from .runs import catalog
 from .target import Target
 
-TAP = str(Path(sys.executable).with_name("tap-exactonline"))
 STREAMS = (
     "bulk_documents_document_attachments",
     "hrm_costunits",
@@ -64,7 +63,7 @@ class Process:
         files = {"config": config, "catalog": catalog(STREAMS, deletions="tombstones")}
         if self.state:
             files["state"] = self.state
-        command = [TAP]
+        command = [str(TAP)]
         for name, content in files.items():
             (self.home / f"{name}.json").write_text(json.dumps(content))
             command += [f"--{name}", str(self.home / f"{name}.json")]

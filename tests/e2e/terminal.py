@@ -14,7 +14,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.unit.cli_lab import PROGRAM, Lab, clean_environment
+from scripts.meltano_project import TAP
+from tests.unit.cli_lab import Lab, clean_environment
 
 
 class Terminal:
@@ -33,7 +34,7 @@ class Terminal:
     @classmethod
     def of(cls, here: Lab, *arguments: str, **env: str) -> Terminal:
         """``tap-exactonline`` on a terminal."""
-        return cls([PROGRAM, *arguments], here.folder, clean_environment(**env))
+        return cls([TAP, *arguments], here.folder, clean_environment(**env))
 
     def until(self, pattern: str, seconds: float = 40) -> re.Match[str]:
         """Read until the pattern is on the screen, after what was found last."""

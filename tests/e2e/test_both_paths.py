@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from scripts.meltano_project import TAP
 from tap_exactonline.endpoints import load
 from tests.exact_online import Clock, ExactOnline
-from tests.unit.runs import TAP
 
 # It changes no value, but with it the SDK's mapper sees each record.
 SDK_PATH = {"stream_map_config": {"anything": True}}

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from scripts.meltano_project import TAP
 from tests.exact_online import ExactOnline
 
-PROGRAM = Path(__file__).resolve().parents[2] / ".venv/bin/tap-exactonline"
 FOREIGN = ("TAP_", "MELTANO_", "SINGER_", "LOGLEVEL", "BROWSER", "DISPLAY", "WAYLAND_DISPLAY")
 REDIRECT = "https://tap.example/callback"
 ADDRESS = re.compile(r"http\S+/api/oauth2/auth\?\S+")
@@ -58,7 +58,7 @@ class Lab:
     def run(self, *arguments: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
         """Start the program and wait for its end."""
         return subprocess.run(
-            [PROGRAM, *arguments],
+            [TAP, *arguments],
             cwd=self.folder,
             env=clean_environment(**env),
             input=stdin,
@@ -71,7 +71,7 @@ class Lab:
     def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
         """Start the program with pipes to it."""
         return subprocess.Popen(
-            [PROGRAM, *arguments],
+            [TAP, *arguments],
             cwd=self.folder,
             env=clean_environment(**env),
             stdin=subprocess.PIPE,

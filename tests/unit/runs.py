@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from scripts.meltano_project import TAP
 from tap_exactonline.tap import TapExactOnline
 from tests.exact_online import ExactOnline
 
-TAP = str(Path(sys.executable).with_name("tap-exactonline"))
 FEW = [
     "system_divisions",
     "sync_crm_accounts",
@@ -110,7 +109,7 @@ class Runner:
     def command(self, streams: list[str] | None = FEW, state: dict[str, Any] | None = None) -> list[str]:
         """The command of a sync, its files written; without streams there is no catalog."""
         (self.folder / "config.json").write_text(json.dumps(self.config))
-        command = [TAP, "--config", str(self.folder / "config.json")]
+        command = [str(TAP), "--config", str(self.folder / "config.json")]
         if streams is not None:
             (self.folder / "catalog.json").write_text(json.dumps(catalog(streams)))
             command += ["--catalog", str(self.folder / "catalog.json")]

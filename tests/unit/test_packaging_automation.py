@@ -123,3 +123,13 @@ def test_hooks_call_programs_that_exist() -> None:
     named = [word for hook in hooks for word in hook["entry"].split() if word.startswith("tests/")]
     assert named
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_nothing_asks_for_the_environment_of_make() -> None:
+    """The tap under test is the one beside the Python that runs the tests: make's, uv's, tox's or an IDE's."""
+    asking = re.compile(r"""["']\.venv[/"']""")
+    files = [path for folder in ("tests", "scripts") for path in (ROOT / folder).rglob("*.py")]
+    assert len(files) > 100
+    named = {str(path.relative_to(ROOT)) for path in files if asking.search(path.read_text(encoding="utf-8"))}
+    # This file names the programs that the hooks call.
+    assert named == {str(Path(__file__).resolve().relative_to(ROOT))}
