@@ -14,6 +14,7 @@ import click
 from tap_exactonline.config import parse
 from tap_exactonline.connection import Connection
 from tap_exactonline.exact.divisions import Division
+from tap_exactonline.exact.foreign_text import clean_text
 
 TRIES = 3
 PATIENCE = 15.0
@@ -84,16 +85,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[in
     ]
 
 
-def one_line(text: str, most: int = 60) -> str:
-    """A name without control characters, cut where it gets long."""
-    plain = "".join(letter if letter.isprintable() else " " for letter in text)
-    plain = " ".join(plain.split())
-    return plain if len(plain) <= most else plain[: most - 1] + "…"
-
-
 def name_of(division: Division) -> str:
     """The administration's name for a line of text."""
-    return one_line(division.description) or "(without name)"
+    return clean_text(division.description, most=60) or "(without name)"
 
 
 def next_steps() -> list[str]:

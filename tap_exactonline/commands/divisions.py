@@ -9,11 +9,12 @@ from typing import Any
 
 import click
 
-from tap_exactonline.commands.console import connect, one_line, table
+from tap_exactonline.commands.console import connect, table
 from tap_exactonline.connection import Connection
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import ExactError, LoginError, Stopped
+from tap_exactonline.exact.foreign_text import clean_text
 from tap_exactonline.exact.odata import read_rows, select_query
 
 _BLOCKING = {
@@ -78,7 +79,7 @@ def show(raw: Mapping[str, Any], style: str) -> None:
         (
             str(row.division),
             row.hid or "-",
-            one_line(row.name, 44) or "-",
+            clean_text(row.name, most=44) or "-",
             row.country or "-",
             row.currency or "-",
             f"{row.status}, {row.blocked}" if row.blocked else row.status,
@@ -158,6 +159,6 @@ def _of_licence(client: ExactClient, start: int) -> list[Division]:
             )
     except (LoginError, Stopped):
         raise
-    except (ExactError, KeyError, TypeError, ValueError):
+    except (ExactError, KeyError, TypeError, ValueError, OverflowError):
         return found
     return found

@@ -47,12 +47,12 @@ def read_body(status: int, body: bytes, decode: Callable[[bytes], Decoded], *, x
         raise WebPage("a web page came instead of data", _REMEDY, status=status)
     try:
         return decode(body) if xml else _decode_or_mend(body, decode)
-    except (MalformedPage, msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except (MalformedPage, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise BrokenAnswer(f"the answer cannot be read: {_describe(exc)}", _REMEDY, status=status) from exc
 
 
 def mend(body: bytes) -> bytes | None:
-    """Make JSON valid again that only bears characters which JSON forbids, else None.
+    """Make JSON valid again that only has characters which JSON forbids, else None.
 
     .NET writes control characters unescaped and cuts texts in the middle of a surrogate pair. Such a
     page is the same at each repetition, so a retry does not help; the characters become U+FFFD, raw
@@ -71,7 +71,7 @@ def _decode_or_mend(body: bytes, decode: Callable[[bytes], Decoded]) -> Decoded:
     """Decode, and if only forbidden characters stand in the way, without them.
 
     Raises:
-        MalformedPage, msgspec.DecodeError, UnicodeDecodeError: what ``decode`` raised.
+        MalformedPage, msgspec.DecodeError, UnicodeDecodeError, RecursionError: what ``decode`` raised.
     """
     try:
         return decode(body)
@@ -84,10 +84,12 @@ def _decode_or_mend(body: bytes, decode: Callable[[bytes], Decoded]) -> Decoded:
         return decode(mended)
 
 
-def _describe(exc: MalformedPage | msgspec.DecodeError | UnicodeDecodeError) -> str:
+def _describe(exc: MalformedPage | msgspec.DecodeError | UnicodeDecodeError | RecursionError) -> str:
     """Why a body could not be read, without a piece of it: only our own words and the place."""
     if isinstance(exc, MalformedPage):
         return str(exc)
+    if isinstance(exc, RecursionError):
+        return "it is nested too deeply"
     text = str(exc)
     if isinstance(exc, msgspec.ValidationError):
         # msgspec puts the place last; what stands before may quote a value.

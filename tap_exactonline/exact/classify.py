@@ -7,7 +7,7 @@ Sources: Exact's pages "API limits" and "REST API FAQ's"; the ``Reason`` header 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tap_exactonline.exact.errors import (
@@ -25,6 +25,7 @@ from tap_exactonline.exact.errors import (
     ServerFault,
     StreamError,
 )
+from tap_exactonline.exact.foreign_text import clean_text
 from tap_exactonline.exact.limits import Spent
 from tap_exactonline.exact.odata import error_message, shown
 from tap_exactonline.exact.server_clock import clock_time
@@ -33,6 +34,7 @@ MANAGE_COMPANIES = (
     "Grant the app access to it: My Exact Online > Security centre > App permissions > Manage companies"
 )
 NEXT_RUN = "Nothing is lost: the next run goes on from here"
+_MOST_REASON = 100
 
 _DIVISION_REASONS = {
     "licenseexpired": "the licence of the administration's owner has expired",
@@ -67,9 +69,11 @@ class Answer:
     reason: str = ""
 
     @classmethod
-    def of(cls, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Pick what matters out of an answer."""
-        return cls(status, error_message(body), headers.get("Reason") or "")
+    def of(cls, status: int, headers: Mapping[str, str], body: bytes, secrets: Iterable[str] = ()) -> Answer:
+        """Pick what matters out of an answer; ``secrets`` do not show even if it quotes them."""
+        secrets = tuple(secrets)
+        message = clean_text(error_message(body), secrets)
+        return cls(status, message, clean_text(headers.get("Reason") or "", secrets, most=_MOST_REASON))
 
     @property
     def about_user(self) -> bool:

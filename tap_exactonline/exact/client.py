@@ -248,7 +248,7 @@ class ExactClient:
 
     def _failed(self, response: Response, token: str, trial: Trial, lane: Lane) -> TemporaryError | None:
         """An answer that is not good: the error to be retried, or None to ask again at once."""
-        answer = Answer.of(response.status, response.headers, response.body)
+        answer = Answer.of(response.status, response.headers, response.body, (token,))
         subject = trial.subject
         self._refusals.count(answer, subject)
         if answer.status == _TOO_MANY:

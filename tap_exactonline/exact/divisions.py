@@ -23,6 +23,7 @@ from tap_exactonline.exact.errors import (
     ServerFault,
     StreamError,
 )
+from tap_exactonline.exact.foreign_text import clean_text
 from tap_exactonline.exact.odata import read_rows, select_query
 
 STREAM = "system_divisions"
@@ -58,6 +59,7 @@ _FIELDS = (
     "Current",
 )
 _MOST_STARTS = 5
+_MOST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +109,15 @@ class Division:
         """From a row of ``system/Divisions``; only ``Code`` is indispensable.
 
         Raises:
-            KeyError, ValueError, TypeError: if the row has no number.
+            KeyError, ValueError, TypeError, OverflowError: if the row has no number.
         """
         return cls(
             code=int(row["Code"]),
-            hid=_text(row.get("Hid")),
-            description=(_text(row.get("Description")) or "").strip(),
-            country=_text(row.get("Country")),
-            legislation=_text(row.get("Legislation")),
-            currency=_text(row.get("Currency")),
+            hid=_shown(row.get("Hid")),
+            description=_shown(row.get("Description")) or "",
+            country=_shown(row.get("Country")),
+            legislation=_shown(row.get("Legislation")),
+            currency=_shown(row.get("Currency")),
             status=_number(row.get("Status")),
             blocking_status=_number(row.get("BlockingStatus")),
             move_date=_text(row.get("DivisionMoveDate")),
@@ -246,7 +248,7 @@ def _read_all(client: ExactClient, start: int) -> list[Division]:
     for row in rows:
         try:
             one = Division.of(row)
-        except (KeyError, TypeError, ValueError) as exc:
+        except (KeyError, TypeError, ValueError, OverflowError) as exc:
             raise BrokenAnswer("system/Divisions has a row without a number", stream=STREAM) from exc
         found[one.code] = one
     return [found[code] for code in sorted(found)]
@@ -276,8 +278,14 @@ def _text(value: Any) -> str | None:
     return None if value is None or value == "" else str(value)
 
 
+def _shown(value: Any) -> str | None:
+    """A text that is shown to people; `Division.row` keeps it as it came."""
+    text = _text(value)
+    return None if text is None else clean_text(text, most=_MOST_NAME) or None
+
+
 def _number(value: Any) -> int | None:
     try:
         return int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None

@@ -23,6 +23,7 @@ BOM = b"\xef\xbb\xbf"
 _MAX_SHOWN = 300
 # A list of all fields of the widest endpoint has about 7,000 characters.
 _MAX_MESSAGE = 20_000
+_TOO_DEEP = "JSON that is nested too deeply ({} bytes)"
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- Exact's dates are wall clock, without a zone
 _DATE = re.compile(r"/Date\((-?\d+)([+-]\d{4})?\)/")
 _ISO_ZONE = re.compile(r"(?:[zZ]|[+-]\d{2}:?\d{2})$")
@@ -114,6 +115,20 @@ def modified_filter(since: datetime, field: str = "Modified") -> str:
     return f"{field} ge {datetime_literal(since)}"
 
 
+def decode_json(body: bytes) -> Any:
+    """Decode JSON of any shape.
+
+    Raises:
+        MalformedPage: if it is not valid, or nested deeper than Python can follow.
+    """
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise MalformedPage(f"no valid JSON ({len(body)} bytes)") from exc
+    except RecursionError as exc:
+        raise MalformedPage(_TOO_DEEP.format(len(body))) from exc
+
+
 def read_rows(body: bytes) -> Page[dict[str, Any]]:
     """Read a page in any of Exact's envelopes into plain dicts.
 
@@ -124,10 +139,7 @@ def read_rows(body: bytes) -> Page[dict[str, Any]]:
     Raises:
         MalformedPage: if the body is none of these.
     """
-    try:
-        document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise MalformedPage(f"no valid JSON ({len(body)} bytes)") from exc
+    document = decode_json(body)
     if not isinstance(document, dict) or "d" not in document:
         raise MalformedPage("JSON without the 'd' that Exact Online puts around an answer")
     data = document["d"]
@@ -141,7 +153,10 @@ def read_rows(body: bytes) -> Page[dict[str, Any]]:
         raise MalformedPage("'d' holds no rows")
     if next_url is not None and not isinstance(next_url, str):
         raise MalformedPage("'__next' is no link")
-    return Page([_plain(row) for row in data], next_url or None)
+    try:
+        return Page([_plain(row) for row in data], next_url or None)
+    except RecursionError as exc:
+        raise MalformedPage(_TOO_DEEP.format(len(body))) from exc
 
 
 def _plain(value: Any) -> Any:
@@ -201,8 +216,8 @@ def _message_of(body: bytes) -> str:
         found = None if b"<html" in stripped[:2000].lower() else _XML_MESSAGE.search(stripped)
         return found[1].decode("utf-8", "replace") if found else ""
     try:
-        document = msgspec.json.decode(stripped)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        document = decode_json(stripped)
+    except MalformedPage:
         text = stripped[:_MAX_MESSAGE].decode("utf-8", "replace")
         # Broken JSON may hold rows; only a plain sentence is a message.
         return "" if text[:1] in "{[" else text

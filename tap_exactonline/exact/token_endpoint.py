@@ -13,11 +13,12 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-import msgspec
 import requests
 import urllib3.exceptions
 
 from tap_exactonline.exact.addresses import check_api_url
+from tap_exactonline.exact.foreign_text import clean_text
+from tap_exactonline.exact.odata import MalformedPage, decode_json
 from tap_exactonline.exact.tokens import LIFETIME
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ _CONNECT_TIMEOUT = 10.0
 _READ_TIMEOUT = 30.0
 _MAX_BYTES = 2**20
 _MAX_RETRY_AFTER = 600.0
+_MOST_TEXT = 200
+_SECRET = {"client_secret", "refresh_token", "code"}
 
 
 class Outcome(Enum):
@@ -119,7 +122,8 @@ class TokenEndpoint:
         except requests.RequestException as error:
             outcome = Outcome.NOT_SENT if _never_sent(error) else Outcome.UNCERTAIN
             return Answer(outcome, f"no answer from Exact Online's token service: {_reason(error)}")
-        return read_answer(response.status_code, response.headers, body, tuple(form.values()))
+        secrets = tuple(value for name, value in form.items() if name in _SECRET)
+        return read_answer(response.status_code, response.headers, body, secrets)
 
 
 def read_answer(
@@ -134,16 +138,17 @@ def read_answer(
         secrets: What must not show in ``text`` even if Exact quotes it.
     """
     try:
-        data = msgspec.json.decode(body) if body.strip() else {}
+        data = decode_json(body) if body.strip() else {}
         shape = "json" if isinstance(data, dict) and data else "empty"
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except MalformedPage:
         data, shape = {}, "other"
     if not isinstance(data, dict):
         data, shape = {}, "other"
     if 200 <= status < 300:  # noqa: PLR2004 - HTTP
         return _read_success(status, data, shape)
     code, described = _text(data, "error"), _text(data, "error_description")
-    said = _scrub(described or code, (*secrets, _text(data, "refresh_token"), _text(data, "access_token")))
+    own = (_text(data, "refresh_token"), _text(data, "access_token"))
+    said = clean_text(described or code, (*secrets, *own), most=_MOST_TEXT)
     outcome = _classify(status, headers, code.lower(), described.lower(), shape)
     told = f"Exact Online's token service answered {status}" + (f": {said}" if said else "")
     rotated = _text(data, "refresh_token") or None
@@ -221,15 +226,6 @@ def _retry_after(headers: Mapping[str, str]) -> float:
 def _text(data: dict[str, Any], key: str) -> str:
     value = data.get(key)
     return value.strip() if isinstance(value, str) else ""
-
-
-def _scrub(text: str, secrets: tuple[str, ...]) -> str:
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***")
-    # Whatever else looks like a token: long runs without blanks are no words.
-    text = re.sub(r"\S{40,}", "***", text)
-    return " ".join(text.split())[:200]
 
 
 def _never_sent(error: requests.RequestException) -> bool:

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from tap_exactonline.exact.addresses import is_loopback
 from tap_exactonline.exact.errors import LoginError, SettingsError
+from tap_exactonline.exact.foreign_text import clean_text
 
 Kind = Literal["empty", "authorize_page", "no_code", "denied", "refused", "no_state", "other_state"]
 
@@ -132,7 +133,7 @@ def _said_no(values: dict[str, str]) -> RedirectError:
             "Access was not allowed on Exact Online's page",
             "Start the login again and choose to allow it",
         )
-    said = " ".join((values.get("error_description") or values["error"]).split())[:200]
+    said = clean_text(values.get("error_description") or values["error"], (), most=200)
     return RedirectError(
         "refused",
         f"Exact Online refused the login: {said}",

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import msgspec
-
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.errors import ExactError
-from tap_exactonline.exact.odata import MalformedPage, datetime_literal, read_rows, string_literal
+from tap_exactonline.exact.odata import (
+    MalformedPage,
+    datetime_literal,
+    decode_json,
+    read_rows,
+    string_literal,
+)
 
 
 def first_timestamp(client: ExactClient, endpoint: Endpoint, division: int, since: datetime) -> int:
@@ -65,7 +69,7 @@ def ask_rights(client: ExactClient, endpoint: Endpoint, division: int) -> bool |
 
 
 def _verdict(body: bytes) -> bool | None:
-    answer = msgspec.json.decode(body)
+    answer = decode_json(body)
     value = answer.get("d") if isinstance(answer, dict) else None
     while isinstance(value, dict | list) and value:
         value = value[0] if isinstance(value, list) else value.get("results", value.get("UserHasRights"))
@@ -78,5 +82,5 @@ def _first_timestamp(body: bytes) -> int:
     rows = read_rows(body).rows
     try:
         return int(rows[0]["TimeStampAsBigInt"]) if rows else 0
-    except (KeyError, TypeError, ValueError) as exc:
+    except (KeyError, TypeError, ValueError, OverflowError) as exc:
         raise MalformedPage("SyncTimestamp names no Timestamp") from exc

@@ -83,10 +83,10 @@ def test_400_holds_the_words_of_exact(w):
         w.get()
     assert caught.value.message == "Please add a $select or a $top=1 statement to the query string."
     assert caught.value.status == 400
-    w.say(problem(400, "x" * 5000))
+    w.say(problem(400, "too long, " * 500))
     with pytest.raises(QueryRefused) as caught:
         w.get(query="$select=Other")
-    assert len(caught.value.message) == 5000, "a list of fields is understood to its end"
+    assert len(caught.value.message) == 4999, "a list of fields is understood to its end"
     assert len(str(caught.value)) < 500
 
 

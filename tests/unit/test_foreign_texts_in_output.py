@@ -1,0 +1,75 @@
+"""What others write reaches log, report, `check` and `divisions` on one line and without a secret."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.exact_online import ExactOnline, faults, hostile
+from tests.unit import cli_lab
+from tests.unit.runs import Runner
+from tests.unit.token_lab import Lab
+
+CONTROL = re.compile(
+    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]|^2026-11-28 12:00", re.MULTILINE
+)
+STREAMS = (
+    "crm_contacts", "crm_accounts", "crm_addresses", "financial_journals", "financial_gl_accounts", "logistics_items",
+    "project_projects", "sync_crm_accounts", "sync_crm_contacts", "vat_vat_codes",
+)  # fmt: skip
+
+
+def test_no_error_text_shows_the_token(runner: Runner, exact: ExactOnline) -> None:
+    exact.add_division(101, rows=2)
+    echoes = dict(zip(STREAMS, hostile.ECHOES, strict=True))
+    for stream, name in echoes.items():
+        exact.faults.add(stream, hostile.echo(name), times=None)
+    last = next(stream for stream, name in echoes.items() if name.startswith("401"))  # may end the run
+    shown = ""
+    for streams in ([stream for stream in STREAMS if stream != last], [last]):
+        done = runner.run(streams)
+        shown += done.out + done.err
+    assert all(fault.hits for fault in exact.faults.script)
+    assert "token *** was not found" in shown
+    for secret in {*exact.issued_tokens, exact.client_secret}:
+        assert not hostile.seen(secret, shown)
+
+
+def test_neither_names_nor_error_texts_forge_a_line(runner: Runner, exact: ExactOnline) -> None:
+    exact.add_division(101, rows=2, description=f"Bakkerij{hostile.FORGED}")
+    exact.add_division(102, rows=2, description=f"Slager{hostile.FORGED}", status=2)
+    runner.config["divisions"] = [101, 102]
+    exact.faults.add("crm_contacts", hostile.forge(400), times=None)
+    exact.faults.add("financial_journals", hostile.forge(403, f"Odd{hostile.FORGED}"), times=None)
+    exact.faults.add("sync_crm_accounts", hostile.forge(418), times=None)
+    done = runner.run(["crm_contacts", "financial_journals", "sync_crm_accounts", "crm_accounts"])
+    assert done.code == 1
+    assert "Bad luck" in done.err
+    assert "Bakkerij" in done.err
+    assert not CONTROL.search(done.err)
+
+
+@pytest.mark.parametrize("command", [("check",), ("check", "--quick"), ("divisions",)], ids=" ".join)
+def test_neither_do_they_in_a_command(tmp_path: Path, command: tuple[str, ...]) -> None:
+    with cli_lab.lab(tmp_path, 101) as here:
+        here.exact.add_division(
+            102, rows=2, description=f"Bakkerij{hostile.FORGED}", Country=f"N{hostile.FORGED}"
+        )
+        here.exact.faults.add("sync_crm_accounts", hostile.forge(403), times=None)
+        here.exact.faults.add("sync_crm_contacts", hostile.forge(418), times=None)
+        done = here.run(*command, "--config", here.logged_in(divisions=[101, 102]))
+        assert done.stdout
+        assert not CONTROL.search(done.stdout + done.stderr)
+
+
+def test_nor_does_the_token_service(lab: Lab) -> None:
+    lab.exact.faults.add(
+        "token",
+        faults.json_body({"error": "odd", "error_description": f"No{hostile.FORGED}"}, 400),
+        times=None,
+    )
+    with pytest.raises(Exception, match="No") as caught:
+        lab.credentials(refresh_token=lab.exact.issue_login()).access_token()
+    assert not CONTROL.search(str(caught.value))
