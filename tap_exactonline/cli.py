@@ -5,9 +5,23 @@ from __future__ import annotations
 import gc
 import sys
 
+from tap_exactonline import interrupts, stdout
+
 
 def main() -> None:
     """Entry point of ``tap-exactonline``."""
+    interrupts.end_at_once()
+    try:
+        stdout.take_over()
+        try:
+            _run()
+        finally:
+            sys.stdout.flush()
+    except stdout.OutputError as exc:
+        sys.exit(f"Error: {exc}")
+
+
+def _run() -> None:
     if sys.argv[1:] == ["--version"]:
         _version()
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Sequence
@@ -19,12 +20,13 @@ from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
 from singer_sdk.singerlib import Catalog
 
-from tap_exactonline import DISTRIBUTION
+from tap_exactonline import DISTRIBUTION, interrupts
 from tap_exactonline.catalog import check_known, selected_only
 from tap_exactonline.config import Config, parse
 from tap_exactonline.connection import Connection
 from tap_exactonline.endpoints import Endpoint, by_name, load
 from tap_exactonline.exact.errors import SettingsError
+from tap_exactonline.exact.token_signals import settle
 from tap_exactonline.settings import SCHEMA
 from tap_exactonline.sources import environment_settings
 from tap_exactonline.sync.bookmarks import StateError, check_state, known_divisions
@@ -37,6 +39,9 @@ from tap_exactonline.sync.streams import ExactStream
 
 _GRACE = 30.0
 """Seconds from a signal until the process ends even if the target does not take what is left."""
+
+_SAME_WISH = 0.5
+"""Seconds in which further signals count as the first: a terminal and a parent process may both send one."""
 
 _SLOW_PATH = ("stream_maps", "stream_map_config", "flattening_enabled")
 
@@ -69,6 +74,7 @@ class TapExactOnline(Tap):
     ) -> None:
         self.stop = threading.Event()
         self._run: Run | None = None
+        self._asked_to_end: float | None = None
         self._undescribed: list[str] = []
         if isinstance(catalog, dict):
             catalog = selected_only(catalog)
@@ -226,17 +232,31 @@ class TapExactOnline(Tap):
 
     # -- signals
 
+    def _setup_signal_handlers(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number in interrupts.ENDING:
+                if interrupts.handled(number):
+                    signal.signal(number, self._handle_termination)
+
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """Ask the run to stop; it writes what is complete, the state, and ends by itself."""
-        if self.stop.is_set():
+        """Ask the run to stop; it writes what is complete, the state, and ends by itself. The second time, end now."""
+        now = time.monotonic()
+        if self._asked_to_end is not None:
+            if now - self._asked_to_end > _SAME_WISH:
+                self._end_now(signum)
             return
+        self._asked_to_end = now
         if self._run is None:
             self.stop.set()
-            raise SystemExit(128 + signum)
-        self._run.end(signum)
+            raise SystemExit(interrupts.EXIT_BASE + signum)
         threading.Thread(target=self._end_anyway, args=(signum,), daemon=True).start()
+        self._run.end(signum)
 
     def _end_anyway(self, signum: int) -> None:
         time.sleep(_GRACE)
-        self.connection.credentials.settle()
-        os._exit(128 + signum)
+        self._end_now(signum)
+
+    def _end_now(self, signum: int) -> None:
+        """End in the middle of anything but the saving of a login. Nothing is written any more, nothing was counted."""
+        settle()
+        os._exit(interrupts.EXIT_BASE + signum)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable
@@ -19,6 +20,7 @@ import click
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.plugin_base import SingerCommand, _ConfigInput
 
+from tap_exactonline import interrupts
 from tap_exactonline.catalog import prune
 from tap_exactonline.exact.errors import ExactError
 from tap_exactonline.settings import SCHEMA
@@ -74,11 +76,15 @@ class PlainCommand(click.Command):
             logging.getLogger().setLevel(logging.WARNING)
         from tap_exactonline.exact.token_signals import hold_signals
 
+        interrupts.restore()
         try:
             with hold_signals():  # a login or a renewal that another thread is saving
                 return super().invoke(ctx)
         except ExactError as exc:
             raise click.ClickException(str(exc)) from exc
+        except KeyboardInterrupt:
+            click.echo(err=True)  # a terminal has written ^C
+            sys.exit(interrupts.EXIT_BASE + signal.SIGINT)
 
 
 class JsonFile(click.File):

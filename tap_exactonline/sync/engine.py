@@ -116,7 +116,7 @@ class Engine:
 
         Raises:
             ExactError: Of a kind that ends the run for all divisions.
-            BrokenPipeError: If the target has gone.
+            OutputError: If standard output takes no more.
         """
         now = datetime.now(UTC)
         for job in {job.name: job for job in [*self._jobs, self._log_job] if job}.values():
@@ -202,11 +202,11 @@ class Engine:
             return
         for job, payload, count in event.payloads:
             self._introduce(job.name)
-            self._under_way[job.name, event.division] += count
             if isinstance(payload, bytes):
                 self._writer.write(payload)
             else:
                 self._write_records(job.name, payload, job.version)
+            self._under_way[job.name, event.division] += count
         for stream, changes in event.changes.items():
             self._bookmarks.update(stream, event.division, changes)
             self._state_due = True

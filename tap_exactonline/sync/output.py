@@ -1,4 +1,4 @@
-"""The door to the target: standard output, written a page at a time."""
+"""The door to the target: standard output, written a page at a time and never in part."""
 
 from __future__ import annotations
 
@@ -9,18 +9,24 @@ import msgspec
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message
 
+from tap_exactonline.stdout import CLOSED, OutputError, write_fully
+
 _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
 
 class LineWriter(GenericSingerWriter[bytes, Message]):
     """Writes Singer messages as JSON lines.
 
+    It writes to the descriptor itself. Python's layers above it lose bytes in some modes (see
+    :mod:`tap_exactonline.stdout`), and a bookmark that moves past a row that was not written loses the row for good.
+
     Attributes:
-        written: Bytes written so far.
+        written: Bytes written so far; those of a write that failed do not count.
     """
 
     def __init__(self) -> None:
         self.written = 0
+        self._whole = True
 
     def serialize_message(self, message: Message) -> bytes:
         """One message as a line."""
@@ -37,11 +43,36 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
         return len(line)
 
     def write(self, lines: bytes) -> None:
-        """Write whole lines and flush them, so that a target sees a page as soon as it is there."""
-        binary: IO[bytes] | None = getattr(sys.stdout, "buffer", None)
-        if binary is None:
-            sys.stdout.write(lines.decode())
+        """Write whole lines at once, so that a target sees a page as soon as it is there.
+
+        Returns only when the last byte is written. After a write that ended earlier, by a failure or by an exception
+        from a signal handler, nothing is written any more: it would follow a broken line.
+
+        Raises:
+            OutputError: If the target is gone, the disk is full, or an earlier write was cut short.
+        """
+        if not self._whole:
+            raise OutputError("an earlier line was written in part, and nothing may follow it")
+        self._whole = False
+        stdout: IO[str] | None = sys.stdout
+        if stdout is None:
+            raise OutputError(CLOSED)
+        stdout.flush()
+        try:
+            descriptor = stdout.fileno()
+        except (AttributeError, OSError, ValueError):
+            _write_into_memory(stdout, lines)
         else:
-            binary.write(lines)
-        sys.stdout.flush()
+            write_fully(descriptor, lines)
+        self._whole = True
         self.written += len(lines)
+
+
+def _write_into_memory(stdout: IO[str], lines: bytes) -> None:
+    """Where a test or a program that embeds the tap has put a buffer in the place of standard output."""
+    binary: IO[bytes] | None = getattr(stdout, "buffer", None)
+    if binary is None:
+        stdout.write(lines.decode())
+    else:
+        binary.write(lines)
+    stdout.flush()

@@ -13,6 +13,7 @@ from tap_exactonline.config import Config
 from tap_exactonline.connection import Connection
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import DivisionError, ExactError, Stopped
+from tap_exactonline.stdout import OutputError
 from tap_exactonline.sync.bookmarks import Bookmarks
 from tap_exactonline.sync.deletions import LOG
 from tap_exactonline.sync.engine import Engine
@@ -110,8 +111,8 @@ class Run:
                     raise
             except ExactError as exc:
                 report.problems.append(str(exc))
-            except BrokenPipeError:
-                report.problems.append("the target stopped reading; its own messages say why")
+            except OutputError as exc:
+                report.problems.append(str(exc))
         self._conclude(report)
 
     def test(self) -> None:

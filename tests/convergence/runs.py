@@ -13,6 +13,7 @@ from signal import SIGTERM
 from typing import Any, Literal
 
 from tap_exactonline.exact.errors import ExactError
+from tap_exactonline.stdout import OutputError
 from tap_exactonline.sync.output import LineWriter
 from tap_exactonline.sync.run import RunIncomplete
 from tap_exactonline.tap import TapExactOnline
@@ -196,6 +197,6 @@ def _cutter(tap: TapExactOnline, cut: Cut) -> Callable[[], None]:
         tap._handle_termination(SIGTERM, None)
 
     def pipe() -> None:
-        raise BrokenPipeError
+        raise OutputError("the target stopped reading")
 
     return {"kill": kill, "term": term, "pipe": pipe}[cut]

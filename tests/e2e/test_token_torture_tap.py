@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -119,6 +120,27 @@ def test_run_ended_while_it_renews(
     torture.age()
     assert start(torture, catalogue, tmp_path).wait(120) == 0
     assert 401 not in torture.statuses
+
+
+def test_run_ended_twice_while_it_renews(torture: Torture, catalogue: Path, tmp_path: Path) -> None:
+    """A second Ctrl-C ends at once, but not before the new login is saved."""
+    torture.log_in(0.75)
+    running: list[subprocess.Popen[str]] = []
+
+    def end_twice() -> None:
+        for _ in range(2):
+            running[0].send_signal(signal.SIGINT)
+            time.sleep(0.7)
+
+    at_token_answer(torture.exact, end_twice)
+    running.append(start(torture, catalogue, tmp_path))
+    assert running[0].wait(60) == 130
+    saved = torture.store.load()
+    assert saved is not None
+    assert saved.attempted_at == 0
+    chain = torture.exact.oauth.chain
+    assert chain is not None
+    assert saved.refresh_token == chain.tokens[-1].token
 
 
 def test_meltano_config_test_never_costs_the_login(torture: Torture, tmp_path: Path) -> None:
