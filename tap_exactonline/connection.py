@@ -14,6 +14,7 @@ from tap_exactonline.config import Config, require_app
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.divisions import Chosen, Division, choose, list_divisions
 from tap_exactonline.exact.oauth import Credentials
+from tap_exactonline.exact.refused_fields import RefusedFields
 from tap_exactonline.exact.tokens import TokenStore, open_store
 
 
@@ -38,6 +39,7 @@ class Connection:
         patience: Seconds to wait for an access token; None for as long as a run may wait.
         known: Administrations that were read before. If the one that the user opened last can't be asked, one of
             these is asked which there are.
+        list_refusals: Fields of the list of administrations that Exact does not know.
     """
 
     config: Config
@@ -47,6 +49,7 @@ class Connection:
     max_tries: int = 6
     patience: float | None = None
     known: set[int] = field(default_factory=set)
+    list_refusals: RefusedFields = field(default_factory=RefusedFields)
 
     @property
     def user_agent(self) -> str:
@@ -104,7 +107,11 @@ class Connection:
 
     def list_again(self) -> list[Division]:
         """The same as they are now, not as they were at first."""
-        return list_divisions(self.client, fallback=[*(self.config.divisions or ()), *sorted(self.known)])
+        return list_divisions(
+            self.client,
+            fallback=[*(self.config.divisions or ()), *sorted(self.known)],
+            refused=self.list_refusals,
+        )
 
     @cached_property
     def chosen(self) -> Chosen:

@@ -25,6 +25,7 @@ from tap_exactonline.catalog import check_known, selected_only
 from tap_exactonline.config import Config, parse
 from tap_exactonline.connection import Connection
 from tap_exactonline.endpoints import Endpoint, by_name, load
+from tap_exactonline.exact.divisions import recall_refused
 from tap_exactonline.exact.errors import SettingsError
 from tap_exactonline.exact.token_signals import settle
 from tap_exactonline.settings import SCHEMA
@@ -173,6 +174,10 @@ class TapExactOnline(Tap):
             raise ConfigValidationError(str(exc), errors=[str(exc)]) from exc
         cast(dict[str, Any], self._state).update({"bookmarks": {}, **state})
         self.connection.known |= known_divisions(state)
+        listed = state.get("divisions")
+        recall_refused(
+            self.connection.list_refusals, listed.get("refused") if isinstance(listed, dict) else None
+        )
 
     # -- runs
 

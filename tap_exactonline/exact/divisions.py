@@ -25,9 +25,13 @@ from tap_exactonline.exact.errors import (
 )
 from tap_exactonline.exact.foreign_text import clean_text
 from tap_exactonline.exact.odata import read_rows, select_query
+from tap_exactonline.exact.query_refusals import refused_field
+from tap_exactonline.exact.refused_fields import MOST_REFUSALS, RefusedFields
 
 STREAM = "system_divisions"
 SCOPE = "Organization administration"
+
+MOVED, HR_LINKED = "DivisionMoveDate", "DivisionHRLinkUnlinkDate"
 
 _ACTIVE = 1
 _STATUS = {0: "inactive", 1: "active", 2: "archived"}
@@ -45,8 +49,8 @@ _NEEDED = (
     "Description",
     "Status",
     "BlockingStatus",
-    "DivisionMoveDate",
-    "DivisionHRLinkUnlinkDate",
+    MOVED,
+    HR_LINKED,
 )
 _FIELDS = (
     *_NEEDED,
@@ -75,9 +79,9 @@ class Division:
         currency: Three letters, such as ``EUR``.
         status: 0 inactive, 1 active, 2 archived; None if Exact does not say.
         blocking_status: 0 none, else what keeps it closed; None if Exact does not say.
-        move_date: When it moved to another database, as Exact writes it; only good for comparing.
-            Timestamps from before are void.
-        hr_link_date: The same for HR data.
+        move_date: When it moved to another database, as Exact writes it; only good for comparing. Timestamps from
+            before are void. Empty: never. None: unknown, since Exact does not say.
+        hr_link_date: When its HR data was linked or unlinked, which does the same to HR streams; else as `move_date`.
         is_main: Whether it is the main one of its licence.
         row: The row as it came.
     """
@@ -120,8 +124,8 @@ class Division:
             currency=_shown(row.get("Currency")),
             status=_number(row.get("Status")),
             blocking_status=_number(row.get("BlockingStatus")),
-            move_date=_text(row.get("DivisionMoveDate")),
-            hr_link_date=_text(row.get("DivisionHRLinkUnlinkDate")),
+            move_date=_mark(row, MOVED),
+            hr_link_date=_mark(row, HR_LINKED),
             is_main=row.get("IsMainDivision") in (True, 1, "true", "True", "1"),
             row=row,
         )
@@ -135,8 +139,16 @@ class Chosen:
     problems: list[DivisionError]
 
 
+def recall_refused(refused: RefusedFields, stored: object) -> None:
+    """Take over which fields of the list Exact refused in an earlier run."""
+    refused.recall(stored, set(_FIELDS) - {"Code"})
+
+
 def list_divisions(
-    client: ExactClient, start: int | None = None, fallback: Iterable[int] = ()
+    client: ExactClient,
+    start: int | None = None,
+    fallback: Iterable[int] = (),
+    refused: RefusedFields | None = None,
 ) -> list[Division]:
     """All administrations that the login may open, in the order of their numbers.
 
@@ -144,6 +156,7 @@ def list_divisions(
         client: The client.
         start: An administration to ask through; by default the one that the user opened last.
         fallback: Others to ask through where Exact refuses the first (say, the configured ones).
+        refused: Fields of the list that Exact does not know; what it refuses is added.
 
     Raises:
         DivisionError: if no administration to ask through is granted.
@@ -157,9 +170,10 @@ def list_divisions(
             if not starts:
                 raise
     problem: DivisionError | None = None
+    refused = RefusedFields() if refused is None else refused
     for division in starts[:_MOST_STARTS]:
         try:
-            return _read_all(client, division)
+            return _read_all(client, division, refused)
         except DivisionError as exc:
             # What is wrong with the first is what the user has to know.
             problem = problem or exc
@@ -231,19 +245,8 @@ def _absent(code: int, divisions: Sequence[Division]) -> DivisionNotInScope:
     )
 
 
-def _read_all(client: ExactClient, start: int) -> list[Division]:
-    fields = list(_FIELDS)
-    while True:
-        try:
-            rows = _read_rows(client, start, fields)
-            break
-        except QueryRefused as exc:
-            # The reference is not the service: do without a field that it does not know.
-            named = {name for name in fields if name in exc.message and name != "Code"}
-            rest = [name for name in fields if name not in named] if named else list(_NEEDED)
-            if len(rest) == len(fields):
-                raise
-            fields = rest
+def _read_all(client: ExactClient, start: int, refused: RefusedFields) -> list[Division]:
+    rows = _read_what_is_known(client, start, refused)
     found: dict[int, Division] = {}
     for row in rows:
         try:
@@ -252,6 +255,37 @@ def _read_all(client: ExactClient, start: int) -> list[Division]:
             raise BrokenAnswer("system/Divisions has a row without a number", stream=STREAM) from exc
         found[one.code] = one
     return [found[code] for code in sorted(found)]
+
+
+def _read_what_is_known(client: ExactClient, start: int, refused: RefusedFields) -> list[dict[str, Any]]:
+    """The reference is not the service: do without a field that it does not know."""
+    refusals = 0
+    while True:
+        # After two refusals it would take too many to find out about the rest one by one.
+        wanted = _FIELDS if refusals < MOST_REFUSALS - 1 else _NEEDED
+        fields = [name for name in wanted if name not in refused.names]
+        try:
+            rows = _read_rows(client, start, fields)
+        except QueryRefused as exc:
+            refusals += 1
+            if refusals == MOST_REFUSALS or not _learn(exc.message, fields, refused):
+                raise
+        else:
+            refused.answered(fields)
+            return rows
+
+
+def _learn(message: str, asked: Sequence[str], refused: RefusedFields) -> bool:
+    """Leave out what Exact does not know; returns whether another query is left to try."""
+    named = refused_field(message, asked)
+    if named is not None and named != "Code":
+        refused.refuse(named)
+        return True
+    # Nothing depends on the others: they are for people who look at the list.
+    spare = [name for name in asked if name not in _NEEDED]
+    for name in spare if named is None else ():
+        refused.refuse(name)
+    return named is None and bool(spare)
 
 
 def _read_rows(client: ExactClient, start: int, fields: Sequence[str]) -> list[dict[str, Any]]:
@@ -272,6 +306,11 @@ def _read_rows(client: ExactClient, start: int, fields: Sequence[str]) -> list[d
         page = client.follow(page.next_url, division=start, decode=read_rows, stream=STREAM, scope=SCOPE)
         rows += page.rows
     return rows
+
+
+def _mark(row: dict[str, Any], name: str) -> str | None:
+    """A date that is compared with an earlier one. Only an answer that has the field says that there is none."""
+    return (_text(row[name]) or "") if name in row else None
 
 
 def _text(value: Any) -> str | None:

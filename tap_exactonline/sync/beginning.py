@@ -145,13 +145,23 @@ def moved_meanwhile(
         logger: Where it is told.
     """
     try:
-        now = {one.code: (one.move_date, one.hr_link_date) for one in look_again()}
+        now = {one.code: one for one in look_again()}
     except ExactError as exc:
         logger.info("Rows that are gone stay for now: %s", exc)
         return True
-    moved = [one.code for one in divisions if now.get(one.code) != (one.move_date, one.hr_link_date)]
-    if moved:
+    before = [(one, now.get(one.code)) for one in divisions]
+    moved = [one.code for one, later in before if later is None or _marks(one) != _marks(later)]
+    unknown = [one.code for one, later in before if None in _marks(one) or (later and None in _marks(later))]
+    if unknown:
+        logger.info(
+            "Rows that are gone stay for now: Exact does not say whether it has moved %s", some(unknown)
+        )
+    elif moved:
         logger.warning(
             "Exact has moved administrations while they were read: %s. The next run starts over", some(moved)
         )
-    return bool(moved)
+    return bool(moved or unknown)
+
+
+def _marks(division: Division) -> tuple[str | None, str | None]:
+    return division.move_date, division.hr_link_date

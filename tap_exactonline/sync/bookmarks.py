@@ -5,7 +5,7 @@ Shape (the SDK's, one partition a division, with members of our own)::
     {"bookmarks": {"sync_crm_accounts": {"version": 1760000000000, "partitions": [
         {"context": {"division": 123456},
          "replication_key": "timestamp", "replication_key_value": 987654,
-         "move_date": "/Date(...)/", "hr_link_date": null,
+         "move_date": "/Date(...)/",
          "deletions": {"timestamp": 987000, "read_at": "2026-11-20T12:00:00+00:00"},
          "version": 1760000000000}],
          "learnt": {"at": "2026-11-20T12:00:00+00:00", "fields": ["Logo"]}}},
@@ -20,6 +20,7 @@ from typing import Any
 
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.divisions import Division
+from tap_exactonline.exact.refused_fields import moment as stored_moment
 from tap_exactonline.sync.values import moment
 
 STATE_VERSION = 1
@@ -29,6 +30,8 @@ LOG_KEPT = timedelta(days=55)
 
 
 LOG_KEPT_AT_MOST = timedelta(days=70)
+
+_UNKNOWN = "unknown since "
 
 
 class StateError(ValueError):
@@ -206,26 +209,45 @@ def regenerated(endpoint: Endpoint, bookmark: Mapping[str, Any], division: Divis
         return "the stream is defined in another way than before (extra_streams)"
     if not bookmark or endpoint.kind != "sync":
         return None
-    if "move_date" in bookmark and bookmark["move_date"] != (division.move_date or ""):
+    if _changed(bookmark.get("move_date"), division.move_date):
         return "Exact has moved the division to another database (DivisionMoveDate changed)"
-    if (
-        endpoint.hr
-        and "hr_link_date" in bookmark
-        and bookmark["hr_link_date"] != (division.hr_link_date or "")
-    ):
+    if endpoint.hr and _changed(bookmark.get("hr_link_date"), division.hr_link_date):
         return "its HR data was linked or unlinked (DivisionHRLinkUnlinkDate changed)"
     return None
 
 
-def origin(endpoint: Endpoint, division: Division) -> dict[str, Any]:
-    """What to store so that :func:`regenerated` can tell later."""
-    defined = {"definition": endpoint.definition} if endpoint.definition else {}
+def _changed(stored: object, now: str | None) -> bool:
+    """Whether a mark of a division is another one than when the bookmark was made. Unknown is not changed."""
+    if not isinstance(stored, str) or now is None:
+        return False
+    if not stored.startswith(_UNKNOWN):
+        return stored != now
+    # Exact did not say when the stream was begun. A later date, with a day for the clocks, is a change since.
+    begun, date = stored_moment(stored.removeprefix(_UNKNOWN)), moment(now)
+    return bool(now) and (
+        begun is None or date is None or date > begun.replace(tzinfo=None) - timedelta(days=1)
+    )
+
+
+def origin(endpoint: Endpoint, division: Division, bookmark: Mapping[str, Any]) -> dict[str, Any]:
+    """What to store so that :func:`regenerated` can tell later.
+
+    Args:
+        endpoint: What was read.
+        division: Where, as it is now.
+        bookmark: What was stored before. Its marks stay as long as Exact does not say what they are.
+    """
+    marks: dict[str, Any] = {"definition": endpoint.definition} if endpoint.definition else {}
     if endpoint.kind != "sync":
-        return defined
-    marks: dict[str, Any] = {**defined, "move_date": division.move_date or ""}
-    if endpoint.hr:
-        marks["hr_link_date"] = division.hr_link_date or ""
-    return marks
+        return marks
+    unknown = f"{_UNKNOWN}{datetime.now(UTC).isoformat(timespec='seconds')}"
+    dates = {
+        "move_date": division.move_date,
+        **({"hr_link_date": division.hr_link_date} if endpoint.hr else {}),
+    }
+    return marks | {
+        name: bookmark.get(name, unknown) if date is None else date for name, date in dates.items()
+    }
 
 
 def moved_lately(endpoint: Endpoint, division: Division, now: datetime) -> bool:
@@ -233,10 +255,12 @@ def moved_lately(endpoint: Endpoint, division: Division, now: datetime) -> bool:
 
     Theirs can't be compared with those of the rows: tables are renumbered one after the other.
     """
-    for date in (division.move_date, division.hr_link_date if endpoint.hr else None):
+    for date in (division.move_date, division.hr_link_date if endpoint.hr else ""):
+        if date == "":
+            continue
         when = moment(date)
         # Exact's clock is at most a day from ours, and keeps the log for two months.
-        if date and (when is None or now.replace(tzinfo=None) - when < LOG_KEPT_AT_MOST):
+        if when is None or now.replace(tzinfo=None) - when < LOG_KEPT_AT_MOST:
             return True
     return False
 

@@ -199,7 +199,7 @@ class Reader:
         return {
             "replication_key": self._job.bookmark_column,
             "replication_key_value": value,
-            **origin(self._endpoint, self._division),
+            **origin(self._endpoint, self._division, self._bookmark),
         }
 
     def _records(self, page: Rows) -> list[Any]:

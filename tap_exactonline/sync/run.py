@@ -11,7 +11,7 @@ from typing import Any
 
 from tap_exactonline.config import Config
 from tap_exactonline.connection import Connection
-from tap_exactonline.exact.divisions import Division
+from tap_exactonline.exact.divisions import HR_LINKED, MOVED, Division
 from tap_exactonline.exact.errors import DivisionError, ExactError, Stopped
 from tap_exactonline.stdout import OutputError
 from tap_exactonline.sync.bookmarks import Bookmarks
@@ -24,6 +24,11 @@ from tap_exactonline.sync.reading import ONCE, Reader
 from tap_exactonline.sync.report import Report
 from tap_exactonline.sync.streams import ExactStream
 
+_UNSEEN = (
+    "system/Divisions: Exact refuses the field {name}, which tells that an administration has new Timestamps. All bookmarks "
+    "are kept as they are, and the field is asked for again after a week. If Exact moves one of your administrations to "
+    "another database meanwhile, run once with --full-refresh"
+)
 _NOTHING_TO_READ = "There is no administration to read. `tap-exactonline divisions` lists them"
 
 
@@ -97,6 +102,7 @@ class Run:
         chosen = self.connection.chosen
         engine = self._make_engine(chosen.selected)
         report = engine.report
+        self._remember_list_refusals(report)
         report.problems += [*(str(problem) for problem in chosen.problems), *self.problems]
         for problem in report.problems:
             self.logger.error(problem)
@@ -137,6 +143,19 @@ class Run:
             "Connected: %d administrations can be read, %s calls left today in division %d",
             len(chosen.selected), self.connection.client.budget(home.code).day_left, home.code,
         )  # fmt: skip
+
+    def _remember_list_refusals(self, report: Report) -> None:
+        """Keep what Exact refuses of the list of administrations, and say what can't be seen without it."""
+        refused = self.connection.list_refusals
+        self.state.pop("divisions", None)
+        if stored := refused.stored():
+            self.state["divisions"] = {"refused": stored}
+        for name in sorted(refused.names & {MOVED, HR_LINKED}):
+            said = _UNSEEN.format(name=name)
+            if name in refused.new:
+                report.problems.append(said)
+            else:
+                self.logger.warning(said)
 
     def _make_engine(self, divisions: Sequence[Division]) -> Engine:
         jobs = [stream.job() for stream in self.streams.values() if stream.selected]

@@ -40,6 +40,8 @@ class ExactOnline(Record):
         log: Every request seen, in order of arrival.
         faults: Scripted failures, see :mod:`tests.exact_online.faults`.
         scopes: The app's scopes as the reference names them; None means all.
+        withheld_fields: Stream → fields that may be asked for, and are left out of the answers.
+        type_names: Stream → the name of its type in refusals.
         lock: Held while a request is answered; hold it for changes that must be seen as one.
     """
 
@@ -57,6 +59,8 @@ class ExactOnline(Record):
         self.divisions: dict[int, Division] = {}
         self.current: int | None = None
         self.refused_fields: dict[str, set[str]] = {}
+        self.withheld_fields: dict[str, set[str]] = {}
+        self.type_names: dict[str, str] = {}
         self.extra_fields: dict[str, dict[str, Any]] = {}
         self.required_filters: dict[str, tuple[str, ...]] = {}
         self.refused_filters: dict[str, set[str]] = {}
@@ -236,8 +240,12 @@ class ExactOnline(Record):
             self.limits_of(division).day.at(self.clock.now()).used += calls
 
     def refuse_field(self, stream: str, name: str) -> None:
-        """From now on the endpoint does not know the field."""
+        """From now on the endpoint does not know the field; `switches.unknown_field` says in which words."""
         self.refused_fields.setdefault(stream, set()).add(name)
+
+    def allow_field(self, stream: str, name: str) -> None:
+        """The endpoint knows the field again."""
+        self.refused_fields[stream].discard(name)
 
     def add_field(self, stream: str, name: str, value: Any) -> None:
         """From now on each row of the endpoint has a field that nobody asked for."""

@@ -15,6 +15,7 @@ from .generate import guid
 from .metadata import NO_DIVISION
 from .query import Literal, Node, QueryError, leaves, parse
 from .wire import JSON, Reply, encode, envelope, error, literal
+from .wordings import UNKNOWN_FIELD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,13 +51,20 @@ def columns(exact: ExactOnline, endpoint: Endpoint, query: dict[str, str]) -> li
     for name in wanted:
         head = name.split("/")[0]
         if head not in known or ("/" in name and head not in expanded):
-            raise QueryError(f"Could not find a property named '{name}' on type '{type_name(endpoint)}'.")
+            raise QueryError(unknown_field(exact, endpoint, name))
         out.append(head)
-    return list(dict.fromkeys(out))
+    withheld = exact.withheld_fields.get(endpoint.name, ())
+    return [name for name in dict.fromkeys(out) if name not in withheld]
 
 
 def type_name(endpoint: Endpoint) -> str:
     return f"Exact.Web.Api.Models.{endpoint.path.replace('/', '.')}"
+
+
+def unknown_field(exact: ExactOnline, endpoint: Endpoint, name: str) -> str:
+    """The refusal of a field, in the words that are switched on. It names one field, however many are wrong."""
+    words = UNKNOWN_FIELD[exact.switches.unknown_field]
+    return words.format(field=name, type=exact.type_names.get(endpoint.name, type_name(endpoint)))
 
 
 def condition(exact: ExactOnline, endpoint: Endpoint, query: dict[str, str]) -> Node | None:
@@ -72,7 +80,7 @@ def condition(exact: ExactOnline, endpoint: Endpoint, query: dict[str, str]) -> 
     if demanded and not used & set(demanded):
         raise QueryError(
             "This endpoint has mandatory filtering applied. A GET request for this endpoint must have a "
-            f"$filter parameter with one of the following fields in the url:{', '.join(demanded)}"
+            f"$filter parameter with one of the following fields in the url:{','.join(demanded)}."
         )
     if node is None:
         return None
@@ -88,7 +96,7 @@ def condition(exact: ExactOnline, endpoint: Endpoint, query: dict[str, str]) -> 
     if wrong:
         raise QueryError(f"Filtering on these fields is not supported: {', '.join(wrong)}")
     types: dict[str, str] = {"Division": "int32", **{f.name: f.type for f in endpoint.fields}}
-    predicate.check(node, types, type_name(endpoint))
+    predicate.check(node, types, type_name(endpoint), null=exact.switches.null_literal)
     return node
 
 
@@ -182,7 +190,8 @@ def find(
     exact: ExactOnline, endpoint: Endpoint, table: Any, query: dict[str, str], node: Node | None
 ) -> tuple[list[Row], str | None, int]:
     """The rows of this page, the token of the next, and how many rows there are at all."""
-    test = predicate.build(node, table.getter) if node is not None else None
+    sql = exact.switches.null_compares == "never"
+    test = predicate.build(node, table.getter, sql=sql) if node is not None else None
     # What Exact does not page, it does not page with smaller pages either.
     size = (exact.switches.page_rows or endpoint.page_size) if endpoint.page_size else 10**9
     top, skip = whole(query, "$top"), whole(query, "$skip") or 0
@@ -278,7 +287,7 @@ def expand(line: bytes, endpoint: Endpoint, query: dict[str, str], seed: int) ->
     row = json.loads(line)
     for name in (e.strip() for e in query["$expand"].split(",")):
         if name not in {f.name for f in endpoint.fields if f.type == "collection"}:
-            raise QueryError(f"Could not find a property named '{name}' on type '{type_name(endpoint)}'.")
+            raise QueryError(UNKNOWN_FIELD["odata lib"].format(field=name, type=type_name(endpoint)))
         inner = [
             p.split("/")[1] for p in query.get("$select", "").split(",") if p.strip().startswith(f"{name}/")
         ]

@@ -43,6 +43,10 @@ class Switches:
         select_on_functions: Whether functions accept ``$select``.
         plain_functions: Whether ItemExtraField also answers without its parameters, as some clients show.
         select_star_on_sync: Whether sync endpoints accept ``$select=*``.
+        null_compares: Whether ``Field ne 5`` and the like hold for rows without a value: never, as in SQL, or as in
+            .NET, where null differs from every value.
+        null_literal: Whether a filter may compare with ``null``; otherwise that is refused.
+        unknown_field: In which words a field in ``$select`` is refused, see `wordings.UNKNOWN_FIELD`.
         date_only_literals: Whether ``datetime'2024-01-31'`` is a literal.
         long_url_status: Answer to a URL of more than 6,000 characters.
         log_names_entry: What the log of deletions calls ``EntityKey`` where an endpoint's key is ``EntryID``: that one,
@@ -79,6 +83,9 @@ class Switches:
     select_on_functions: bool = True
     plain_functions: bool = True
     select_star_on_sync: bool = False
+    null_compares: Literal["never", "as_value"] = "never"
+    null_literal: bool = True
+    unknown_field: str = "odata lib"
     date_only_literals: bool = True
     long_url_status: int = 414
     log_names_entry: bool = True
@@ -98,4 +105,4 @@ class Switches:
             self.next_on_full_page,
             self.top_as_array,
         )
-        return (*wrapped, self.int64_as, self.date_suffix, self.sync_order, self.sync_top)
+        return (*wrapped, self.int64_as, self.date_suffix, self.sync_order, self.sync_top, self.null_compares)

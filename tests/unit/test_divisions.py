@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -17,6 +18,8 @@ from tap_exactonline.exact.errors import (
     ServerFault,
     Unreachable,
 )
+from tap_exactonline.exact.refused_fields import RefusedFields
+from tests.exact_online.wordings import UNKNOWN_FIELD
 from tests.unit.scripted import Reply, problem, reset_before, rows, world
 
 OUTSIDE = problem(403, "Forbidden - User division is not within division scope")
@@ -60,7 +63,7 @@ def test_the_list_is_asked_for_through_the_current_administration(w):
         "EUR",
     )
     assert (one.status, one.blocking_status, one.is_main, one.closed) == (1, 0, True, "")
-    assert (one.move_date, one.hr_link_date) == ("/Date(1706691600000)/", None)
+    assert (one.move_date, one.hr_link_date) == ("/Date(1706691600000)/", "")
     assert one.row["Description"] == "Bakery  "
     with pytest.raises(dataclasses.FrozenInstanceError):
         one.code = 5
@@ -152,6 +155,47 @@ def test_a_field_that_the_service_does_not_know_is_left_out(w):
     assert [one.code for one in list_divisions(w.client)] == [101]
     assert "CustomerName" not in w.server.paths[2]
     assert "DivisionHRLinkUnlinkDate" in w.server.paths[2]
+
+
+@pytest.mark.parametrize("wording", UNKNOWN_FIELD)
+def test_one_field_goes_however_the_refusal_is_worded(w, wording):
+    said = UNKNOWN_FIELD[wording].format(
+        field="DivisionMoveDate", type="Exact.Web.Api.Models.System.Status.Code"
+    )
+    w.say(
+        ME, problem(400, said), rows({key: value for key, value in ROW.items() if key != "DivisionMoveDate"})
+    )
+    refused = RefusedFields()
+    (one,) = list_divisions(w.client, refused=refused)
+    first, second = (
+        set(parse_qs(path.partition("?")[2])["$select"][0].split(",")) for path in w.server.paths[1:]
+    )
+    assert first - second == {"DivisionMoveDate"}
+    assert (one.move_date, one.hr_link_date) == (None, ""), "unknown is not the same as never"
+    assert refused.names == refused.new == {"DivisionMoveDate"}
+    list_divisions(w.client, start=101, refused=refused)
+    assert "DivisionMoveDate" not in w.server.paths[-1]
+
+
+def test_many_fields_that_are_unknown_cost_few_refusals(w):
+    def say(name):
+        return problem(400, f"Could not find a property named '{name}' on type 'Exact.Web.Api.Models.Code'.")
+
+    w.say(ME, say("CustomerName"), say("Country"), rows({"Code": 101}))
+    assert [one.code for one in list_divisions(w.client)] == [101]
+    w.say(say("CustomerName"), say("Status"), say("Hid"), rows({"Code": 101}))
+    with pytest.raises(QueryRefused):
+        list_divisions(w.new_client(), start=202)
+    assert len(w.server.requests) == 7
+
+
+def test_the_number_is_never_left_out(w):
+    w.say(
+        ME, problem(400, "Could not find a property named 'Code' on type 'Exact.Web.Api.Models.Divisions'.")
+    )
+    with pytest.raises(QueryRefused):
+        list_divisions(w.client)
+    assert len(w.server.requests) == 2
 
 
 def test_a_query_that_stays_refused_ends(w):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.exact_online import Clock, ExactOnline, predicate, query
 from tests.exact_online.client import Client, message
+from tests.exact_online.wordings import UNKNOWN_FIELD
 
 WORDS = {"and", "or", "not", "true", "false", "null", "datetime", "guid", *query.PREDICATES, *query.WRAPPERS}
 names = st.from_regex(r"[A-Z][A-Za-z_0-9]{0,8}", fullmatch=True).filter(lambda n: n not in WORDS)
@@ -191,7 +192,7 @@ def test_mandatory_filter_and_withdrawn_filter(exact: ExactOnline, client: Clien
     exact.require_filter("bulk_logistics_items", ["Modified", "ID"])
     answer = client.get("101/bulk/Logistics/Items", select="ID")
     assert answer.status_code == 400
-    assert message(answer).endswith("with one of the following fields in the url:Modified, ID")
+    assert message(answer).endswith("with one of the following fields in the url:Modified,ID.")
     fine = "Modified ge datetime'2000-01-01T00:00:00'"
     assert client.get("101/bulk/Logistics/Items", select="ID", filter=fine).status_code == 200
     exact.refuse_filter("bulk_logistics_items", "Modified")
@@ -206,6 +207,48 @@ def test_a_refused_field_and_an_added_one(exact: ExactOnline, client: Client) ->
     assert "Email" not in row
     assert row["Mood"] == "fine"
     assert exact.expected(101, "crm_contacts", ["Email"])[0] == {"Email": None}
+
+
+@pytest.mark.parametrize("wording", UNKNOWN_FIELD)
+def test_a_refusal_names_one_field_in_the_words_that_are_switched_on(
+    exact: ExactOnline, client: Client, wording: str
+) -> None:
+    exact.switches.unknown_field = wording
+    exact.type_names["crm_contacts"] = "Exact.Web.Api.Models.Email.Name"
+    exact.refuse_field("crm_contacts", "Email")
+    exact.refuse_field("crm_contacts", "Mobile")
+    said = message(client.get("101/crm/Contacts", select="ID,Mobile,Email"))
+    assert "Mobile" in said
+    assert said == UNKNOWN_FIELD[wording].format(field="Mobile", type="Exact.Web.Api.Models.Email.Name")
+    exact.switches.unknown_field = "odata lib"
+    exact.allow_field("crm_contacts", "Mobile")
+    exact.allow_field("crm_contacts", "Email")
+    assert client.get("101/crm/Contacts", select="ID,Mobile,Email").status_code == 200
+
+
+@pytest.mark.parametrize("compares", ["never", "as_value"])
+def test_a_row_without_a_value_in_a_filter(exact: ExactOnline, client: Client, compares: Any) -> None:
+    exact.switches.null_compares = compares
+    rows = exact.expected(101, "crm_accounts")
+    empty = {r["ID"] for r in rows if r["Accountant"] is None}
+    everything = {r["ID"] for r in rows}
+    assert set() < empty < everything
+    nil = "guid'00000000-0000-0000-0000-000000000000'"
+    in_net = everything if compares == "as_value" else everything - empty
+    for text, want in (
+        ("Accountant eq null", empty),
+        ("Accountant ne null", everything - empty),
+        ("Accountant eq null or Accountant ne null", everything),
+        (f"Accountant ne {nil}", in_net),
+        (f"not (Accountant eq {nil})", in_net),
+        (f"Accountant eq {nil} or Accountant ne {nil}", in_net),
+        (f"not (Accountant eq {nil} and ID ne {nil})", in_net),
+        (f"ID ne {nil} or Accountant eq {nil}", everything),
+    ):
+        assert {r["ID"] for r in client.rows("101/crm/Accounts", select="ID", filter=text)} == want, text
+    exact.switches.null_literal = False
+    assert client.get("101/crm/Accounts", select="ID", filter="Accountant eq null").status_code == 400
+    exact.switches.null_literal, exact.switches.null_compares = True, "never"
 
 
 def test_order_skip_count_and_expand(exact: ExactOnline, client: Client) -> None:
