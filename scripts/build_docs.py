@@ -16,7 +16,7 @@ from typing import Any
 
 from singer_sdk.helpers.capabilities import FLATTENING_CONFIG, STREAM_MAPS_CONFIG
 
-from scripts.build_docs_streams import entity_types, index, page
+from scripts.build_docs_streams import bulk_twins, entity_types, group, index, page
 from tap_exactonline.endpoints import load
 from tap_exactonline.settings import SCHEMA
 from tap_exactonline.tap import TapExactOnline
@@ -158,6 +158,8 @@ def stage(directory: Path) -> Path:
     generated = {
         "<!-- entity types -->": entity_types().replace("](", "](reference/"),
         "<!-- plan -->": plan_table(),
+        "<!-- bulk twins -->": bulk_twins().replace("](", "](reference/"),
+        "<!-- group hr_payroll -->": group("hr_payroll").replace("](", "](reference/"),
     }
     for path in directory.glob("*.md"):
         text = path.read_text(encoding="utf-8")

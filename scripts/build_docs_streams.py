@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from scripts.stream_notes import NOTES, STALE
 from tap_exactonline.endpoints import Endpoint, Field, catalogue, load
 from tap_exactonline.sync.columns import COMPUTED, DIVISION, Naming
 
@@ -33,6 +34,7 @@ _SERVICES = {
     "sync": "System",
     "vat": "VAT",
 }
+GROUPS = {"hr_payroll": "[HR and payroll](../streams.md#hr-and-payroll): read only if you select it"}
 _CHEAP = ("sync", "bulk", "read", "single")
 
 
@@ -42,6 +44,7 @@ def page(endpoint: Endpoint) -> str:
         f"# {endpoint.name}",
         *_warnings(endpoint),
         _facts(endpoint),
+        *_notes(endpoint),
         _siblings(endpoint),
         _columns(endpoint),
     ]
@@ -137,8 +140,10 @@ def _deletions(endpoint: Endpoint) -> str:
 
 
 def _start(endpoint: Endpoint) -> str:
+    if not endpoint.dated:
+        return "has no effect: all rows are read, however old"
     if endpoint.bookmark is None:
-        return "has no effect"
+        return "has no effect: the whole table is read in every run"
     if endpoint.kind != "sync":
         return "Exact is asked for newer rows only"
     if endpoint.sync_timestamp:
@@ -154,6 +159,7 @@ def _facts(endpoint: Endpoint) -> str:
         ("Exact's reference", f"[{endpoint.doc}]({REFERENCE}{endpoint.doc})"),
         ("Kind", KINDS[endpoint.kind]),
         ("Read by default", "yes" if endpoint.selected else "no"),
+        *([("Group", GROUPS[endpoint.group])] if endpoint.group else []),
         ("Key", ", ".join(f"`{column}`" for column in NAMING.key(endpoint))),
         ("Bookmark", _bookmark(endpoint)),
         ("Calls", f"{_calls(endpoint)}{'' if endpoint.login_wide else ' (for each administration)'}"),
@@ -177,7 +183,88 @@ def _siblings(endpoint: Endpoint) -> str:
         return ""
     same.sort(key=lambda one: (_CHEAP.index(one.kind), one.name))
     links = ", ".join(f"[{one.name}]({one.name}.md) ({one.kind})" for one in same)
-    return f"The same kind of thing, read in another way: {links}."
+    text = f"The same kind of thing, read in another way: {links}."
+    bulk = twin(endpoint)
+    return f"{text}\n\n{_cheaper(endpoint, bulk)}" if bulk else text
+
+
+def twin(single: Endpoint) -> Endpoint | None:
+    """The bulk stream with the rows of a single stream under the same key, if there is one."""
+    if single.kind != "single":
+        return None
+    last = single.path.rpartition("/")[2].lower()
+    return next(
+        (
+            other
+            for other in load()
+            if other.kind == "bulk" and other.key == single.key and other.path.lower().endswith(f"/{last}")
+        ),
+        None,
+    )
+
+
+def _lacking(single: Endpoint, bulk: Endpoint) -> str:
+    there = {field.name for field in bulk.fields}
+    columns = [f"`{field.column}`" for field in single.fields if not field.hidden and field.name not in there]
+    return ", ".join(columns)
+
+
+def _cheaper(single: Endpoint, bulk: Endpoint) -> str:
+    text = f"**[{bulk.name}]({bulk.name}.md) brings the same rows at 1,000 a call instead of 60.**"
+    if lacking := _lacking(single, bulk):
+        text += f" It lacks {lacking}."
+    if single.bookmark and not bulk.bookmark:
+        text += " It has no bookmark: each run reads all of it, while this stream brings only what changed."
+    return text
+
+
+def bulk_twins() -> str:
+    """The single streams that have a bulk twin, as a Markdown table."""
+    lines = ["| instead of | take | lacks | later runs bring |", "|---|---|---|---|"]
+    for single in load():
+        bulk = twin(single)
+        if bulk is not None:
+            brings = "what changed" if bulk.bookmark else "all"
+            cells = (
+                f"[{single.name}]({single.name}.md)",
+                f"[{bulk.name}]({bulk.name}.md)",
+                _lacking(single, bulk),
+                brings,
+            )
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def group(name: str) -> str:
+    """The streams of a group, as a Markdown table."""
+    lines = ["| stream | kind | scope |", "|---|---|---|"]
+    members = sorted(
+        (one for one in load() if one.group == name), key=lambda one: (_CHEAP.index(one.kind), one.name)
+    )
+    lines += [f"| [{one.name}]({one.name}.md) | {one.kind} | {_scope(one)} |" for one in members]
+    return "\n".join(lines)
+
+
+def _notes(endpoint: Endpoint) -> Iterable[str]:
+    yield from NOTES.get(endpoint.name, ())
+    if endpoint.kind == "sync" and (names := _looked_up(endpoint)):
+        shown = ", ".join(f"`{name}`" for name in names[:3])
+        yield STALE.format(names=f"{shown}, …" if len(names) > 3 else shown)
+
+
+def _looked_up(endpoint: Endpoint) -> list[str]:
+    """Columns with the name of what another column identifies: ``account_name`` beside ``account``."""
+    guids = {field.name for field in endpoint.fields if field.type == "guid"}
+    return [
+        field.column
+        for field in endpoint.fields
+        if not field.hidden
+        and not field.name.startswith(("Creator", "Modifier"))
+        and any(
+            field.name.endswith(end) and field.name.removesuffix(end) in guids
+            for end in ("Name", "Description", "FullName")
+        )
+    ]
 
 
 def type_name(schema: dict[str, Any]) -> str:

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.catalogue import Field, Resource, read
-from scripts.endpoint_choices import DEFAULT, ENTITY_TYPES, FUNCTION_KEYS, NESTED, PLAIN
+from scripts.dated import is_dated
+from scripts.endpoint_choices import DEFAULT, ENTITY_TYPES, FUNCTION_KEYS, GROUPS, NESTED, PLAIN
 from tap_exactonline.endpoints.spelling import LONGEST, column, field_type, stream
 
 FOLDER = Path(__file__).resolve().parents[1] / "tap_exactonline" / "endpoints"
@@ -62,12 +63,26 @@ def kind_of(resource: Resource) -> str:
     return resource.kind
 
 
+def group_of(resource: Resource) -> str | None:
+    """The name of the group that the endpoint belongs to."""
+    service = resource.path.split("/")[-2].lower()
+    return next(
+        (
+            name
+            for name, (services, without) in GROUPS.items()
+            if service in services and resource.id not in without
+        ),
+        None,
+    )
+
+
 def endpoint(resource: Resource) -> dict[str, Any]:
     """One entry of the data file of endpoints."""
     kind = kind_of(resource)
     name = "system_me" if resource.id == "System/Me" else stream(resource.path)
     last = resource.id.rpartition("/")[2]
     codes = {sync: code for code, (_, sync) in ENTITY_TYPES.items() if sync}
+    group = group_of(resource)
     entry: dict[str, Any] = {
         "name": name,
         "path": resource.path,
@@ -81,7 +96,9 @@ def endpoint(resource: Resource) -> dict[str, Any]:
     optional = {
         "bookmark": bookmark_of(resource),
         "filters": resource.allowed_filters if kind == "bulk" else None,
-        "selected": kind == "sync" or name in DEFAULT,
+        "selected": (kind == "sync" and group is None) or name in DEFAULT,
+        "group": group,
+        "dated": is_dated(resource.id),
         "select_required": kind in {"sync", "bulk"},
         "beta": resource.beta,
         "login_wide": resource.login_wide,

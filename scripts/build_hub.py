@@ -19,6 +19,7 @@ import yaml
 
 from tap_exactonline import DISTRIBUTION
 from tap_exactonline.endpoints import load
+from tap_exactonline.endpoints.spelling import stream
 from tap_exactonline.tap import TapExactOnline
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -80,8 +81,8 @@ USAGE = """\
 ## Streams
 
 There is a stream for each of the {everything} endpoints that a plain GET can read, named by its path: `sync/CRM/Accounts` is
-`sync_crm_accounts`. By default {chosen} are selected, for each entity the cheapest one. The first selection of your own
-replaces that list, so put it into your project before you change it:
+`sync_crm_accounts`. By default {chosen} are selected, for each entity the cheapest one; HR and payroll are not among them. The
+first selection of your own replaces that list, so put it into your project before you change it:
 
 ```sh
 meltano config set tap-exactonline _select '{selection}'
@@ -142,14 +143,26 @@ def commands() -> dict[str, dict[str, str]]:
 
 
 def selection() -> list[str]:
-    """The default selection as Meltano's patterns: everything of a kind at once where all of it is selected."""
-    patterns = [
-        prefix
-        for prefix in ("sync_", "bulk_", "read_")
-        if all(one.selected for one in load() if one.name.startswith(prefix))
+    """The default selection as Meltano's patterns: a whole service at once where all of it is selected.
+
+    There is no pattern that excludes: Meltano lets an exclusion win over every later `meltano select` of the same stream.
+    """
+    prefixes: list[str] = []
+    for prefix in sorted({_prefix(endpoint.path) for endpoint in load() if endpoint.kind == "sync"}, key=len):
+        same = [endpoint for endpoint in load() if endpoint.name.startswith(prefix)]
+        if all(endpoint.selected for endpoint in same) and not prefix.startswith(tuple(prefixes)):
+            prefixes.append(prefix)
+    rest = [
+        endpoint.name
+        for endpoint in load()
+        if endpoint.selected and not endpoint.name.startswith(tuple(prefixes))
     ]
-    rest = [one.name for one in load() if one.selected and not one.name.startswith(tuple(patterns))]
-    return [f"{prefix}*.*" for prefix in patterns] + [f"{name}.*" for name in rest]
+    return [f"{prefix}*.*" for prefix in sorted(prefixes)] + [f"{name}.*" for name in rest]
+
+
+def _prefix(path: str) -> str:
+    """What the names of a service's streams begin with."""
+    return stream(path.rpartition("/")[0]) + "_"
 
 
 def setting(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:

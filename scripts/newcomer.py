@@ -43,8 +43,8 @@ DIVISIONS = (101, 102)
 ROWS = {
     "sync_crm_accounts": 1100,
     "sync_financial_transaction_lines": 300,
-    "sync_payroll_employees": 20,
-    "bulk_cashflow_receivables": 40,
+    "sync_documents_documents": 20,
+    "sync_cashflow_payment_terms": 40,
     "financial_journals": 70,
     "crm_account_classifications": 60,
 }
@@ -244,7 +244,7 @@ def differences(exact: ExactOnline, postgres: Postgres) -> dict[str, list[str]]:
             source = [
                 row for row in source_rows(exact, name) if not has_bookmark or row["modified"] >= START_DATE
             ]
-            if name == "sync_payroll_employees":
+            if name == "sync_documents_documents":
                 # Deselected before the second administration was read.
                 source = [row for row in source if row["division"] == DIVISIONS[0]]
             found = warehouse.differences(known[name], source)

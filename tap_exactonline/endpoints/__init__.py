@@ -73,6 +73,9 @@ class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
         page_size: Rows a page; 0 where the service is not paged.
         filters: The only fields that may be filtered, where the reference lists them.
         selected: Part of the default selection.
+        group: Names streams that are selected together or not at all: ``hr_payroll``.
+        dated: Its rows tell of something that happened, so ``start_date`` applies. Otherwise other rows refer to them,
+            and they are read whole.
         select_required: An answer without ``$select`` is refused.
         beta: Lies under ``/api/v1/beta``.
         login_wide: Belongs to the login, not to one administration.
@@ -100,6 +103,8 @@ class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     bookmark: str | None = None
     filters: tuple[str, ...] | None = None
     selected: bool = False
+    group: str | None = None
+    dated: bool = False
     select_required: bool = False
     beta: bool = False
     login_wide: bool = False

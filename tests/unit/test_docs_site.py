@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from scripts.build_docs import CONFIG, DOCS, README, ROOT, build, plan_table
-from scripts.build_docs_streams import page
+from scripts.build_docs_streams import bulk_twins, group, page
+from scripts.stream_notes import NOTES
 from tap_exactonline.endpoints import by_name, load
 
 _FETCHED = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)=["']((?:https?:)?//[^"']+)""")
@@ -78,6 +79,36 @@ def test_a_stream_is_described_by_its_data() -> None:
     assert "60 rows a call" in single
     assert "meltano select tap-exactonline crm_accounts" in single
     assert "(sync_crm_accounts.md)" in single
+
+
+def test_a_single_stream_names_its_bulk_twin() -> None:
+    twins = {line.split("](")[0].removeprefix("| [") for line in bulk_twins().splitlines()[2:]}
+    # One bulk stream has no twin: ProjectWBS can be read one by one through a function only.
+    assert len(twins) == sum(endpoint.kind == "bulk" for endpoint in load()) - 1
+    invoices = page(by_name("salesinvoice_sales_invoices"))
+    assert (
+        "**[bulk_sales_invoice_sales_invoices](bulk_sales_invoice_sales_invoices.md) brings the same"
+        in invoices
+    )
+    assert "It lacks `invoice_status_information`." in invoices
+    assert "It has no bookmark" in page(by_name("crm_addresses"))
+    assert "brings the same" not in page(by_name("sync_crm_accounts"))
+
+
+def test_the_group_lists_all_its_streams() -> None:
+    assert {line.split("](")[0].removeprefix("| [") for line in group("hr_payroll").splitlines()[2:]} == {
+        endpoint.name for endpoint in load() if endpoint.group == "hr_payroll"
+    }
+    assert "read only if you select it" in page(by_name("sync_payroll_employees"))
+
+
+def test_pages_tell_of_totals_closings_and_stale_names() -> None:
+    assert set(NOTES) <= {endpoint.name for endpoint in load()}
+    invoices = page(by_name("sync_sales_invoice_sales_invoices"))
+    assert "`line_number NOT IN (0, 9999)`" in invoices
+    assert "are as of this row's last change" in invoices
+    assert "310 (a period)" in page(by_name("sync_financial_transaction_lines"))
+    assert "as of this row's last change" not in page(by_name("crm_accounts"))
 
 
 def test_the_plan_counts_calls() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -114,3 +115,27 @@ def test_the_selection_that_people_copy_is_the_default(page: str) -> None:
         r"_select '(\[.*?\])'", (ROOT / page).read_text(encoding="utf-8").replace("\n", " ")
     )
     assert json.loads(copied) == selection()
+
+
+def test_the_patterns_of_the_default_selection_select_just_that() -> None:
+    patterns = [pattern.removesuffix(".*") for pattern in selection()]
+    matched = {
+        endpoint.name
+        for endpoint in load()
+        if any(fnmatchcase(endpoint.name, pattern) for pattern in patterns)
+    }
+    assert matched == {endpoint.name for endpoint in load() if endpoint.selected}
+    # Meltano lets an exclusion win over what a user selects later.
+    assert not [pattern for pattern in patterns if pattern.startswith("!")]
+    (extractor,) = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))["plugins"]["extractors"]
+    assert extractor["select"] == selection()
+
+
+def test_hr_and_payroll_are_read_only_if_selected() -> None:
+    group = [endpoint for endpoint in load() if endpoint.group == "hr_payroll"]
+    assert sum(endpoint.kind == "sync" for endpoint in group) == 15
+    assert not [endpoint.name for endpoint in group if endpoint.selected]
+    # The two patterns in docs/streams.md select all of its sync streams and nothing else.
+    assert {endpoint.name for endpoint in group if endpoint.kind == "sync"} == {
+        endpoint.name for endpoint in load() if endpoint.name.startswith(("sync_hrm_", "sync_payroll_"))
+    }
