@@ -20,7 +20,7 @@ from tap_exactonline.exact.addresses import check_api_url
 from tap_exactonline.exact.errors import ExactError, LoginError, NotExactOnline, Stopped, TokenStoreError
 from tap_exactonline.exact.token_endpoint import Answer, Outcome, TokenEndpoint, authorize_url
 from tap_exactonline.exact.token_outcome import Later, Plan, logged_in, plan
-from tap_exactonline.exact.token_refresh import Unsaved, refresh
+from tap_exactonline.exact.token_refresh import Unsaved, refresh, save_granted
 from tap_exactonline.exact.token_signals import SETTLE_TIMEOUT, settle, unbroken
 from tap_exactonline.exact.token_status import LoginStatus, status_of
 from tap_exactonline.exact.token_use import InUse
@@ -92,6 +92,8 @@ class Credentials:
         self._stop = stop or threading.Event()
         self._clock = clock
         self._sleep = sleep or self._stop.wait
+        # Being asked to stop does not shorten the time in which tokens are saved.
+        self._pause = sleep or time.sleep
         self._patience = patience
         self._mutex = threading.Lock()
         self._use = InUse(clock)
@@ -145,9 +147,13 @@ class Credentials:
             standing = held.load()
             held.prepare()
             answer = self._exchange(code, redirect_uri)
-            tokens = held.save(logged_in(answer, standing, fingerprint(self._seed), self._clock()))
+            tokens = logged_in(answer, standing, fingerprint(self._seed), self._clock())
+            try:
+                saved = save_granted(held, tokens, standing.chain if standing else "")
+            except Unsaved as unsaved:
+                saved = self._keep(held, unsaved)
             self._failed = self._unsaved = None
-            return self._use.take_up(tokens)
+            return self._use.take_up(saved)
 
     def status(self) -> LoginStatus:
         """What is known of the login, without asking Exact."""
@@ -227,16 +233,16 @@ class Credentials:
             self._failed = (todo.spend_print, math.inf, error)
             raise
         except Unsaved as unsaved:
-            self._unsaved = unsaved
-            for attempt in range(_SAVE_TRIES):
-                self._sleep(0.5 * 2**attempt)
-                with contextlib.suppress(TokenStoreError):
-                    return self._save_late(held, unsaved)
-            raise TokenStoreError(
-                f"The login was renewed but could not be saved. {unsaved.error.what}",
-                f"{unsaved.error.remedy}. The new tokens were not used, so the stored ones may still work if you "
-                "start the run again soon",
-            ) from None
+            return self._keep(held, unsaved)
+
+    def _keep(self, held: LockedStore, unsaved: Unsaved) -> Tokens:
+        """Try again to save what Exact granted. If that fails, the next call for a token begins with it."""
+        self._unsaved = unsaved
+        for attempt in range(_SAVE_TRIES):
+            self._pause(0.5 * 2**attempt)
+            with contextlib.suppress(TokenStoreError):
+                return self._save_late(held, unsaved)
+        raise unsaved.trouble()
 
     def _rescue(self, held: LockedStore, stored: Tokens | None) -> Tokens | None:
         """Save what an earlier call could not save, unless the store has moved on by itself."""
@@ -249,7 +255,10 @@ class Credentials:
         return stored
 
     def _save_late(self, held: LockedStore, unsaved: Unsaved) -> Tokens:
-        saved = held.save(unsaved.tokens)
+        try:
+            saved = save_granted(held, unsaved.tokens, unsaved.replaces)
+        except Unsaved as again:
+            raise again.trouble() from None
         self._unsaved = None
         return saved
 

@@ -7,6 +7,7 @@ nonce, and the ciphertext, bound to the name of the record so that records can't
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,13 @@ from tap_exactonline.exact.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+log = logging.getLogger("tap-exactonline.tokens")
+
+_PLAIN = (
+    "The login in %s is not encrypted, although 'token_store_passphrase' is set. If you have just set it, the next renewal "
+    "encrypts the login. Otherwise somebody without the passphrase has put it there: run 'tap-exactonline login'"
+)
 
 # 32 MiB and about a tenth of a second: a person does not notice, a guesser does.
 _N, _R, _P = 2**15, 8, 1
@@ -48,7 +56,7 @@ class Codec:
 
     Args:
         name: The record's name (see ``login_id``).
-        passphrase: Records are encrypted with it when written; plain ones can still be read.
+        passphrase: Records are encrypted with it when written; a plain one can still be read, with a warning.
 
     Raises:
         TokenStoreError: A passphrase is set and the cryptography package is missing.
@@ -58,6 +66,7 @@ class Codec:
         self.name = name
         self._passphrase = passphrase
         self._salt = b""
+        self._warned_plain = False
         self._keys: dict[tuple[bytes, int, int, int], bytes] = {}
         if passphrase:
             self._aead(bytes(32))  # a missing package shows now, not in the middle of a refresh
@@ -86,6 +95,9 @@ class Codec:
         if record.sealed is None:
             if record.tokens is None:
                 raise damaged(where, "holds an empty login")
+            if self._passphrase and not self._warned_plain:
+                self._warned_plain = True
+                log.warning(_PLAIN, where)
             return record.tokens
         if not self._passphrase:
             raise TokenStoreError(

@@ -4,6 +4,8 @@ A save writes ``<file>.new``, forces it to the disk, renames it over the file an
 dies before the rename leaves a ``.new`` that is either incomplete, and then it is thrown away, or complete,
 and then the next holder of the lock finishes the rename: the tokens in it are the newest there are.
 
+What another user can have put there is refused (`token_owner`): a store, a lock, the rest of a save.
+
 One file may hold the logins of several apps and countries, each under its own name. For several machines use
 a SQL token store: locks and renames on network file systems are not to be trusted with a login.
 """
@@ -14,7 +16,6 @@ import contextlib
 import errno
 import logging
 import os
-import stat
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ import msgspec
 from tap_exactonline.exact.errors import TokenStoreError
 from tap_exactonline.exact.token_codec import Codec, Record, damaged
 from tap_exactonline.exact.token_lock import file_lock
+from tap_exactonline.exact.token_owner import check_links, check_owner, open_to_all
 from tap_exactonline.exact.tokens import LOCK_TIMEOUT, LockedStore, Tokens, TokenStore
 
 if TYPE_CHECKING:
@@ -54,9 +56,11 @@ class FileStore(TokenStore):
     """
 
     def __init__(self, path: Path, codec: Codec) -> None:
+        self._configured = path
         self.path = Path(os.path.realpath(path))
         self.codec = codec
         self._warned_mode = False
+        self._warned_folder = False
 
     def describe(self) -> str:
         """``file /home/me/.local/state/…``."""
@@ -75,8 +79,10 @@ class FileStore(TokenStore):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise self.trouble(error, "make the folder of") from None
+        self._look_at_folder()
         guard = file_lock(self.sibling(".lock"), timeout, where=self.describe(), cancelled=cancelled)
         try:
+            check_links(self._configured)
             guard.__enter__()
         except OSError as error:
             raise self.trouble(error, "lock") from None
@@ -86,6 +92,19 @@ class FileStore(TokenStore):
         finally:
             held.close()
             guard.__exit__(None, None, None)
+
+    def _look_at_folder(self) -> None:
+        if self._warned_folder:
+            return
+        with contextlib.suppress(OSError):
+            if open_to_all(self.path.parent):
+                self._warned_folder = True
+                log.warning(
+                    "Every user of this computer can write into the folder of the token store, %s: they could remove the "
+                    "login. Run: chmod o-w %s",
+                    self.path.parent,
+                    self.path.parent,
+                )
 
     def sibling(self, ending: str) -> Path:
         """A file beside the store's."""
@@ -99,19 +118,16 @@ class FileStore(TokenStore):
     def read(self, path: Path) -> _Document | None:
         """Read and check a whole file; None if it is missing or empty."""
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            check_links(self._configured)
+            body = self.read_bytes(path)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise self.trouble(error, "read") from None
-        try:
-            self._check_owner(os.fstat(descriptor), descriptor)
-            with open(descriptor, "rb", closefd=False) as file:
-                body = file.read(_MAX_BYTES)
-        except OSError as error:
-            raise self.trouble(error, "read") from None
-        finally:
-            os.close(descriptor)
+        return self.parse(body)
+
+    def parse(self, body: bytes) -> _Document | None:
+        """The document of a file; None if that is empty."""
         if not body.strip():
             return None
         try:
@@ -122,6 +138,24 @@ class FileStore(TokenStore):
             raise damaged(self.describe(), f"has format {document.format}: a newer version wrote it")
         return document
 
+    def read_bytes(self, path: Path) -> bytes:
+        """The content of a file that nobody else can have put there.
+
+        Raises:
+            OSError: It can't be read.
+            TokenStoreError: It is not to be trusted.
+        """
+        # Without O_NONBLOCK a named pipe would make this wait for somebody who writes into it.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            self._check(path, descriptor)
+            body = b""
+            while len(body) < _MAX_BYTES and (part := os.read(descriptor, _MAX_BYTES)):
+                body += part
+            return body
+        finally:
+            os.close(descriptor)
+
     def trouble(self, error: OSError, doing: str) -> TokenStoreError:
         """The error for a failed system call, with what to do about it."""
         if error.errno in _FULL:
@@ -131,6 +165,8 @@ class FileStore(TokenStore):
                 "Give the user that runs the tap the right to read and write the file and its folder, "
                 "or point 'token_store' to another place"
             )
+        elif error.errno == errno.ELOOP:
+            remedy = "Remove the symbolic link that took the place of the file or of the lock beside it"
         elif error.errno == errno.EBUSY:
             remedy = "If the file is mounted into a container by itself, mount its folder instead"
         else:
@@ -138,15 +174,9 @@ class FileStore(TokenStore):
         reason = error.strerror or type(error).__name__
         return TokenStoreError(f"Can't {doing} the token store, {self.describe()}: {reason}", remedy)
 
-    def _check_owner(self, status: os.stat_result, descriptor: int) -> None:
-        if not stat.S_ISREG(status.st_mode):
-            raise damaged(self.describe(), "is not a regular file")
-        user = os.geteuid()
-        if user not in {0, status.st_uid}:
-            raise TokenStoreError(
-                f"The token store, {self.describe()}, belongs to another user (uid {status.st_uid}, not {user})",
-                "Run the tap as its owner, or point 'token_store' to a file of your own",
-            )
+    def _check(self, path: Path, descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        check_owner(path, status, f"The token store, file {path},")
         if status.st_mode & 0o077 and not self._warned_mode:
             self._warned_mode = True
             log.warning(
@@ -198,7 +228,10 @@ class _LockedFile(LockedStore):
         return tokens
 
     def delete(self) -> None:
-        self._new.unlink(missing_ok=True)
+        try:
+            self._new.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._store.trouble(error, "remove") from None
         document = self._store.read(self._store.path)
         if document is None or self._store.codec.name not in document.logins:
             return
@@ -214,11 +247,13 @@ class _LockedFile(LockedStore):
 
     def close(self) -> None:
         """Give back what ``prepare`` reserved."""
-        if self._reserved is not None:
-            os.close(self._reserved)
-            self._reserved = None
-            with contextlib.suppress(OSError):
-                self._new.unlink()
+        if self._reserved is None:
+            return
+        descriptor, self._reserved = self._reserved, None
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+        with contextlib.suppress(OSError):
+            self._new.unlink()
 
     def _write(self, document: _Document) -> None:
         document.serial += 1
@@ -249,19 +284,24 @@ class _LockedFile(LockedStore):
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(self._new, flags, 0o600)
         if os.geteuid() == 0:  # root saves for the owner, who must still be able to read it afterwards
-            with contextlib.suppress(OSError):
-                owner = self._store.path.stat()
-                os.fchown(descriptor, owner.st_uid, owner.st_gid)
+            self._give_to_owner(descriptor)
         return descriptor
+
+    def _give_to_owner(self, descriptor: int) -> None:
+        path = self._store.path
+        with contextlib.suppress(OSError):
+            owner = path.lstat()
+            check_owner(path, owner, f"The token store, file {path},")
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
     def _finish_interrupted_save(self) -> None:
         """Complete the rename of somebody who died just before it."""
-        if self._reserved is not None or not os.path.lexists(self._new):
+        if self._reserved is not None:
             return
         try:
-            fresh = None if self._new.is_symlink() else self._store.read(self._new)
-        except TokenStoreError:
-            fresh = None
+            fresh = self._interrupted_save()
+        except FileNotFoundError:
+            return
         current = self._store.read(self._store.path)
         try:
             if fresh is not None and fresh.serial == (current.serial if current else 0) + 1:
@@ -272,6 +312,30 @@ class _LockedFile(LockedStore):
                 self._new.unlink()
         except OSError as error:
             raise self._store.trouble(error, "write") from None
+
+    def _interrupted_save(self) -> _Document | None:
+        """What somebody wrote completely and did not rename.
+
+        Raises:
+            FileNotFoundError: There is nothing of that kind.
+            TokenStoreError: It can't be read; it may hold the newest tokens.
+        """
+        try:
+            body = self._store.read_bytes(self._new)
+        except TokenStoreError as error:
+            log.warning("The rest of a save is thrown away: %s", error.what)
+            return None
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise self._store.trouble(error, "read") from None
+            log.warning("The rest of a save is thrown away: %s is a symbolic link", self._new)
+            return None
+        try:
+            return self._store.parse(body)
+        except TokenStoreError:
+            return None
 
 
 def _reserve(descriptor: int) -> None:

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tap_exactonline.exact.errors import Stopped, TokenStoreError
+from tap_exactonline.exact.token_owner import check_owner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,7 +45,8 @@ def file_lock(
         cancelled: Asked while waiting; True ends the wait.
 
     Raises:
-        TokenStoreError: Somebody else held it all the time, or the file system can't lock.
+        TokenStoreError: Somebody else held it all the time, the file system can't lock, or the lock file is another
+            user's or another name of some other file.
         Stopped: ``cancelled`` said so.
         OSError: The lock file can't be made.
     """
@@ -61,7 +63,7 @@ def file_lock(
     finally:
         with contextlib.suppress(OSError):
             os.ftruncate(descriptor, 0)
-        os.close(descriptor)
+        _close(descriptor)
 
 
 def holder() -> str:
@@ -83,28 +85,53 @@ def busy(where: str, timeout: float, held_by: str) -> TokenStoreError:
 
 
 def _try_lock(path: Path, where: str) -> int | None:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    locked = False
+    try:
+        _check(path, os.fstat(descriptor))
+        locked = _lock(descriptor, where) and _is_at(descriptor, path)
+    finally:
+        if not locked:
+            _close(descriptor)
+    return descriptor if locked else None
+
+
+def _check(path: Path, status: os.stat_result) -> None:
+    what = f"The lock of the token store, file {path},"
+    check_owner(path, status, what)
+    if status.st_nlink > 1:  # what is written into it would be written into the other file
+        raise TokenStoreError(f"{what} is a hard link to another file", "Remove it: it is made again")
+
+
+def _lock(descriptor: int, where: str) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        there = path.stat()
-        here = os.fstat(descriptor)
-    except FileNotFoundError:  # somebody removed it between the two steps: this lock guards nothing
-        os.close(descriptor)
-        return None
     except OSError as error:
-        os.close(descriptor)
         if error.errno in {errno.EAGAIN, errno.EACCES}:
-            return None
+            return False
         if error.errno in {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}:
             raise TokenStoreError(
                 f"The file system of the token store, {where}, can't lock files ({error.strerror})",
                 "Point 'token_store' to a local folder or to a database",
             ) from None
         raise
-    if (here.st_ino, here.st_dev) != (there.st_ino, there.st_dev):
+    return True
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether others who open the path meet this very lock: between the two steps somebody may have replaced the file."""
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    here = os.fstat(descriptor)
+    return (here.st_ino, here.st_dev) == (there.st_ino, there.st_dev)
+
+
+def _close(descriptor: int) -> None:
+    # The kernel gives the lock up even if this fails, and what was done under it stands.
+    with contextlib.suppress(OSError):
         os.close(descriptor)
-        return None
-    return descriptor
 
 
 def _write(descriptor: int, text: str) -> None:

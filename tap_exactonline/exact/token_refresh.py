@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tap_exactonline.exact.errors import LoginError, NotExactOnline, TokenStoreError
+from tap_exactonline.exact.errors import ExactError, LoginError, NotExactOnline, TokenStoreError
 from tap_exactonline.exact.token_endpoint import Answer, Outcome
 from tap_exactonline.exact.token_outcome import Later, Plan, after_failure, granted, later_error
 from tap_exactonline.exact.tokens import Tokens
@@ -59,11 +59,7 @@ def refresh(
     answer = post(todo.spend)
     now = clock()
     if answer.outcome is Outcome.GRANTED:
-        fresh = granted(todo, answer, now)
-        try:
-            return held.save(fresh)
-        except TokenStoreError as error:
-            raise Unsaved(fresh, spend, error) from None
+        return save_granted(held, granted(todo, answer, now), spend)
     record = after_failure(todo, marked, answer, now)
     if isinstance(record, LoginError | NotExactOnline):
         return _give_up(held, todo, marked, answer, record)
@@ -77,13 +73,42 @@ def refresh(
 
 
 class Unsaved(Exception):
-    """The answer came and could not be saved. It is not to be used before it is."""
+    """Exact's answer came and could not be saved. The tokens are not to be used before they are.
 
-    def __init__(self, tokens: Tokens, replaces: str, error: TokenStoreError) -> None:
+    Attributes:
+        tokens: From the answer.
+        replaces: Fingerprint of the refresh token that stood in the store before; "" if there was none.
+        error: Why they could not be saved.
+    """
+
+    def __init__(self, tokens: Tokens, replaces: str, error: Exception) -> None:
         super().__init__("new tokens could not be saved")
         self.tokens = tokens
         self.replaces = replaces
         self.error = error
+
+    def trouble(self) -> TokenStoreError:
+        """What to tell if they can't be saved in a reasonable time."""
+        if isinstance(self.error, ExactError):
+            what, remedy = self.error.what, self.error.remedy
+        else:
+            what, remedy = f"Internal error {type(self.error).__name__}", "Report this line"
+        return TokenStoreError(
+            f"Exact Online's new tokens could not be saved. {what}",
+            f"{remedy}. The new tokens were not used, so the stored ones may still work if you start the run again soon",
+        )
+
+
+def save_granted(held: LockedStore, tokens: Tokens, replaces: str) -> Tokens:
+    """Save what Exact has just granted; nothing else in the world has these tokens.
+
+    Raises:
+        Unsaved: It did not succeed, for whatever reason.
+    """
+    try:
+        return held.save(tokens)
+    except Exception as error:  # noqa: BLE001 - also a fault of ours must not cost the login
+        raise Unsaved(tokens, replaces, error) from None
 
 
 def _give_up(
