@@ -19,13 +19,18 @@ if TYPE_CHECKING:
 
 LISTS = ("system_divisions", "system_all_divisions", "hrm_divisions", "system_me")
 
+MERGED = frozenset(
+    {"sync_sales_invoice_sales_invoices", "sync_financial_sales_entries", "sync_financial_purchase_entries"}
+)
+"""Sync endpoints that show a document's total and VAT as rows beside its lines (api-facts, section 13)."""
+
 
 @cache
-def variants() -> dict[tuple[str, tuple[str, ...]], list[Endpoint]]:
-    """The endpoints that read the same table: one entity, one business key."""
-    out: dict[tuple[str, tuple[str, ...]], list[Endpoint]] = {}
+def variants() -> dict[tuple[str, tuple[str, ...], bool], list[Endpoint]]:
+    """The endpoints that read the same table: one entity, one business key, one form of rows."""
+    out: dict[tuple[str, tuple[str, ...], bool], list[Endpoint]] = {}
     for endpoint in load():
-        out.setdefault((endpoint.entity, endpoint.key), []).append(endpoint)
+        out.setdefault((endpoint.entity, endpoint.key, endpoint.name in MERGED), []).append(endpoint)
     return out
 
 

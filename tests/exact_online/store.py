@@ -127,6 +127,25 @@ class Table:
             self._changed(row.key)
             return self.values(row)
 
+    def put(self, key: Key, **values: Any) -> None:
+        """Add a row that has these values and no others: nothing is generated."""
+        with self.exact.lock:
+            rows = self._load()
+            self._check(values)
+            keys = dict(zip(self.key, key if isinstance(key, tuple) else (key,), strict=True))
+            rv = self.division.next_rv()
+            known = {**values, **keys, "Timestamp": rv}
+            row = Row(
+                {n: v for n, v in values.items() if n not in self._at},
+                [known.get(n) for n in self.own],
+                key,
+                rv,
+            )
+            if key in rows:
+                raise ValueError(f"{self.name} has a row {key!r}")
+            self._append(row)
+            self._changed(key)
+
     def update(self, key: Key, **values: Any) -> dict[str, Any]:
         """Change a row: a new Timestamp and Modified, also when no value is given."""
         with self.exact.lock:
