@@ -1,7 +1,8 @@
 """Lanes: one division at a time, one request at a time, pages handed to the one writer.
 
 A lane takes a division, reads the selected streams one after the other, and while the writer writes a page it
-already asks for the next. No lane holds more than one finished page that waits for the writer.
+already asks for the next. Of one lane at most one finished page waits for the writer, and of all lanes together at most
+as many as there are places (:mod:`tap_exactonline.sync.permits`).
 """
 
 from __future__ import annotations
@@ -267,7 +268,13 @@ class Lane(threading.Thread):
         while not self._slot.acquire(timeout=1):
             if self._halt.is_set():
                 raise Stopped("the run was asked to stop")
-        self._events.put(Written(division, payloads, changes, self._slot.release))
+        leave_room = self._settings.permits.hand_over()
+
+        def written() -> None:
+            self._slot.release()
+            leave_room()
+
+        self._events.put(Written(division, payloads, changes, written))
 
 
 def _sentence(exc: ExactError) -> str:

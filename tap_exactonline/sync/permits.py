@@ -1,7 +1,8 @@
-"""How many divisions work at once.
+"""How many divisions work at once, and how many finished pages may wait for the target.
 
 A division that waits for its minute to begin again gives its place to another. So an accountancy firm with hundreds
-of administrations is not held up by each of them in turn, and there are still no more pages in memory than places.
+of administrations is not held up by each of them in turn. The pages that it has finished are counted apart from the
+places: however many divisions are open, there are at most as many finished pages as places, and as many again in work.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Permits:
     def __init__(self, places: int, stop: threading.Event) -> None:
         self.places = places
         self._free = threading.Semaphore(places)
+        self._room = threading.Semaphore(places)
         self._stop = stop
         self._works = threading.Lock()
         self._mine = threading.local()
@@ -63,15 +65,33 @@ class Permits:
         finally:
             self._take()
 
+    def hand_over(self) -> Callable[[], None]:
+        """Wait until one more finished page may lie in front of the writer.
+
+        A thread that waits here keeps its place: the writer is behind, and more pages would not help it. It holds
+        no lock that the writer or another thread needs in order to go on.
+
+        Returns:
+            To be called once, when the page is written.
+
+        Raises:
+            Stopped: If the run is asked to stop meanwhile.
+        """
+        self._acquire(self._room)
+        return self._room.release
+
     def turn(self) -> Turn:
         """A lane's turns at making lines of a page; of all turns made here, one is held at a time."""
         return Turn(self._works)
 
     def _take(self) -> None:
-        while not self._free.acquire(timeout=0.5):
+        self._acquire(self._free)
+        self._mine.held = True
+
+    def _acquire(self, semaphore: threading.Semaphore) -> None:
+        while not semaphore.acquire(timeout=0.5):
             if self._stop.is_set():
                 raise Stopped("the run was asked to stop")
-        self._mine.held = True
 
     def _give(self) -> None:
         if getattr(self._mine, "held", False):
