@@ -83,7 +83,9 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         "start_date",
         th.DateTimeType,
         title="Start date",
-        description="Nothing older on a first run. A date or a date with time, in the administration's own clock.",
+        description="Of dated streams (entries, invoices, orders, hours, …), a first run reads nothing that was last "
+        "changed before this. Everything else (accounts, ledger accounts, items, open items, …) is always read whole. "
+        "A date or a date with time, in the administration's own clock.",
         examples=["2024-01-01"],
     ),
     th.Property(

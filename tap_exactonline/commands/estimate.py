@@ -83,6 +83,6 @@ def _at_least(endpoint: Endpoint, bookmark: Mapping[str, Any], division: Divisio
     new = (
         bookmark.get("replication_key_value") is None or regenerated(endpoint, bookmark, division) is not None
     )
-    asks_where_to_start = new and endpoint.kind == "sync" and config.start_date and endpoint.sync_timestamp
+    asks_where_to_start = new and endpoint.dated and config.start_date and endpoint.sync_timestamp
     reads = prod(len(parameter.values) for parameter in endpoint.parameters)
     return reads + 1 if asks_where_to_start else reads

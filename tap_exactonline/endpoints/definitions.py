@@ -28,7 +28,7 @@ from tap_exactonline.exact.errors import SettingsError
 SETTING = "extra_streams"
 METADATA = "metadata"
 _MEMBERS = (
-    "name", "path", "kind", "scope", "key", "columns", "filter", "bookmark", "parameters", "page_size",
+    "name", "path", "kind", "scope", "key", "columns", "filter", "bookmark", "dated", "parameters", "page_size",
 )  # fmt: skip
 _PATH = re.compile(r"[A-Za-z]\w*(/[A-Za-z]\w*)+")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -124,6 +124,7 @@ def _define(given: Any, place: str, calendar: Calendar) -> ExtraStream:
         scope=_text(given, "scope", place) or base.scope,
         beta=beta,
         selected=True,
+        dated=_dated(given, base, place),
         entity_type=None,
         page_size=page_size or base.page_size or _PAGE[kind],
         filter=fill_in(template, calendar, {one.name for one in parameters}, place) if template else None,
@@ -175,6 +176,13 @@ def _kind(given: Mapping[str, Any], path: str, known: Endpoint | Function | None
     return cast(Kind, kind)
 
 
+def _dated(given: Mapping[str, Any], base: Endpoint, place: str) -> bool:
+    dated = given.get("dated", base.dated)
+    if not isinstance(dated, bool):
+        raise SettingsError(f"{place}.dated", f"{dated!r} is neither true nor false")
+    return dated
+
+
 def _unknown(path: str, kind: Kind, function: Function | None) -> Endpoint:
     parts = path.lower().split("/")
     return Endpoint(
@@ -213,6 +221,8 @@ def _fields(columns: Any, known: Endpoint | Function | None, place: str) -> list
 def _fingerprint(given: Mapping[str, Any], path: str) -> str:
     """What a bookmark depends on. Columns may come and go."""
     parts = {name: given.get(name) for name in ("filter", "parameters", "bookmark", "key")}
+    if "dated" in given:
+        parts["dated"] = given["dated"]
     text = json.dumps({"path": path, **parts}, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

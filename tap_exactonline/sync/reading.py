@@ -100,7 +100,7 @@ class Reader:
         job: What to read.
         division: Where.
         bookmark: What was delivered before; empty to start over.
-        start_date: Nothing older on a first read, in the administration's wall clock.
+        start_date: Of a dated endpoint, nothing older on a first read, in the administration's wall clock.
         logger: Where remarks go.
         zone: Time zone of the administration's wall clock.
         turn: Taken when a page is decoded. Whoever has used the page gives it back, or it ends with the next page.
@@ -128,7 +128,8 @@ class Reader:
         self._endpoint = job.endpoint
         self._division = division
         self._bookmark = bookmark
-        self._start_date = start_date
+        # What dated rows refer to is older than they are, and is read whole.
+        self._start_date = start_date if job.endpoint.dated else None
         self._logger = logger
         self._zone = zone
         self._turn = turn or Turn()

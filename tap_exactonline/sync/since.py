@@ -99,7 +99,8 @@ def begin(
 
 def internal_fields(endpoint: Endpoint, start_date: datetime | None) -> frozenset[str]:
     """Fields needed for reading, whether selected or not: Modified, to drop what is older than the start date."""
-    modified = modified_field(endpoint) if endpoint.kind == "sync" and start_date else None
+    leaves_out = endpoint.kind == "sync" and endpoint.dated and start_date
+    modified = modified_field(endpoint) if leaves_out else None
     return frozenset({modified} if modified else ())
 
 

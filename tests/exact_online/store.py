@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from typing import TYPE_CHECKING, Any
 
-from . import generate
+from . import generate, references
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,6 +89,8 @@ class Table:
             fields = [f for f in self.fields.values() if f.name not in self._at]
             while len(self._templates) <= number and len(self._templates) < generate.TEMPLATES:
                 made = generate.template(self.exact.seed, self.name, fields, len(self._templates))
+                if self.exact.switches.references:
+                    made |= references.values(self, len(self._templates))
                 self._templates.append(made)
         own: list[Any] = []
         for name in self.own:
@@ -103,6 +105,20 @@ class Table:
                 own.append(moment)
         key = own[0] if len(self.key) == 1 else tuple(own[: len(self.key)])
         return Row(self._templates[number % generate.TEMPLATES], own, key, rv)
+
+    @property
+    def count(self) -> int:
+        """How many rows were generated."""
+        return self._count
+
+    def reference(self, number: int, what: str) -> Any:
+        """How another row names one of the generated ones: by its ``key`` or its ``Code``. Loads nothing."""
+        number %= self._count
+        name = self.key[0] if what == "key" else what
+        field = self.fields[name]
+        if name in self.key:
+            return generate.key_value(field, self.exact.seed, self.division.code, self.name, number)
+        return generate.unique_code(field, number)
 
     def _append(self, row: Row) -> None:
         assert self._rows is not None

@@ -52,6 +52,7 @@ class Switches:
         log_names_entry: What the log of deletions calls ``EntityKey`` where an endpoint's key is ``EntryID``: that one,
             or a GUID that the endpoint does not show.
         deleted_days: Days that the log of deletions remembers.
+        references: Whether generated rows refer to rows that exist, see `references`.
     """
 
     latency: float = 0.0
@@ -90,6 +91,7 @@ class Switches:
     long_url_status: int = 414
     log_names_entry: bool = True
     deleted_days: int = 61
+    references: bool = False
 
     @property
     def token_wait(self) -> float:

@@ -93,6 +93,7 @@ _SWITCHES = {
     "envelope",
     "next_on_full_page",
     "deleted_days",
+    "references",
 }
 
 

@@ -14,8 +14,9 @@ from tests.exact_online import Clock, faults
 from .sync_lab import HOME, Lab, lab
 
 LINES = "sync_financial_transaction_lines"  # SyncTimestamp knows it
-ACCOUNTS = "sync_crm_accounts"  # and not this one
+ENTRIES = "sync_financial_purchase_entries"  # and not this one
 STOCK = "sync_inventory_stock_positions"  # has no Modified
+INVOICES = "purchase_purchase_invoices"
 COSTUNITS = "hrm_costunits"
 START = "2021-07-01"
 
@@ -51,7 +52,7 @@ def test_no_row_since_the_start_date_costs_no_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("answers", ["known", "404"])
 def test_elsewhere_older_rows_are_left_out_on_arrival(tmp_path: Path, answers: str) -> None:
-    stream = ACCOUNTS if answers == "known" else LINES
+    stream = ENTRIES if answers == "known" else LINES
     with lab(tmp_path, {stream: 12}, start_date=START, sync_timestamp=answers) as home:
         wanted = newer(home, stream)
 
@@ -64,23 +65,23 @@ def test_elsewhere_older_rows_are_left_out_on_arrival(tmp_path: Path, answers: s
 
 
 def test_a_first_run_that_is_interrupted_goes_on_leaving_out(tmp_path: Path) -> None:
-    with lab(tmp_path, {ACCOUNTS: 12}, start_date="2023-01-01") as home:
-        table = home.table(ACCOUNTS)
+    with lab(tmp_path, {ENTRIES: 12}, start_date="2023-01-01") as home:
+        table = home.table(ENTRIES)
         # Old rows come last, too: their Timestamps were given anew when the administration moved.
         table.update(table.keys()[0], Modified=datetime(2020, 1, 1))
-        home.exact.faults.add(faults.Match(stream=ACCOUNTS, nth=3), faults.forbidden())
-        assert not home.run(ACCOUNTS).records(ACCOUNTS)
-        assert home.bookmark(ACCOUNTS)["replication_key_value"] > 1
+        home.exact.faults.add(faults.Match(stream=ENTRIES, nth=3), faults.forbidden())
+        assert not home.run(ENTRIES).records(ENTRIES)
+        assert home.bookmark(ENTRIES)["replication_key_value"] > 1
         home.exact.faults.clear()
 
-        assert home.run(ACCOUNTS).complete
+        assert home.run(ENTRIES).complete
 
         wanted = {row["ID"] for row in table.rows() if row["Modified"] >= datetime(2023, 1, 1)}
-        assert home.live(ACCOUNTS) == wanted
+        assert home.live(ENTRIES) == wanted
         # After the first run everything that changes is wanted, whatever Exact says of when.
         table.update(table.keys()[1], Modified=datetime(2020, 1, 1))
-        assert home.run(ACCOUNTS).complete
-        assert table.keys()[1] in home.live(ACCOUNTS)
+        assert home.run(ENTRIES).complete
+        assert table.keys()[1] in home.live(ENTRIES)
 
 
 def test_a_stream_without_modified_is_read_whole(tmp_path: Path) -> None:
@@ -90,11 +91,11 @@ def test_a_stream_without_modified_is_read_whole(tmp_path: Path) -> None:
 
 
 def test_modified_streams_filter_in_exacts_own_clock(tmp_path: Path) -> None:
-    with lab(tmp_path, {COSTUNITS: 12}, start_date=START) as home:
-        wanted = newer(home, COSTUNITS)
-        assert home.run(COSTUNITS).complete
-        assert home.live(COSTUNITS) == wanted
-        assert home.filters(COSTUNITS) == [f"Modified ge datetime'{START}T00:00:00'"]
+    with lab(tmp_path, {INVOICES: 12}, start_date=START) as home:
+        wanted = newer(home, INVOICES)
+        assert home.run(INVOICES).complete
+        assert home.live(INVOICES) == wanted
+        assert home.filters(INVOICES) == [f"Modified ge datetime'{START}T00:00:00'"]
 
 
 def test_a_moment_yet_to_come_does_not_swallow_what_happens_before_it(tmp_path: Path) -> None:
