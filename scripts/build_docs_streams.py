@@ -118,7 +118,7 @@ def _bookmark(endpoint: Endpoint) -> str:
     if column is None:
         return "none: the whole table is read in every run"
     if endpoint.kind == "sync":
-        return f"`{column}`, saved after every page; a run that is cut off goes on from there"
+        return f"`{column}`, saved after every page, as far as the page before it; a run that is cut off goes on from there"
     return f"`{column}`, saved after a complete read; each run reads the last two hours before it again"
 
 

@@ -14,8 +14,10 @@ Shape (the SDK's, one partition a division, with members of our own)::
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from tap_exactonline.endpoints import Endpoint
@@ -145,10 +147,7 @@ def _broken(stream: str, division: int | None, what: str) -> StateError:
 
 
 class Bookmarks:
-    """Access to the state by stream and division.
-
-    Only the writer changes it; lanes look at what was there when they start.
-    """
+    """Access to the state by stream and division. Only the writer has it; workers get snapshots."""
 
     def __init__(self, state: dict[str, Any]) -> None:
         self.state = state
@@ -162,6 +161,10 @@ class Bookmarks:
     def get(self, stream: str, division: int) -> Mapping[str, Any]:
         """The bookmark of a stream in a division; empty if there is none."""
         return self._index.get((stream, division), {})
+
+    def snapshot(self, stream: str, division: int) -> Mapping[str, Any]:
+        """A copy of a bookmark that stays as it is while the writer goes on, and that nobody can change."""
+        return _frozen(copy.deepcopy(self.get(stream, division)))
 
     def divisions(self, stream: str) -> set[int]:
         """The divisions that have a bookmark for the stream."""
@@ -201,6 +204,12 @@ class Bookmarks:
                 partition.pop(name, None)
             else:
                 partition[name] = value
+
+
+def _frozen(members: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(
+        {name: _frozen(value) if isinstance(value, Mapping) else value for name, value in members.items()}
+    )
 
 
 def regenerated(endpoint: Endpoint, bookmark: Mapping[str, Any], division: Division) -> str | None:

@@ -55,7 +55,7 @@ class Tombstones:
         log: The job of ``sync_deleted``; its codec has at least :data:`LOG_FIELDS`.
         wanted: Whether ``sync_deleted`` itself is written.
         targets: The jobs whose rows the log may name.
-        bookmarks: Stream → its bookmark in this division.
+        bookmarks: Stream → a snapshot of its bookmark in this division.
         zone: Time zone of the administration, to turn the moment of deletion into UTC.
     """
 
@@ -79,6 +79,7 @@ class Tombstones:
         self._zone = zone
         self._cursors: dict[str, dict[str, Any]] = {}
         self._lowered: dict[str, int] = {}
+        self._log_seen = _number(bookmarks.get(LOG, {}).get("replication_key_value"))
         self.rows = 0
         """Rows of the log that were read."""
 
@@ -86,7 +87,7 @@ class Tombstones:
         """The Timestamp from which the log must be read, None for all of it."""
         cursors = [self._seen(job.name) for job in self._targets]
         if self._wanted:
-            cursors.append(_number(self._bookmarks.get(LOG, {}).get("replication_key_value")))
+            cursors.append(self._log_seen)
         return first(cursors)
 
     def pages(self, reader: Reader) -> Iterator[LogPage]:
@@ -99,8 +100,10 @@ class Tombstones:
             for job in self._targets:
                 self._apply(job, batch.rows, cursor, page)
             if self._wanted and cursor is not None:
-                seen = _number(self._bookmarks.get(LOG, {}).get("replication_key_value")) or 0
-                page.changes[LOG] = {**batch.changes, "replication_key_value": max(cursor, seen)}
+                page.changes[LOG] = {
+                    **batch.changes,
+                    "replication_key_value": max(cursor, self._log_seen or 0),
+                }
             yield page
 
     def read_at(self) -> str | None:
@@ -139,7 +142,7 @@ class Tombstones:
     def _log_rows(self, rows: list[Any], records: list[Any], page: LogPage) -> None:
         if not self._wanted:
             return
-        seen = _number(self._bookmarks.get(LOG, {}).get("replication_key_value")) or 0
+        seen = self._log_seen or 0
         stamps = self._log.codec.values(rows, "Timestamp")
         page.records[LOG] = [
             record for record, stamp in zip(records, stamps, strict=True) if stamp is None or stamp > seen
@@ -172,11 +175,12 @@ class Tombstones:
         changes: dict[str, Any] = {}
         if tombstones:
             page.records[job.name] = tombstones
-        if cursor is not None and cursor > seen:
-            deletions = self._deletions(job.name)
-            deletions["timestamp"] = cursor
+        deletions = self._deletions(job.name)
+        if cursor is not None and deletions.get("timestamp") != max(cursor, seen):
+            # Lower than after the page before, if entries turn out to come in no order.
+            deletions["timestamp"] = max(cursor, seen)
             changes["deletions"] = dict(deletions)
-        if lowest is not None and job.name in self._moved and self._deletions(job.name).get("behind"):
+        if lowest is not None and job.name in self._moved and deletions.get("behind"):
             # The rows were read before these deletions, and no Timestamp tells which of them came back.
             lowest = FIRST_TIMESTAMP
         reached = _number(self._bookmarks.get(job.name, {}).get("replication_key_value"))

@@ -163,7 +163,7 @@ class Engine:
             tasks,
             self._events,
             self._client,
-            self._bookmarks,
+            self._bookmarks.snapshot,
             self._settings,
             self._log_job,
             self._stop,

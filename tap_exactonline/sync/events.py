@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.divisions import Division
-from tap_exactonline.sync.bookmarks import Bookmarks
 from tap_exactonline.sync.permits import Permits
 from tap_exactonline.sync.reading import Job
 from tap_exactonline.sync.report import Outcome
@@ -83,7 +82,7 @@ class Shared:
         tasks: What is still to be read; each lane takes the next.
         events: To the writer.
         client: The way to Exact.
-        bookmarks: What was delivered before; only looked at.
+        bookmark: A snapshot of what was delivered before, by stream and division.
         settings: The configuration.
         log_job: ``sync_deleted``, if deletions are written as tombstones.
         stop: Set to end the run.
@@ -93,7 +92,7 @@ class Shared:
     tasks: queue.SimpleQueue[Task]
     events: queue.SimpleQueue[Event]
     client: ExactClient
-    bookmarks: Bookmarks
+    bookmark: Callable[[str, int], Mapping[str, Any]]
     settings: Settings
     log_job: Job | None
     stop: threading.Event

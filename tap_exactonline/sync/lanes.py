@@ -47,7 +47,7 @@ class Lane(threading.Thread):
         self._tasks = shared.tasks
         self._events = shared.events
         self._client = shared.client
-        self._bookmarks = shared.bookmarks
+        self._bookmark = shared.bookmark
         self._settings = shared.settings
         self._log_job = shared.log_job
         self._halt = shared.stop
@@ -74,7 +74,7 @@ class Lane(threading.Thread):
 
     def _work(self, task: Task) -> None:
         code = task.division.code
-        bookmarks = {job.name: self._bookmarks.get(job.name, code) for job in task.jobs}
+        bookmarks = {job.name: self._bookmark(job.name, code) for job in task.jobs}
         closed: str | None = None
         tombstones: Tombstones | None = None
         jobs = list(task.jobs)
@@ -215,7 +215,7 @@ class Lane(threading.Thread):
         targets = [job for job in jobs if job.codec.tombstones]
         if log is None or not (targets or wanted):
             return None, None
-        bookmark = bookmarks.setdefault(LOG, self._bookmarks.get(LOG, division.code))
+        bookmark = bookmarks.setdefault(LOG, self._bookmark(LOG, division.code))
         tombstones = Tombstones(
             division, log, wanted=wanted, targets=targets, bookmarks=bookmarks, zone=self._settings.zone
         )

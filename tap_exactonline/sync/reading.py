@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import islice
 from typing import Any
 
 from tap_exactonline.endpoints import Endpoint
@@ -18,6 +19,7 @@ from tap_exactonline.exact.errors import BrokenAnswer, EndpointMissing, QueryRef
 from tap_exactonline.exact.odata import modified_filter, timestamp_filter
 from tap_exactonline.sync.bookmarks import origin
 from tap_exactonline.sync.convert import Codec, Rows
+from tap_exactonline.sync.order import ReadOrder
 from tap_exactonline.sync.permits import Turn
 from tap_exactonline.sync.plan import Plan
 from tap_exactonline.sync.since import begin
@@ -108,7 +110,6 @@ class Reader:
     Attributes:
         unreadable: Field → values that could not be read and became null.
         keyless: Rows left out because they have no complete key.
-        unordered: Whether rows came in another order than that of Timestamp.
     """
 
     def __init__(
@@ -136,7 +137,7 @@ class Reader:
         self._decode = self._turn.beginning(job.codec.decode)
         self.unreadable: Counter[str] = Counter()
         self.keyless = 0
-        self.unordered = False
+        self._told_disordered = False
 
     def batches(self) -> Iterator[Batch]:
         """Page after page; the last batch may be empty and carries what may be remembered of the whole.
@@ -159,20 +160,20 @@ class Reader:
         )  # fmt: skip
         if start is None:
             return
-        highest = start.cursor
+        order = ReadOrder(start.cursor, in_parts=_several(self._endpoint))
         for page in self._pages(timestamp_filter(start.cursor)):
             stamps = [stamp for stamp in self._job.codec.values(page.rows, "Timestamp") if stamp is not None]
-            if any(later <= earlier for earlier, later in zip([highest, *stamps], stamps, strict=False)):
-                self._tell_unordered()
-                # Of two versions of a row in one page the later one must come last.
+            bookmark = order.page(stamps, page.next_url)
+            if order.disordered:
+                self._tell_disordered()
+                # Sort: when a page has two versions of a row, the newer must come last.
                 page.rows.sort(key=lambda row: self._job.codec.values([row], "Timestamp")[0] or 0)
-            highest = max([highest, *stamps])
             start.drop_older(page, self._job.codec)
-            # Out of order, a page says nothing about what is still to come.
-            changes = {} if self.unordered or not stamps else self._remember(highest) | start.going_on
+            changes = {} if bookmark is None else self._remember(bookmark) | start.going_on
             yield Batch(self._records(page), changes, page.rows)
-        if start.continued or highest > start.cursor:
-            yield Batch([], self._remember(highest) | start.over)
+        reached = order.end()
+        if start.continued or reached > start.cursor:
+            yield Batch([], self._remember(reached) | start.over)
 
     def _by_modified(self) -> Iterator[Batch]:
         stored = self._bookmark.get("replication_key_value")
@@ -282,12 +283,17 @@ class Reader:
             stream=self._endpoint.name,
         )
 
-    def _tell_unordered(self) -> None:
-        if not self.unordered:
-            self.unordered = True
+    def _tell_disordered(self) -> None:
+        if not self._told_disordered:
+            self._told_disordered = True
             self._logger.warning(
                 "%s, division %d: rows do not come in the order of Timestamp; the bookmark moves only at the end "
                 "of the read",
                 self._endpoint.name,
                 self._division.code,
             )
+
+
+def _several(endpoint: Endpoint) -> bool:
+    """Whether the stream is read more than once, each time with other parameters."""
+    return next(islice(variants(endpoint), 1, None), None) is not None

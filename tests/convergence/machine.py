@@ -53,7 +53,7 @@ class Histories(RuleBasedStateMachine):
         first=st.sampled_from([9_990, 2**53 - 20, 2]),
         int64_as=st.sampled_from(["string", "number"]),
         full_page=st.booleans(),
-        order=st.sampled_from(["timestamp", "timestamp", "any"]),
+        order=st.sampled_from(["timestamp", "timestamp", "any", "across", "key"]),
         divisions=st.integers(1, 2),
     )
     def begin(

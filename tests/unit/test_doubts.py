@@ -62,6 +62,8 @@ DOUBTS: dict[str, dict[str, Any]] = {
     "the clock is that of Auckland": {"timezone": "Pacific/Auckland"},
     "rows of sync come in order of Timestamp": {"sync_order": "timestamp"},
     "rows of sync come in any order": {"sync_order": "any"},
+    "pages of sync come newest first": {"sync_order": "across"},
+    "pages of sync go by the key": {"sync_order": "key"},
     "sync honours $top": {"sync_top": True},
     "sync ignores $top": {"sync_top": False},
     "sync takes any $select": {"select_star_on_sync": True},

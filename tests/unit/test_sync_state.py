@@ -157,7 +157,8 @@ def test_starting_over_that_is_interrupted_does_not_begin_again_and_again(
         second = home.run(ITEMS, LOG)
 
         assert 0 < len(first.records(ITEMS)) < 12
-        assert len(second.records(ITEMS)) == 12 - len(first.records(ITEMS))
+        # The last page comes again: nothing had shown that the one behind it begins above it.
+        assert len(second.records(ITEMS)) == 12 - len(first.records(ITEMS)) + 3
 
 
 def test_a_hole_in_the_log_concerns_streams_that_are_not_selected_today(tmp_path: Path) -> None:
