@@ -28,12 +28,17 @@ ifeq ($(MAKELEVEL),0)
 .NOTPARALLEL:
 endif
 
-.PHONY: help setup browser demo test prove lint endpoints docs bench format pins clean
+# `make quick` and `make test` test streams of every kind, `make test-all` every stream.
+QUICK := -m "not process and not slow"
+
+.PHONY: help setup browser demo quick test test-all prove lint endpoints docs bench format pins clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    run Meltano from a stand-in Exact Online into a real PostgreSQL, twice"
+	@echo "make quick   lint, and the tests that need neither a program nor patience: under a minute"
 	@echo "make test    lint, then all tests (unit, SDK, end to end)"
+	@echo "make test-all  the same over every stream of the catalogue, as every night"
 	@echo "make prove   thousands of random histories: is each table what Exact holds? PROVE='--histories 300' for less"
 	@echo "make lint    ruff, mypy and deptry"
 	@echo "make endpoints  build tap_exactonline/endpoints/*.json from catalogue/"
@@ -46,8 +51,14 @@ help:
 demo: setup
 	@$(BIN)/python -m scripts.demo
 
+quick: lint
+	$(BIN)/pytest -n $(WORKERS) $(QUICK)
+
 test: setup browser .venvs/docs/.ready lint
 	$(BIN)/pytest -n $(WORKERS)
+
+test-all: export ALL_STREAMS = 1
+test-all: test
 
 # PROVE takes the options of tests/convergence/prove.py.
 prove: .venv/.ready

@@ -19,6 +19,8 @@ from tests.exact_online import ExactOnline
 from .runs import catalog
 from .target import Target
 
+pytestmark = pytest.mark.process
+
 STREAMS = (
     "bulk_documents_document_attachments",
     "hrm_costunits",

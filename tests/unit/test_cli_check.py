@@ -18,6 +18,8 @@ from tap_exactonline.exact.divisions import Division
 
 from .cli_lab import Lab, lab
 
+pytestmark = pytest.mark.process
+
 STREAMS = len([endpoint for endpoint in load() if endpoint.selected])
 
 

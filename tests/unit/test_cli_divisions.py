@@ -11,6 +11,8 @@ import pytest
 
 from .cli_lab import Lab, lab
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[Lab]:

@@ -19,6 +19,8 @@ from scripts.meltano_project import ROOT, executable
 from scripts.postgres import embedded
 from tests.exact_online import ExactOnline
 
+pytestmark = pytest.mark.process
+
 RECIPES = ROOT / "docs/recipes"
 STREAMS = (
     "bulk_cashflow_receivables",

@@ -30,6 +30,7 @@ def nav() -> list[str]:
     return walk(yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["nav"])
 
 
+@pytest.mark.process
 def test_the_site_builds_strictly_and_stands_alone(tmp_path: Path) -> None:
     done = build(tmp_path)
     assert done.returncode == 0, re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)[-5000:]

@@ -14,6 +14,8 @@ from tap_exactonline.exact.odata import MalformedPage
 from tests.exact_online import ExactOnline, faults
 from tests.unit.runs import Done, Runner
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(autouse=True)
 def administration(exact: ExactOnline) -> None:

@@ -71,6 +71,7 @@ def test_fields_seen_in_live_answers_are_columns_and_attachment_is_none() -> Non
         assert by_name(stream).write_only == ("Attachment",)
 
 
+@pytest.mark.process
 def test_what_drift_finds_goes_into_the_catalogue(
     exact: ExactOnline, runner: Runner, copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,8 @@ from tests.exact_online import ExactOnline
 from tests.unit.extra_lab import ITEMS, REVENUE, YEARS, asked, revenue_of_three_years
 from tests.unit.runs import Runner
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(autouse=True)
 def administration(exact: ExactOnline) -> None:

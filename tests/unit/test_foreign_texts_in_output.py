@@ -12,6 +12,8 @@ from tests.unit import cli_lab
 from tests.unit.runs import Runner
 from tests.unit.token_lab import Lab
 
+pytestmark = pytest.mark.process
+
 CONTROL = re.compile(
     r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]|^2026-11-28 12:00", re.MULTILINE
 )

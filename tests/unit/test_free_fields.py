@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.exact_online import ExactOnline
 from tests.unit.runs import Runner
 
@@ -12,6 +14,7 @@ def free_fields(schema: dict[str, Any]) -> int:
     return sum(name.startswith(("free_", "custom_field")) for name in schema["properties"])
 
 
+@pytest.mark.process
 def test_free_and_custom_fields_are_columns(exact: ExactOnline, runner: Runner) -> None:
     found = runner.discover()
     counts = {

@@ -17,6 +17,9 @@ from scripts.build_docs import ROOT
 from scripts.build_hub import TARGET, about, commands, definition, rendered, selection
 from tap_exactonline.endpoints import load
 
+# The definition is built from `--about`.
+pytestmark = pytest.mark.process
+
 SCHEMAS = ROOT / "tests/data/hub-schema"
 
 

@@ -21,6 +21,8 @@ from tests.convergence.runs import run_tap
 from tests.exact_online import ExactOnline
 from tests.unit.slow_target import SMALL, Source, Transport, slow_target, write_command
 
+pytestmark = pytest.mark.process
+
 STREAM = "sync_financial_gl_accounts"
 ROWS = 90
 EVERY_DESCRIPTOR = pytest.mark.parametrize(

@@ -22,6 +22,8 @@ from scripts.newcomer import build_wheel
 from tap_exactonline.endpoints import load
 from tests.exact_online import ExactOnline
 
+pytestmark = pytest.mark.process
+
 PINS = ROOT / "constraints/dev.txt"
 # It comes with Meltano and makes an environment in a second.
 UV = ROOT / ".venvs/meltano/bin/uv"

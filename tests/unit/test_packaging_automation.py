@@ -38,6 +38,7 @@ def load(path: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("schema", "files"),
     [
@@ -54,6 +55,7 @@ def test_files_are_valid(schema: str, files: list[Path]) -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.process
 def test_zizmor_finds_nothing() -> None:
     done = program("zizmor", "--offline", "--no-progress", GITHUB, ROOT / ".pre-commit-config.yaml")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.exact_online import ExactOnline
 from tests.unit.runs import Runner
+
+pytestmark = pytest.mark.process
 
 
 def test_a_frequent_schedule_does_not_add_up_to_a_block(runner: Runner, exact: ExactOnline) -> None:

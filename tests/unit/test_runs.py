@@ -15,6 +15,8 @@ import pytest
 from tests.exact_online import ExactOnline
 from tests.unit.runs import FEW, Done, Runner, catalog
 
+pytestmark = pytest.mark.process
+
 
 def test_reads_every_division_and_goes_on_from_there(runner: Runner, exact: ExactOnline) -> None:
     for code in (101, 102, 103):

@@ -236,6 +236,7 @@ def test_control_from_another_process(exact: ExactOnline) -> None:
     assert stats["divisions"]["101"]["calls"] == 1
 
 
+@pytest.mark.process
 def test_started_by_a_person() -> None:
     command = [
         sys.executable,

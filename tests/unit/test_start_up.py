@@ -10,6 +10,8 @@ import pytest
 
 from tap_exactonline.tap import TapExactOnline
 
+pytestmark = pytest.mark.process
+
 PROGRAM = """
 import json, sys
 asked = []
