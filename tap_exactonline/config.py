@@ -36,6 +36,7 @@ class Config:
     token_store_passphrase: str | None
     max_parallel_divisions: int
     reserve_calls: int
+    max_response_mb: int
     tombstones: bool
     exact_names: bool
     hidden_fields: bool
@@ -72,6 +73,7 @@ def parse(raw: Mapping[str, Any]) -> Config:
         token_store_passphrase=_text(raw, "token_store_passphrase"),
         max_parallel_divisions=_integer(raw, "max_parallel_divisions", 8, least=1, most=64),
         reserve_calls=_integer(raw, "reserve_calls", 0, least=0),
+        max_response_mb=_integer(raw, "max_response_mb", 64, least=1, most=2048),
         tombstones=_choice(raw, "deletions", "log") == "tombstones",
         exact_names=_choice(raw, "column_names", "snake_case") == "exact",
         hidden_fields=bool(raw.get("hidden_fields")),

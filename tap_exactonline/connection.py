@@ -16,6 +16,7 @@ from tap_exactonline.exact.divisions import Chosen, Division, choose, list_divis
 from tap_exactonline.exact.oauth import Credentials
 from tap_exactonline.exact.refused_fields import RefusedFields
 from tap_exactonline.exact.tokens import TokenStore, open_store
+from tap_exactonline.exact.transport import MEGABYTE
 
 
 def tap_version() -> str:
@@ -94,6 +95,7 @@ class Connection:
             credentials=self.credentials,
             user_agent=self.user_agent,
             reserve_calls=self.config.reserve_calls,
+            max_response=self.config.max_response_mb * MEGABYTE,
             stop=self.stop,
             on_wait=self.on_wait,
             idle=self.idle,

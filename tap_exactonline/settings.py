@@ -118,6 +118,14 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         description="Calls of each administration's day that are left to other programs using the same app.",
     ),
     th.Property(
+        "max_response_mb",
+        th.IntegerType,
+        default=64,
+        title="Largest answer (MB)",
+        description="Megabytes that one answer of Exact Online may have, decompressed. Reading ends there, so that no "
+        "answer fills the memory.",
+    ),
+    th.Property(
         "deletions",
         th.StringType,
         default="log",

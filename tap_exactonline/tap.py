@@ -97,7 +97,7 @@ class TapExactOnline(Tap):
                 self._config[setting] = list(getattr(self.checked, setting) or ())
         if "extra_streams" in self._config:
             self._config["extra_streams"] = [dict(extra.given) for extra in self.checked.extra_streams]
-        for setting in ("max_parallel_divisions", "reserve_calls"):
+        for setting in ("max_parallel_divisions", "reserve_calls", "max_response_mb"):
             self._config[setting] = getattr(self.checked, setting)
         return super()._validate_config(raise_errors=raise_errors)
 

@@ -17,14 +17,14 @@ from tap_exactonline.exact import classify
 from tap_exactonline.exact.addresses import api_url_for, check_api_url, link_within
 from tap_exactonline.exact.bodies import WebPage, read_body
 from tap_exactonline.exact.classify import Answer, Subject
-from tap_exactonline.exact.errors import BrokenAnswer, Stopped, TemporaryError
+from tap_exactonline.exact.errors import BrokenAnswer, Stopped, StreamError, TemporaryError
 from tap_exactonline.exact.lanes import Lane, Lanes
 from tap_exactonline.exact.limits import Budget, Go, Spent, Wait
 from tap_exactonline.exact.outage import Outage
 from tap_exactonline.exact.refusals import Refusals
 from tap_exactonline.exact.retry import Patience
 from tap_exactonline.exact.server_clock import ServerClock, retry_after
-from tap_exactonline.exact.transport import Response, Transport
+from tap_exactonline.exact.transport import MEGABYTE, Bounds, Response, Transport
 from tap_exactonline.exact.trial import Trial
 
 __all__ = ["ExactClient", "HasAccessToken", "api_url_for", "check_api_url"]
@@ -58,6 +58,7 @@ class ExactClient:
         reserve_calls: Calls of each division's day that are left to others.
         connect_timeout: Seconds for connecting.
         read_timeout: Seconds for which the server may be silent. A whole answer may take five times that.
+        max_response: Bytes that one answer may have, decompressed.
         max_tries: Tries of one page when Exact or the network fails.
         stop: When set, waiting ends and no further call is made.
         on_wait: Told before each waiting: division, seconds, why.
@@ -76,6 +77,7 @@ class ExactClient:
         reserve_calls: int = 0,
         connect_timeout: float = 10,
         read_timeout: float = 120,
+        max_response: int = 64 * MEGABYTE,
         max_tries: int = 6,
         stop: threading.Event | None = None,
         on_wait: Callable[[int | None, float, str], None] | None = None,
@@ -97,10 +99,9 @@ class ExactClient:
         self._refusals = Refusals(self._clock.now, reserve_calls)
         self._outage = Outage()
         self._transport = Transport(
-            user_agent=user_agent,
-            connect_timeout=connect_timeout,
-            read_timeout=read_timeout,
-            total_timeout=5 * read_timeout,
+            self.api_url,
+            user_agent,
+            Bounds(connect_timeout, read_timeout, 5 * read_timeout, max_response),
             stop=self._stop,
             clock=clock,
         )
@@ -196,7 +197,7 @@ class ExactClient:
         try:
             with self._lanes.enter(subject.division) as lane:
                 return self._try(Trial(url, subject, announced), decode, lane)
-        except TemporaryError as error:
+        except (TemporaryError, StreamError) as error:
             # The layers below do not know what was being read.
             if error.division is None:
                 error.division = subject.division

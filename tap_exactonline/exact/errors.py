@@ -19,9 +19,11 @@
     │   ├── NotLicensed              the licence or the user's rights do not cover it
     │   ├── EndpointMissing          404
     │   ├── QueryRefused             400: field, filter or missing $select
-    │   └── KeyBlocked               too many errors: Exact blocks this endpoint for an hour or more
+    │   ├── KeyBlocked               too many errors: Exact blocks this endpoint for an hour or more
+    │   └── AnswerTooLarge           more bytes than an answer may have
     ├── TemporaryError           Exact or the network fails; retried, given up for this run
-    │   ├── Unreachable              no connection, time-out, DNS
+    │   ├── Unreachable              no answer in time, or the connection broke before it
+    │   │   └── NotConnected             no connection, DNS: nothing was sent
     │   ├── ServerFault              408, 5xx
     │   └── BrokenAnswer             truncated or empty body, HTML instead of JSON
     ├── NotExactOnline           the address answers, but not as Exact Online does
@@ -175,12 +177,20 @@ class KeyBlocked(StreamError):
     """Too many errors on this endpoint: Exact blocks it for an hour or more."""
 
 
+class AnswerTooLarge(StreamError):
+    """A good answer has more bytes than the setting ``max_response_mb`` allows. Asking again gives the same."""
+
+
 class TemporaryError(ExactError):
     """Exact or the network failed, also after the retries."""
 
 
 class Unreachable(TemporaryError):
-    """No connection, no answer in time, or an unknown host."""
+    """No answer in time, or the connection broke before it came."""
+
+
+class NotConnected(Unreachable):
+    """There was no connection, or the host is unknown: nothing was sent."""
 
 
 class ServerFault(TemporaryError):

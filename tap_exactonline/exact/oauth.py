@@ -17,7 +17,14 @@ import time
 from typing import TYPE_CHECKING
 
 from tap_exactonline.exact.addresses import check_api_url
-from tap_exactonline.exact.errors import ExactError, LoginError, NotExactOnline, Stopped, TokenStoreError
+from tap_exactonline.exact.errors import (
+    ExactError,
+    LoginError,
+    NotExactOnline,
+    SettingsError,
+    Stopped,
+    TokenStoreError,
+)
 from tap_exactonline.exact.token_endpoint import Answer, Outcome, TokenEndpoint, authorize_url
 from tap_exactonline.exact.token_outcome import Later, Plan, logged_in, plan
 from tap_exactonline.exact.token_refresh import Unsaved, refresh, save_granted
@@ -229,7 +236,7 @@ class Credentials:
     def _refresh(self, held: LockedStore, todo: Plan) -> Tokens | Later:
         try:
             return refresh(held, todo, self._post, self._clock)
-        except (LoginError, NotExactOnline) as error:
+        except (LoginError, NotExactOnline, SettingsError) as error:
             self._failed = (todo.spend_print, math.inf, error)
             raise
         except Unsaved as unsaved:

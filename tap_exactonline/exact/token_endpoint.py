@@ -6,27 +6,28 @@ this module holds a token or the secret.
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-import requests
-import urllib3.exceptions
-
 from tap_exactonline.exact.addresses import check_api_url
+from tap_exactonline.exact.bodies import mend
+from tap_exactonline.exact.errors import ExactError, NotConnected, NotExactOnline, SettingsError
 from tap_exactonline.exact.foreign_text import clean_text
-from tap_exactonline.exact.odata import MalformedPage, decode_json
+from tap_exactonline.exact.odata import BOM, MalformedPage, decode_json
+from tap_exactonline.exact.server_clock import retry_after
 from tap_exactonline.exact.tokens import LIFETIME
+from tap_exactonline.exact.transport import MEGABYTE, Bounds, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_CONNECT_TIMEOUT = 10.0
-_READ_TIMEOUT = 30.0
-_MAX_BYTES = 2**20
+# `tokens.LOCK_TIMEOUT` and `token_signals.SETTLE_TIMEOUT` are longer: whoever waits for this request outlasts it.
+BOUNDS = Bounds(connect=10.0, silence=30.0, total=40.0, body=MEGABYTE)
+"""What a token request may take."""
+
 _MAX_RETRY_AFTER = 600.0
 _MOST_TEXT = 200
 _SECRET = {"client_secret", "refresh_token", "code"}
@@ -45,6 +46,7 @@ class Outcome(Enum):
     APP_REFUSED = "app refused"
     REFUSED = "refused"  # some other definite no
     STRANGE = "strange"  # this is not Exact's token endpoint
+    UNUSABLE = "unusable"  # nothing was sent, and trying again does not help: `Answer.error` says why
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Answer:
     refresh_token: str | None = field(default=None, repr=False)
     expires_in: float = LIFETIME
     retry_after: float = 0.0
+    error: NotExactOnline | SettingsError | None = None
 
 
 def authorize_url(
@@ -90,12 +93,16 @@ class TokenEndpoint:
         client_id: Of the app.
         client_secret: Of the app.
         user_agent: Name and version of the program.
+        bounds: What a request may take; `BOUNDS` by default.
     """
 
-    def __init__(self, api_url: str, client_id: str, client_secret: str, user_agent: str) -> None:
+    def __init__(
+        self, api_url: str, client_id: str, client_secret: str, user_agent: str, bounds: Bounds | None = None
+    ) -> None:
         self._url = f"{api_url}/api/oauth2/token"
         self._client = {"client_id": client_id, "client_secret": client_secret}
-        self._headers = {"Accept": "application/json", "User-Agent": user_agent}
+        # It knows of no stop: once the request is sent, its answer has to be taken in and saved.
+        self._transport = Transport(api_url, user_agent, bounds or BOUNDS)
 
     def refresh(self, refresh_token: str) -> Answer:
         """The refresh grant."""
@@ -108,22 +115,15 @@ class TokenEndpoint:
     def _post(self, grant: Mapping[str, str]) -> Answer:
         form = {**grant, **self._client}
         try:
-            with requests.Session() as session:
-                session.auth = _leave_alone  # else a .netrc would add its own credentials
-                response = session.post(
-                    self._url,
-                    data=form,
-                    headers=self._headers,
-                    timeout=(_CONNECT_TIMEOUT, _READ_TIMEOUT),
-                    allow_redirects=False,  # the secret goes to this address and to no other
-                    stream=True,
-                )
-                body = _read(response)
-        except requests.RequestException as error:
-            outcome = Outcome.NOT_SENT if _never_sent(error) else Outcome.UNCERTAIN
-            return Answer(outcome, f"no answer from Exact Online's token service: {_reason(error)}")
+            response = self._transport.post(self._url, form)
+        except NotConnected as error:
+            return Answer(Outcome.NOT_SENT, _no_answer(error))
+        except (NotExactOnline, SettingsError) as error:
+            return Answer(Outcome.UNUSABLE, error.what, error=error)
+        except ExactError as error:
+            return Answer(Outcome.UNCERTAIN, _no_answer(error))
         secrets = tuple(value for name, value in form.items() if name in _SECRET)
-        return read_answer(response.status_code, response.headers, body, secrets)
+        return read_answer(response.status, response.headers, response.body, secrets)
 
 
 def read_answer(
@@ -137,13 +137,7 @@ def read_answer(
         body: Of the answer.
         secrets: What must not show in ``text`` even if Exact quotes it.
     """
-    try:
-        data = decode_json(body) if body.strip() else {}
-        shape = "json" if isinstance(data, dict) and data else "empty"
-    except MalformedPage:
-        data, shape = {}, "other"
-    if not isinstance(data, dict):
-        data, shape = {}, "other"
+    data, shape = _read(body)
     if 200 <= status < 300:  # noqa: PLR2004 - HTTP
         return _read_success(status, data, shape)
     code, described = _text(data, "error"), _text(data, "error_description")
@@ -153,6 +147,23 @@ def read_answer(
     told = f"Exact Online's token service answered {status}" + (f": {said}" if said else "")
     rotated = _text(data, "refresh_token") or None
     return Answer(outcome, told, status, refresh_token=rotated, retry_after=_retry_after(headers))
+
+
+def _read(body: bytes) -> tuple[dict[str, Any], str]:
+    """The members of the answer, and what it is: ``json``, ``empty`` or ``other``."""
+    body = body.removeprefix(BOM)
+    if not body.strip():
+        return {}, "empty"
+    # Worth a second look where it is damaged: a refresh token may stand in it, and there is no other copy.
+    for text in (body, mend(body) or b""):
+        try:
+            data = decode_json(text)
+        except MalformedPage:
+            continue
+        if isinstance(data, dict):
+            return data, "json" if data else "empty"
+        break
+    return {}, "other"
 
 
 def _read_success(status: int, data: dict[str, Any], shape: str) -> Answer:
@@ -196,31 +207,17 @@ def _classify_refusal(code: str, described: str, shape: str) -> Outcome:
     return Outcome.REFUSED
 
 
-def _read(response: requests.Response) -> bytes:
-    """The body; a server that trickles may not outlast those who wait for the lock."""
-    deadline = time.monotonic() + _READ_TIMEOUT
-    body = b""
-    for chunk in response.iter_content(16384):
-        body += chunk
-        if len(body) > _MAX_BYTES:
-            break
-        if time.monotonic() > deadline:
-            raise requests.ReadTimeout
-    return body
-
-
 def _lifetime(value: object) -> float:
     """Exact sends the seconds as text."""
     try:
         seconds = float(value) if isinstance(value, str | int | float) else LIFETIME
-    except ValueError:
+    except (ValueError, OverflowError):
         return LIFETIME
     return seconds if 0 < seconds < 10 * 365 * 86400 else LIFETIME
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:
-    text = str(headers.get("Retry-After") or "")
-    return min(float(text), _MAX_RETRY_AFTER) if re.fullmatch(r"\d{1,6}", text) else 0.0
+    return min(retry_after(headers, time.time()) or 0.0, _MAX_RETRY_AFTER)
 
 
 def _text(data: dict[str, Any], key: str) -> str:
@@ -228,31 +225,5 @@ def _text(data: dict[str, Any], key: str) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def _never_sent(error: requests.RequestException) -> bool:
-    """Whether the request certainly did not reach Exact."""
-    if isinstance(error, requests.ConnectTimeout | requests.exceptions.InvalidURL):
-        return True
-    cause = error.args[0] if error.args else None
-    reason = getattr(cause, "reason", cause)
-    return isinstance(
-        reason,
-        urllib3.exceptions.NewConnectionError
-        | urllib3.exceptions.ConnectTimeoutError
-        | urllib3.exceptions.ProxyError,
-    )
-
-
-def _reason(error: requests.RequestException) -> str:
-    """One line; the text of network errors names hosts and errnos, never a body."""
-    if isinstance(error, requests.ConnectTimeout):
-        return f"no connection within {_CONNECT_TIMEOUT:.0f} s"
-    if isinstance(error, requests.Timeout):
-        return f"silent for {_READ_TIMEOUT:.0f} s"
-    cause = error.args[0] if error.args else error
-    reason = getattr(cause, "reason", cause)
-    text = re.sub(r"<[^<>]*>:?\s*|\w+\(host=[^)]*\):?\s*", "", str(reason))
-    return " ".join(text.split())[:200] or type(error).__name__
-
-
-def _leave_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
+def _no_answer(error: ExactError) -> str:
+    return f"no answer from Exact Online's token service: {error.what}"

@@ -17,6 +17,7 @@ from tap_exactonline.exact.errors import (
     NotExactOnline,
     NotLoggedIn,
     ServerFault,
+    SettingsError,
     TemporaryError,
     Unreachable,
 )
@@ -35,6 +36,9 @@ _EARLY_BACKOFF = (15.0, 60.0, 150.0, 345.0)
 _EARLY_STEP = 10.0
 # A longer one means that the clock was set back since it was written.
 _LONGEST_WAIT = 700.0
+Refusal = LoginError | NotExactOnline | SettingsError
+"""A definite no: asking again does not help."""
+
 _AGAIN = "The login itself is intact; start the run again later"
 
 
@@ -152,7 +156,7 @@ def logged_in(answer: Answer, standing: Tokens | None, seed: str, now: float) ->
         case Outcome.NOT_SENT | Outcome.UNCERTAIN | Outcome.BUSY:
             kind = Unreachable if answer.status is None else ServerFault
             raise kind(f"The login could not be finished: {answer.text}", again, status=answer.status)
-        case Outcome.APP_REFUSED | Outcome.STRANGE:
+        case Outcome.APP_REFUSED | Outcome.STRANGE | Outcome.UNUSABLE:
             raise refusal(Plan("", Tokens(access_token=""), is_seed=False, stored=None), answer)
     raise NotLoggedIn(
         f"Exact Online does not accept the authorization code ({answer.text})",
@@ -179,9 +183,7 @@ def granted(todo: Plan, answer: Answer, now: float) -> Tokens:
     return fresh.with_old_seeds(base.seed) if todo.is_seed else fresh
 
 
-def after_failure(
-    todo: Plan, marked: Tokens, answer: Answer, now: float
-) -> Tokens | LoginError | NotExactOnline:
+def after_failure(todo: Plan, marked: Tokens, answer: Answer, now: float) -> Tokens | Refusal:
     """The record after a failure that may pass, or the error after one that will not."""
     life = todo.base.expires_in
     match answer.outcome:
@@ -218,10 +220,12 @@ def after_failure(
     return record
 
 
-def refusal(todo: Plan, answer: Answer) -> LoginError | NotExactOnline:
+def refusal(todo: Plan, answer: Answer) -> Refusal:  # noqa: PLR0911 - a table in the form of a function
     """The error for a definite no."""
     which = "The configured refresh_token" if todo.is_seed else "The stored login"
     status = answer.status
+    if answer.error is not None:
+        return answer.error
     if answer.outcome is Outcome.STRANGE:
         return NotExactOnline(
             f"The address answers {status} where Exact Online's token service should be",

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tap_exactonline.exact.errors import ExactError, LoginError, NotExactOnline, TokenStoreError
+from tap_exactonline.exact.errors import ExactError, TokenStoreError
 from tap_exactonline.exact.token_endpoint import Answer, Outcome
-from tap_exactonline.exact.token_outcome import Later, Plan, after_failure, granted, later_error
+from tap_exactonline.exact.token_outcome import Later, Plan, Refusal, after_failure, granted, later_error
 from tap_exactonline.exact.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def refresh(
     Raises:
         LoginError: Exact refused for good.
         TokenStoreError: Before anything was sent, the store could not be written. (`Unsaved`: afterwards.)
-        NotExactOnline: The address is not Exact's.
+        NotExactOnline, SettingsError: The address is not Exact's, or can't be reached so.
     """
     spend = todo.spend_print
     marked = held.save(replace(todo.base, attempted_at=clock(), attempt_of=spend))
@@ -61,7 +61,7 @@ def refresh(
     if answer.outcome is Outcome.GRANTED:
         return save_granted(held, granted(todo, answer, now), spend)
     record = after_failure(todo, marked, answer, now)
-    if isinstance(record, LoginError | NotExactOnline):
+    if isinstance(record, Refusal):
         return _give_up(held, todo, marked, answer, record)
     with contextlib.suppress(TokenStoreError):  # the next save will tell; nothing is lost without this note
         held.save(record)
@@ -111,9 +111,7 @@ def save_granted(held: LockedStore, tokens: Tokens, replaces: str) -> Tokens:
         raise Unsaved(tokens, replaces, error) from None
 
 
-def _give_up(
-    held: LockedStore, todo: Plan, marked: Tokens, answer: Answer, error: LoginError | NotExactOnline
-) -> Later:
+def _give_up(held: LockedStore, todo: Plan, marked: Tokens, answer: Answer, error: Refusal) -> Later:
     """Put the record back; fall back to the stored login if it was the configured token that failed."""
     falls_back = (
         todo.is_seed

@@ -1,7 +1,7 @@
-"""HTTP: one GET, bounded in time, with the whole body or an error.
+"""HTTP: one request, bounded in time and size, with the whole body or an error.
 
-requests does the connection, the proxies and the certificates. The body is read from urllib3
-directly: requests hands it out in pieces of 10 kB, which costs three times the CPU on a large page.
+The API and the token service are both reached by it. The body is read from urllib3 directly: requests hands it out in
+pieces of 10 kB, which costs three times the CPU on a large page.
 """
 
 from __future__ import annotations
@@ -10,30 +10,58 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import urlsplit
 
 import requests
-import requests.adapters
 import requests.auth
+import urllib3
 import urllib3.exceptions
 from requests.exceptions import InvalidProxyURL
 
+from tap_exactonline.exact.addresses import is_loopback
 from tap_exactonline.exact.errors import (
+    AnswerTooLarge,
     BrokenAnswer,
+    ExactError,
+    NotConnected,
     NotExactOnline,
     SettingsError,
     Stopped,
-    TemporaryError,
     Unreachable,
 )
-from tap_exactonline.exact.watchdog import Watchdog
+from tap_exactonline.exact.payload import CannotInflate, TooLarge, read_payload
+from tap_exactonline.exact.sessions import Session
+from tap_exactonline.exact.watchdog import Watchdog, Watched
 
+MEGABYTE = 2**20
+
+_ERROR_BODY = MEGABYTE
+_GOOD = range(200, 300)
 _REMEDY = "Check the network of this machine and whether Exact Online is up; the next run goes on from here"
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a request may take.
+
+    Attributes:
+        connect: Seconds for connecting.
+        silence: Seconds for which the server may be silent.
+        total: Seconds for the whole request, from before the connection is made to the last byte, however steadily
+            the answer trickles.
+        body: Bytes that the body of a good answer may have, decompressed.
+    """
+
+    connect: float
+    silence: float
+    total: float
+    body: int = 64 * MEGABYTE
+
+
+@dataclass(frozen=True, slots=True)
 class Response:
-    """An answer with its whole body, decompressed. ``headers`` ignores case."""
+    """An answer with its body, decompressed; that of an error is cut after a megabyte. ``headers`` ignores case."""
 
     status: int
     headers: Mapping[str, str]
@@ -54,15 +82,15 @@ class _Bearer(requests.auth.AuthBase):
 
 
 class Transport:
-    """Sends GET requests; thread-safe, with one session (and so one connection) per thread.
+    """Sends requests to one host; thread-safe, with one session (and so one connection) per thread.
 
     Args:
+        url: Address of the host. The machine itself is reached without a proxy.
         user_agent: Name and version of the program.
-        connect_timeout: Seconds for connecting.
-        read_timeout: Seconds for which the server may be silent.
-        total_timeout: Seconds for the whole answer, however steadily it trickles.
-        stop: When set, a body that is still coming is given up.
+        bounds: How long a request may take and how large its answer may be.
+        stop: When set, what is under way is given up.
         clock: Local time, seconds since the epoch.
+        before_more: Called in the thread that reads, before it takes in more than a usual page.
 
     Raises:
         SettingsError: if the user agent cannot be sent.
@@ -70,13 +98,13 @@ class Transport:
 
     def __init__(
         self,
-        *,
+        url: str,
         user_agent: str,
-        connect_timeout: float,
-        read_timeout: float,
-        total_timeout: float,
-        stop: threading.Event,
-        clock: Callable[[], float],
+        bounds: Bounds,
+        *,
+        stop: threading.Event | None = None,
+        clock: Callable[[], float] = time.time,
+        before_more: Callable[[], None] = lambda: None,
     ) -> None:
         if not user_agent.isprintable() or not user_agent.isascii() or user_agent != user_agent.strip():
             raise SettingsError(
@@ -87,26 +115,13 @@ class Transport:
             "Accept-Encoding": "gzip, deflate",
             "User-Agent": user_agent,
         }
-        self._timeout = (connect_timeout, read_timeout)
-        self._total = total_timeout
-        self._watchdog = Watchdog(stop)
+        self._direct = is_loopback(urlsplit(url).hostname or "")
+        self._bounds = bounds
+        self._watchdog = Watchdog(stop or threading.Event())
         self._clock = clock
+        self._before_more = before_more
         self._local = threading.local()
-        self._sessions: list[requests.Session] = []
-
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = requests.Session()
-            session.headers.clear()
-            session.headers.update(self._headers)
-            # A cookie would tie the calls of one division to the state that another left on the server.
-            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-            session.mount("https://", requests.adapters.HTTPAdapter(pool_connections=2, pool_maxsize=1))
-            session.mount("http://", requests.adapters.HTTPAdapter(pool_connections=2, pool_maxsize=1))
-            self._local.session = session
-            self._sessions.append(session)
-        return session
+        self._sessions: list[Session] = []
 
     def close(self) -> None:
         """Close all idle connections."""
@@ -117,55 +132,84 @@ class Transport:
         """Send one GET, for JSON or for XML.
 
         Raises:
-            Unreachable: no connection, a time-out, or an unknown host.
+            NotConnected: no connection, or an unknown host.
+            Unreachable: a time-out, or the connection broke before the answer.
             BrokenAnswer: the body broke off or cannot be decompressed.
+            AnswerTooLarge: the body has more bytes than it may have.
             NotExactOnline: the certificate is not trusted.
-            SettingsError: the address or that of the proxy cannot be used.
-            Stopped: the run was asked to stop while the body was coming.
+            SettingsError: the address, that of the proxy, or the file of certificates cannot be used.
+            Stopped: the run was asked to stop while the request was under way.
         """
-        deadline = time.monotonic() + self._total
+        session: Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = Session(self._headers, direct=self._direct)
+            self._sessions.append(session)
+        headers = {"Accept": "application/xml"} if xml else None
+        return self._send(session, "GET", url, auth=_Bearer(token), headers=headers)
+
+    def post(self, url: str, form: Mapping[str, str]) -> Response:
+        """Send one form, over a connection of its own: one that has idled may be dead, and a POST is not repeated.
+
+        Raises:
+            ExactError: as `get`.
+        """
+        with Session(self._headers, direct=self._direct) as session:
+            return self._send(session, "POST", url, auth=_leave_alone, data=form)
+
+    def _send(self, session: Session, method: str, url: str, **options: Any) -> Response:
+        deadline = time.monotonic() + self._bounds.total
         sent = self._clock()
-        try:
-            with self._session().get(
-                url,
-                auth=_Bearer(token),
-                headers={"Accept": "application/xml"} if xml else None,
-                timeout=self._timeout,
-                allow_redirects=False,
-                stream=True,
-            ) as answer:
-                received = self._clock()
-                body = self._body(answer, deadline)
-        except requests.RequestException as exc:
-            raise self._explain(exc) from exc
+        with self._watchdog.over(session.shut, deadline) as watched:
+            try:
+                with session.request(
+                    method,
+                    url,
+                    timeout=(self._bounds.connect, self._bounds.silence),
+                    allow_redirects=False,
+                    stream=True,
+                    **options,
+                ) as answer:
+                    received = self._clock()
+                    watched.shut = answer.raw.shutdown
+                    body = self._body(answer, watched)
+            except OSError as exc:  # requests' own errors are such, too
+                if not watched.cut:
+                    raise self._explain(exc) from exc
+            except ExactError:
+                if not watched.cut:
+                    raise
+        if watched.stopped:
+            raise Stopped("stopped while an answer was coming")
+        if watched.late:
+            # Also where the reading ended without an error: a body without a length just ends.
+            raise Unreachable(f"the answer was not complete after {self._bounds.total:g} s", _REMEDY)
         return Response(answer.status_code, answer.headers, body, sent, received)
 
-    def _body(self, answer: requests.Response, deadline: float) -> bytes:
-        raw: urllib3.HTTPResponse = answer.raw
-        with self._watchdog.over(raw.shutdown, deadline) as watched:
-            try:
-                body = raw.read(decode_content=True)
-            except (urllib3.exceptions.HTTPError, OSError) as exc:
-                if not watched.cut:
-                    raise self._explain_body(exc) from exc
-        if watched.cut:
-            # Also where the reading ended without an error: a body without a length just ends.
-            answer.close()
-            if watched.stopped:
-                raise Stopped("stopped while an answer was coming")
-            raise Unreachable(f"the answer was not complete after {self._total:g} s", _REMEDY)
-        return body
+    def _body(self, answer: requests.Response, watched: Watched) -> bytes:
+        def before_more() -> None:
+            began = time.monotonic()
+            self._before_more()
+            watched.deadline += time.monotonic() - began
 
-    def _explain_body(self, exc: Exception) -> TemporaryError:
-        if isinstance(exc, urllib3.exceptions.ReadTimeoutError):
-            return Unreachable(f"the answer stopped for {self._timeout[1]:g} s", _REMEDY)
-        if isinstance(exc, urllib3.exceptions.DecodeError):
-            return BrokenAnswer("the body cannot be decompressed", _REMEDY)
-        return BrokenAnswer("the connection broke in the middle of the answer", _REMEDY)
+        good = answer.status_code in _GOOD
+        most = self._bounds.body if good else _ERROR_BODY
+        try:
+            return read_payload(answer.raw, most, before_more, cut=not good)
+        except TooLarge as exc:
+            raise AnswerTooLarge(
+                f"the answer has more than {most / MEGABYTE:g} MB",
+                "If rows may be so large, set max_response_mb higher; otherwise look for what stands between this "
+                "machine and Exact Online",
+                status=answer.status_code,
+            ) from exc
+        except CannotInflate as exc:
+            raise BrokenAnswer("the body cannot be decompressed", _REMEDY) from exc
+        except urllib3.exceptions.ReadTimeoutError as exc:
+            raise Unreachable(f"the answer stopped for {self._bounds.silence:g} s", _REMEDY) from exc
+        except (urllib3.exceptions.HTTPError, OSError) as exc:
+            raise BrokenAnswer("the connection broke in the middle of the answer", _REMEDY) from exc
 
-    def _explain(  # noqa: PLR0911 -- a table in the form of a function
-        self, exc: requests.RequestException
-    ) -> TemporaryError | NotExactOnline | SettingsError:
+    def _explain(self, exc: OSError) -> ExactError:  # noqa: PLR0911 -- a table in the form of a function
         """Say it in plain words: the library's own text holds the address with its query."""
         if isinstance(exc, requests.exceptions.InvalidURL) and not isinstance(exc, InvalidProxyURL):
             return SettingsError("api_url", "this address cannot be used", "Correct it")
@@ -174,19 +218,29 @@ class Transport:
                 "HTTPS_PROXY", "the address of the proxy cannot be used", "Correct or unset it"
             )
         if isinstance(exc, requests.ConnectTimeout):
-            return Unreachable(f"no connection within {self._timeout[0]:g} s", _REMEDY)
+            return NotConnected(f"no connection within {self._bounds.connect:g} s", _REMEDY)
         if isinstance(exc, requests.Timeout):
-            return Unreachable(f"no answer within {self._timeout[1]:g} s", _REMEDY)
+            return Unreachable(f"no answer within {self._bounds.silence:g} s", _REMEDY)
         if isinstance(exc, requests.exceptions.ProxyError):
-            return Unreachable("the proxy cannot be reached", "Check HTTPS_PROXY and the proxy")
+            return NotConnected("the proxy cannot be reached", "Check HTTPS_PROXY and the proxy")
         text = str(exc)
         if "CERTIFICATE_VERIFY_FAILED" in text or "Hostname mismatch" in text:
             return NotExactOnline(
                 "the certificate of the server is not trusted",
-                "Check api_url; behind an inspecting proxy, name its certificate in REQUESTS_CA_BUNDLE",
+                "Check country and api_url; behind an inspecting proxy, name its certificate in REQUESTS_CA_BUNDLE",
+            )
+        if "CA certificate bundle" in text or "[X509" in text:
+            return SettingsError(
+                "REQUESTS_CA_BUNDLE", "there are no certificates where it points", "Correct or unset it"
             )
         if any(words in text for words in ("NameResolutionError", "Name or service", "getaddrinfo")):
-            return Unreachable("the host name cannot be resolved (DNS)", _REMEDY)
-        if "refused" in text:
-            return Unreachable("the connection is refused", _REMEDY)
+            return NotConnected("the host name cannot be resolved (DNS)", _REMEDY)
+        if "NewConnectionError" in text or "refused" in text:
+            what = "the connection is refused" if "refused" in text else "no connection could be made"
+            return NotConnected(what, _REMEDY)
         return Unreachable("the connection broke before the answer", _REMEDY)
+
+
+def _leave_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Else a ``.netrc`` would add its own credentials."""
+    return request

@@ -1,8 +1,9 @@
-"""Ends answers that take too long in all, or that are still coming when the run is stopped.
+"""Ends requests that take too long in all, or that are still under way when the run is stopped.
 
-A read time-out only bounds the silence between two pieces. Reading piece by piece and looking at the
-clock would do, but costs a copy of every page; so the body is read in one go, and a thread that
-sleeps nearly always shuts the connection if it has to.
+A read time-out only bounds the silence between two pieces, so a server that sends a byte now and then (of a body, of
+its headers, one "100 Continue" after the other) could hold a connection for ever. Looking at the clock between two
+pieces would cost a copy of every page; so the reading is done in one go, and a thread that sleeps nearly always shuts
+the connection if it has to.
 """
 
 from __future__ import annotations
@@ -19,7 +20,13 @@ _IDLE = 5.0
 
 @dataclass(slots=True, eq=False)
 class Watched:
-    """An answer whose body is being read. ``late`` or ``stopped`` say that it was cut, and why."""
+    """A request under way. ``late`` or ``stopped`` say that it was cut, and why.
+
+    Attributes:
+        shut: Ends the connection; called from another thread, again and again until the watch is over: a connection
+            that is being made can't be shut yet.
+        deadline: By `time.monotonic`; may be moved.
+    """
 
     shut: Callable[[], None]
     deadline: float
@@ -32,10 +39,10 @@ class Watched:
 
 
 class Watchdog:
-    """Watches the answers of all threads.
+    """Watches the requests of all threads.
 
     Args:
-        stop: When set, what is being read is cut.
+        stop: When set, what is under way is cut.
     """
 
     def __init__(self, stop: threading.Event) -> None:
@@ -46,11 +53,11 @@ class Watchdog:
 
     @contextlib.contextmanager
     def over(self, shut: Callable[[], None], deadline: float) -> Iterator[Watched]:
-        """Watch while the body is read.
+        """Watch from before the connection is made until the body is read.
 
         Args:
-            shut: Ends the connection; called from another thread.
-            deadline: By `time.monotonic`.
+            shut: See `Watched`.
+            deadline: See `Watched`.
         """
         watched = Watched(shut, deadline)
         with self._changed:
@@ -73,10 +80,10 @@ class Watchdog:
                     return
                 now, stopped = time.monotonic(), self._stop.is_set()
                 for watched in self._watched:
-                    if watched.cut or not (stopped or now > watched.deadline):
-                        continue
-                    watched.stopped, watched.late = stopped, not stopped
-                    # It may have ended in this very moment.
-                    with contextlib.suppress(Exception):
-                        watched.shut()
+                    if not watched.cut and (stopped or now > watched.deadline):
+                        watched.stopped, watched.late = stopped, not stopped
+                    if watched.cut:
+                        # It may have ended in this very moment, or not have begun.
+                        with contextlib.suppress(Exception):
+                            watched.shut()
             time.sleep(_PERIOD)

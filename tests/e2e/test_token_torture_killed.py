@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import subprocess
@@ -11,8 +12,10 @@ from dataclasses import asdict
 
 import pytest
 
+from tap_exactonline.exact.tokens import open_store
 from tests.e2e.token_child import PLACES, SQL_PLACES, Job
 from tests.e2e.token_torture import FILE, POSTGRES, SEALED, SQLITE, Make, survives, when_answering
+from tests.exact_online.raw import raw_server
 
 # -- killed ----------------------------------------------------------------------------------------
 
@@ -123,6 +126,27 @@ def test_signal_in_flight_waits_for_the_save(make: Make) -> None:
     assert torture.run()["exit"] == -signal.SIGTERM
     survives(torture)
     assert torture.statuses == [200, 200]
+
+
+@pytest.mark.parametrize("guard", ["", "hold"])
+def test_signal_waits_no_longer_than_a_request_may_take(make: Make, guard: str) -> None:
+    """The token service sends a byte of its headers now and then, for ever."""
+    torture = make(FILE)
+    before = torture.log_in()
+    with raw_server() as slow:
+        slow.handler = lambda connection, _came: slow.trickle(connection, itertools.repeat(b"X"))
+        store = open_store(torture.location, client_id=torture.exact.client_id, api_url=slow.url)
+        store.save(before)
+        ended = torture.run(
+            url=slow.url, place="before request", signal=signal.SIGTERM, thread=bool(guard), guard=guard,
+            extra={"request_seconds": 1.0},
+        )  # fmt: skip
+        assert ended["exit"] == -signal.SIGTERM
+        assert len(slow.requests) == 1
+        kept = store.load()
+        assert kept is not None
+        assert kept.refresh_token == before.refresh_token
+        assert kept.attempted_at
 
 
 @pytest.mark.parametrize("place", ["before request", "answered", "written"])

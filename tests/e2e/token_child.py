@@ -13,13 +13,21 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
 import requests
 
-from tap_exactonline.exact import oauth, token_file, token_refresh, token_signals, token_sql, tokens
+from tap_exactonline.exact import (
+    oauth,
+    token_endpoint,
+    token_file,
+    token_refresh,
+    token_signals,
+    token_sql,
+    tokens,
+)
 from tap_exactonline.exact.errors import ExactError
 from tap_exactonline.exact.oauth import Credentials
 from tap_exactonline.exact.tokens import open_store
@@ -73,6 +81,8 @@ def run(job: Job, results: Connection | None) -> None:
         os.setgid(job.user)
         os.setuid(job.user)
     oauth.LOCK_TIMEOUT = job.lock_timeout
+    if "request_seconds" in job.extra:
+        token_endpoint.BOUNDS = replace(token_endpoint.BOUNDS, total=job.extra["request_seconds"])
     _set_trap(job)
     told: dict[str, Any] = {}
     flag = threading.Event()

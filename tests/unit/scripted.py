@@ -21,6 +21,9 @@ from typing import Any
 
 from tap_exactonline.exact.client import ExactClient
 
+ELSEWHERE = "start.exactonline.test"
+"""A host that is not this machine, for which the certificate is good as well; there is no such name in any DNS."""
+
 START = 1_717_999_990.0  # ten seconds into a minute: 2024-06-10 06:13:10 UTC
 
 
@@ -204,7 +207,8 @@ class ScriptedServer:
                 pass
 
         self._server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.port = self._server.server_port
+        self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
         ).start()
@@ -260,7 +264,10 @@ class ScriptedServer:
         certificate = (
             x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(1), now + timedelta(1))
             .add_extension(
-                x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+                x509.SubjectAlternativeName(
+                    [x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName(ELSEWHERE)]
+                ),
+                critical=False,
             )
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .sign(key, hashes.SHA256())

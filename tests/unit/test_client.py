@@ -66,16 +66,6 @@ def test_cookies_are_not_sent_back(w):
     assert "Cookie" not in w.server.requests[1].headers
 
 
-def test_an_environment_proxy_is_used(w, monkeypatch):
-    # An address that does not exist: only a proxy can answer for it.
-    monkeypatch.setenv("HTTP_PROXY", w.server.url)
-    monkeypatch.setenv("NO_PROXY", "")
-    monkeypatch.delenv("no_proxy", raising=False)
-    w.client = w.new_client(api_url="http://127.0.0.2:9")
-    assert w.get().rows == []
-    assert w.server.paths[0].startswith("http://127.0.0.2:9/api/v1/101/")
-
-
 def test_connections_are_kept_and_belong_to_a_thread(w):
     for _ in range(3):
         w.get()

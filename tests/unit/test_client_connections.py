@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import socket
+import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
 from tap_exactonline.exact.errors import BrokenAnswer, NotExactOnline, SettingsError, Unreachable
+from tap_exactonline.exact.token_endpoint import Outcome, TokenEndpoint
+from tap_exactonline.exact.transport import Bounds, Transport
+from tests.exact_online.raw import raw_server
+from tests.unit import scripted
 from tests.unit.client_pages import HTML, PAGE, SECRET_ROW, after_a_good_answer
 from tests.unit.scripted import Reply, trickle, world
 
@@ -40,23 +48,94 @@ def test_an_unknown_host(monkeypatch):
         assert len(w.stop.waits) == 1
 
 
-def test_a_proxy_that_is_down(monkeypatch):
+ELSEWHERE = f"https://{scripted.ELSEWHERE}"
+PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+
+
+@pytest.fixture
+def proxy(monkeypatch) -> Callable[[str], None]:
+    """Lets the environment name a proxy for every address."""
+
+    def set_to(address: str) -> None:
+        for name in PROXY_VARIABLES:
+            monkeypatch.setenv(name, address)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+
+    return set_to
+
+
+def test_a_proxy_that_is_down(proxy):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    monkeypatch.setenv("HTTP_PROXY", f"http://me:pa55word@127.0.0.1:{port}")
-    monkeypatch.setenv("NO_PROXY", "")
-    monkeypatch.delenv("no_proxy", raising=False)
-    with world(max_tries=1) as w, pytest.raises(Unreachable, match="proxy") as caught:
+    proxy(f"http://me:pa55word@127.0.0.1:{port}")
+    with world(api_url=ELSEWHERE, max_tries=1) as w, pytest.raises(Unreachable, match="proxy") as caught:
         w.get()
     assert "pa55word" not in str(caught.value)
+    answer = TokenEndpoint(ELSEWHERE, "id", "secret", "test").refresh("token")
+    assert answer.outcome is Outcome.NOT_SENT
+    assert "pa55word" not in answer.text
 
 
-def test_a_malformed_proxy(monkeypatch):
-    monkeypatch.setenv("HTTP_PROXY", "http://")
-    monkeypatch.setenv("NO_PROXY", "")
-    monkeypatch.delenv("no_proxy", raising=False)
-    with world() as w, pytest.raises(SettingsError, match="PROXY"):
+def test_an_environment_proxy_is_used_and_sees_no_token(proxy, tmp_path, monkeypatch):
+    with world(max_tries=1) as w, raw_server() as tunnel:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(w.server.encrypt(tmp_path)))
+
+        def relay(connection, _came):
+            connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            with socket.create_connection(("127.0.0.1", w.server.port)) as there:
+                pump = threading.Thread(target=_pump, args=(there, connection), daemon=True)
+                pump.start()
+                _pump(connection, there)
+
+        tunnel.handler = relay
+        proxy(tunnel.url)
+        w.client = w.new_client(api_url=ELSEWHERE)
+        w.say(PAGE)
+        assert len(w.get().rows) == 200
+        assert tunnel.requests[0].startswith(f"CONNECT {scripted.ELSEWHERE}:443 ".encode())
+        assert b"token-1" not in b"".join(tunnel.requests)
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while piece := source.recv(65536):
+            target.sendall(piece)
+
+
+@pytest.mark.parametrize("address", ["http://", "http://[::1", "http://x:99999", "foo://x", "socks5://x"])
+def test_a_malformed_proxy(proxy, address):
+    proxy(address)
+    with world(api_url=ELSEWHERE) as w, pytest.raises(SettingsError):
         w.get()
+    assert TokenEndpoint(ELSEWHERE, "id", "secret", "test").refresh("token").outcome is Outcome.UNUSABLE
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_this_machine_is_reached_without_a_proxy(proxy, host):
+    """Else the client secret and the refresh token would go to the proxy in clear."""
+    with raw_server() as spy:
+        proxy(spy.url)
+        with world() as w:
+            w.say(PAGE)
+            w.client = w.new_client(api_url=w.server.url.replace("127.0.0.1", host), max_tries=1)
+            with contextlib.suppress(Unreachable):
+                w.get()
+            assert len(w.server.requests) == (host != "[::1]")  # nobody listens there
+            answer = TokenEndpoint(w.client.api_url, "id", "secret", "test").refresh("token")
+            assert answer.outcome is not Outcome.UNUSABLE
+        assert spy.requests == []
+
+
+def test_a_proxy_that_trickles(proxy):
+    with raw_server() as slow:
+        slow.handler = lambda connection, _came: slow.trickle(connection, itertools.repeat(b"X"))
+        proxy(slow.url)
+        bounds = Bounds(connect=2, silence=1, total=0.5)
+        with pytest.raises(Unreachable, match="not complete"):
+            Transport(ELSEWHERE, "test", bounds).get(f"{ELSEWHERE}/api/v1/current/Me", "token-1")
+        assert slow.requests[0].startswith(b"CONNECT start.exactonline.test:443")
+        assert b"token-1" not in slow.requests[0]
 
 
 def test_a_proxy_that_wants_a_login(w):
@@ -73,6 +152,24 @@ def test_a_certificate_that_is_not_trusted(tmp_path):
         with pytest.raises(NotExactOnline, match="REQUESTS_CA_BUNDLE"):
             w.get()
         assert w.stop.waits == []
+        answer = TokenEndpoint(w.server.url, "id", "secret", "test").refresh("token")
+        assert answer.outcome is Outcome.UNUSABLE
+        assert "REQUESTS_CA_BUNDLE" in str(answer.error)
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_bundle_of_certificates_that_is_none(tmp_path, monkeypatch, content):
+    bundle = tmp_path / "bundle.pem"
+    if content:
+        bundle.write_text(content)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    with world() as w:
+        w.server.encrypt(tmp_path)
+        w.client = w.new_client()
+        with pytest.raises(SettingsError, match="REQUESTS_CA_BUNDLE"):
+            w.get()
+        answer = TokenEndpoint(w.server.url, "id", "secret", "test").refresh("token")
+        assert answer.outcome is Outcome.UNUSABLE
 
 
 def test_over_tls(tmp_path, monkeypatch):

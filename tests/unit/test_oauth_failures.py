@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from tap_exactonline.exact.errors import LoginSuperseded, NotExactOnline, TemporaryError
+from tap_exactonline.exact.tokens import Tokens
 from tests.exact_online import faults
+from tests.unit.scripted import world
 from tests.unit.token_lab import Lab, laboratory
 
 # -- failures of the token service -----------------------------------------------------------------
@@ -85,6 +87,21 @@ def test_redirect_is_not_followed_with_the_secret(lab: Lab) -> None:
     with pytest.raises(NotExactOnline, match="country"):
         lab.credentials(refresh_token=lab.exact.issue_login()).access_token()
     assert [call.path for call in lab.exact.log] == ["/api/oauth2/token"]
+
+
+def test_untrusted_certificate_is_told_at_once_and_is_no_attempt(lab: Lab, tmp_path: Path) -> None:
+    with world() as w:
+        w.server.encrypt(tmp_path)
+        lab.url = w.server.url
+        lab.store().save(Tokens(access_token="a", refresh_token="r", obtained_at=lab.now() - 700))
+        credentials = lab.credentials()
+        for _ in range(2):
+            with pytest.raises(NotExactOnline, match="REQUESTS_CA_BUNDLE"):
+                credentials.access_token()
+        assert lab.naps == []
+        assert lab.stored().attempted_at == 0
+        with pytest.raises(NotExactOnline, match="REQUESTS_CA_BUNDLE"):
+            lab.credentials().exchange_code("code", "https://tap.example/callback")
 
 
 # -- what a killed run leaves ----------------------------------------------------------------------

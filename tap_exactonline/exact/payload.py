@@ -1,0 +1,162 @@
+"""The body of an answer: read and decompressed up to a limit, and no further.
+
+A usual page is read in one go and decompressed in one go, which is as fast as Python can be. What is larger comes in
+pieces, so that neither a body without end nor a megabyte of gzip that unfolds to gigabytes fills the memory.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+
+import urllib3
+
+LARGE = 2**22
+"""Bytes beyond which a body is a large one. Exact's pages of 1,000 rows have one or two million."""
+
+_AT_ONCE = 2**19
+_MOST_MEMBERS = 100
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+_COMPRESSED = {"gzip", "x-gzip", "deflate"}
+
+
+class TooLarge(Exception):
+    """The body has more bytes than it may have."""
+
+
+class CannotInflate(Exception):
+    """The body is not compressed as its header says."""
+
+
+def read_payload(
+    raw: urllib3.HTTPResponse, most: int, before_more: Callable[[], None] = lambda: None, *, cut: bool = False
+) -> bytes:
+    """The body, decompressed.
+
+    Args:
+        raw: The answer, of which only the headers have been read.
+        most: Bytes that the body may have.
+        before_more: Called once, before more than `LARGE` bytes of the body get into memory.
+        cut: Return the first ``most`` bytes of a body that has more.
+
+    Raises:
+        TooLarge: if there is more. Nothing more is read then.
+        CannotInflate: if it can't be decompressed.
+        urllib3.exceptions.HTTPError, OSError: if the connection fails.
+    """
+    body = _Body(most, before_more)
+    length = raw.length_remaining
+    at_once = length if length and length <= LARGE else _AT_ONCE
+    try:
+        if raw.headers.get("Content-Encoding", "").strip().lower() in _COMPRESSED:
+            _read_compressed(raw, at_once, body)
+        elif length is not None and length > most and not cut:
+            raise TooLarge
+        else:
+            while piece := raw.read(at_once, decode_content=False):
+                body.add(piece)
+    except TooLarge:
+        if not cut:
+            raise
+    return body.whole()[:most]
+
+
+def _read_compressed(raw: urllib3.HTTPResponse, at_once: int, body: _Body) -> None:
+    inflater = _Inflater()
+    compressed = 0
+    while piece := raw.read(at_once, decode_content=False):
+        compressed += len(piece)
+        if compressed > body.most:
+            raise TooLarge
+        while piece or inflater.has_more:
+            plain, piece = inflater.inflate(piece, body.room)
+            body.add(plain)
+
+
+class _Body:
+    """What has been read so far.
+
+    Args:
+        most: Bytes that it may have.
+        before_more: See `read_payload`.
+    """
+
+    def __init__(self, most: int, before_more: Callable[[], None]) -> None:
+        self.most = most
+        self._before_more = before_more
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._large = False
+
+    @property
+    def room(self) -> int:
+        """Bytes that may be added at once: one more than it may have, so that too many are noticed."""
+        return (self.most if self._large else min(self.most, LARGE)) + 1 - self._size
+
+    def add(self, part: bytes) -> None:
+        """Take in a part.
+
+        Raises:
+            TooLarge: With it, the body has more bytes than it may have.
+        """
+        self._parts.append(part)
+        self._size += len(part)
+        if self._size > self.most:
+            raise TooLarge
+        if self._size > LARGE and not self._large:
+            self._large = True
+            self._before_more()
+
+    def whole(self) -> bytes:
+        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+
+
+class _Inflater:
+    """gzip and deflate, whichever it is. Several members in a row are one body; garbage behind them is left out.
+
+    Attributes:
+        has_more: There may be more to give although all input is used up.
+    """
+
+    def __init__(self) -> None:
+        self.has_more = False
+        self._members = 0
+        self._object = zlib.decompressobj(_GZIP_OR_ZLIB)
+        self._begun = False
+
+    def inflate(self, data: bytes, most: int) -> tuple[bytes, bytes]:
+        """Decompress up to ``most`` bytes.
+
+        Returns:
+            What they are, and the input that is left.
+
+        Raises:
+            CannotInflate: if the data are damaged.
+        """
+        self.has_more = False
+        try:
+            plain = self._decompress(data, most)
+        except zlib.error as exc:
+            if self._members:
+                return b"", b""
+            raise CannotInflate from exc
+        if not self._object.eof:
+            self.has_more = len(plain) == most
+            return plain, self._object.unconsumed_tail
+        rest = self._object.unused_data
+        self._members += 1
+        if rest and self._members >= _MOST_MEMBERS:
+            raise CannotInflate
+        self._object = zlib.decompressobj(_GZIP_OR_ZLIB)
+        return plain, rest
+
+    def _decompress(self, data: bytes, most: int) -> bytes:
+        if self._begun:
+            return self._object.decompress(data, most)
+        self._begun = True
+        try:
+            return self._object.decompress(data, most)
+        except zlib.error:
+            # Some servers mean raw deflate when they say "deflate".
+            self._object = zlib.decompressobj(-zlib.MAX_WBITS)
+            return self._object.decompress(data, most)
