@@ -6,6 +6,7 @@ filtered, which scope is needed, or what a field means.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 # Entities can't be expanded here: a document type, where they would be declared, is refused (see `_no_doctype`).
@@ -17,6 +18,19 @@ from tap_exactonline.exact.odata import MalformedPage
 
 _EDM = "Edm."
 _MOST_DEPTH = 50
+_MOST_BASES = 50
+_MOST_KEYS = 20
+# Names become columns and are shown: what is none in OData is left out.
+_NAMED = {
+    "EntityType",
+    "EntitySet",
+    "FunctionImport",
+    "Parameter",
+    "Property",
+    "NavigationProperty",
+    "PropertyRef",
+}
+_NAME = re.compile(r"[A-Za-z_]\w{0,127}", re.ASCII)
 _REMEDY = "Check api_url; if this lasts, report it with this line"
 
 
@@ -93,6 +107,8 @@ def parse(body: bytes) -> Service:
         parser.Parse(body, True)
     except expat.ExpatError as exc:
         raise MalformedPage(f"no valid XML (line {exc.lineno})") from exc
+    except (LookupError, ValueError) as exc:  # an encoding that nobody knows
+        raise MalformedPage("no valid XML (its encoding)") from exc
     if not reader.edmx:
         raise StreamError("its $metadata is XML, but no EDMX", _REMEDY)
     return reader.service()
@@ -115,6 +131,7 @@ class _Reader:
         self._functions: dict[str, dict[str, str]] = {}
         self._returned: dict[str, str] = {}
         self._function: dict[str, str] | None = None
+        self._made: dict[str, Entity] = {}
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         name = tag.rpartition(" ")[2]
@@ -122,6 +139,8 @@ class _Reader:
             raise StreamError("its $metadata is nested deeper than EDMX ever is", _REMEDY)
         self._path.append(name)
         own = attributes.get("Name", "")
+        if name in _NAMED and not _NAME.fullmatch(own):
+            return
         if self._type is not None:
             self._inside_type(self._type, name, own, attributes)
             return
@@ -145,7 +164,7 @@ class _Reader:
             entity.fields[own] = attributes.get("Type", "Edm.String")
         elif name == "NavigationProperty":
             entity.fields[own] = f"Collection({attributes.get('ToRole', '')})"
-        elif name == "PropertyRef":
+        elif name == "PropertyRef" and len(entity.key) < _MOST_KEYS:
             entity.key = (*entity.key, own)
 
     def end(self, tag: str) -> None:
@@ -166,15 +185,19 @@ class _Reader:
         )
 
     def _whole(self, name: str) -> Entity:
-        """A type with what it inherits."""
+        """A type with what it inherits; made once, however many sets have it."""
+        if name in self._made:
+            return self._made[name]
+        wanted = name
         chain: list[Entity] = []
-        while (found := self._types.get(name)) is not None and found not in chain:
+        while (found := self._types.get(name)) is not None and len(chain) < _MOST_BASES:
             chain.append(found)
             name = found.base or ""
         fields: dict[str, str] = {}
         for one in reversed(chain):
             fields |= one.fields
-        return Entity(fields, next((one.key for one in chain if one.key), ()))
+        self._made[wanted] = Entity(fields, next((one.key for one in chain if one.key), ()))
+        return self._made[wanted]
 
 
 def is_nested(edm: str) -> bool:

@@ -35,6 +35,7 @@ MAX_ERRORS = 8
 
 COUNTED_ERRORS = frozenset({400, 401, 403, 404})
 
+_MOST_CALLS = 1e12
 _SECONDS_NOT_MILLISECONDS = 1e11  # as milliseconds this is 1973, as seconds the year 5138
 
 
@@ -246,10 +247,12 @@ class ErrorBudget:
 
 
 def _count(text: str | None) -> int | None:
+    """A number of calls; None if there is none, or more than anybody has."""
     try:
-        return max(0, int(float(text))) if text is not None else None
-    except (ValueError, OverflowError):
+        value = float(text) if text is not None else math.nan
+    except ValueError:
         return None
+    return max(0, int(value)) if abs(value) <= _MOST_CALLS else None
 
 
 def _instant(text: str | None) -> float | None:

@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+_EARLIEST, _LATEST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (2000, 2200))
+_LONGEST_RETRY = 7 * 86_400.0
+
 
 class ServerClock:
     """The server's clock, told from ours and the ``Date`` headers.
@@ -32,14 +35,9 @@ class ServerClock:
             sent: Local clock before sending.
             received: Local clock when the headers had come.
         """
-        if not date:
+        server = _http_date(date)
+        if server is None or not _EARLIEST <= server < _LATEST:
             return
-        try:
-            stamp = parsedate_to_datetime(date)
-        except (TypeError, ValueError):
-            return
-        # RFC 9110: the header is GMT, also where a server writes "-0000".
-        server = stamp.replace(tzinfo=stamp.tzinfo or UTC).timestamp()
         lowest, highest = server - received, server + 1.0 - sent
         if not lowest <= self.offset <= highest:
             # The lowest makes us late, by a second and the time of the call; any other might make us early.
@@ -47,21 +45,33 @@ class ServerClock:
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds that ``Retry-After`` asks for, as a number or a date. Exact sends none, proxies do."""
+    """Seconds that ``Retry-After`` asks for, as a number or a date; a week at most. Exact sends none, proxies do."""
     text = headers.get("Retry-After")
+    try:
+        seconds = float(text or "")
+    except ValueError:
+        moment = _http_date(text)
+        if moment is None:
+            return None
+        seconds = moment - now
+    return min(max(0.0, seconds), _LONGEST_RETRY) if math.isfinite(seconds) else None
+
+
+def _http_date(text: str | None) -> float | None:
+    """A date of a header in seconds since the epoch; None if it is none that there can be."""
     if not text:
         return None
     try:
-        return max(0.0, float(text)) if math.isfinite(float(text)) else None
-    except ValueError:
-        pass
-    try:
         stamp = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+        # RFC 9110: such dates are GMT, also where a server writes "-0000".
+        return stamp.replace(tzinfo=stamp.tzinfo or UTC).timestamp()
+    except (TypeError, ValueError, OverflowError, IndexError):
         return None
-    return max(0.0, stamp.replace(tzinfo=stamp.tzinfo or UTC).timestamp() - now)
 
 
 def clock_time(epoch: float) -> str:
     """An instant for people, such as ``2024-01-31 00:00 UTC``."""
-    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    try:
+        return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (ValueError, OverflowError, OSError):
+        return "an unknown time"

@@ -12,6 +12,7 @@ from tap_exactonline.exact.odata import parse_date
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the administration's wall clock has no zone
 _MS = timedelta(milliseconds=1)
+_MOST_LEVELS = 50
 _TRUE = {"true", "1", "yes"}
 _FALSE = {"false", "0", "no"}
 
@@ -73,16 +74,23 @@ def utc_clock(zone: ZoneInfo) -> Callable[[str], datetime | None]:
     return read
 
 
-def nested(value: Any) -> Any:
-    """An inline object or expanded collection without OData's own members; None if it was not expanded."""
+def nested(value: Any, levels: int = _MOST_LEVELS) -> Any:
+    """An inline object or expanded collection without OData's own members; None if it was not expanded.
+
+    Raises:
+        Unreadable: If it is nested deeper than so many levels, or holds a date that is none.
+    """
+    if not levels:
+        raise Unreadable("nested too deeply")
+    levels -= 1
     if isinstance(value, dict):
         if "__deferred" in value:
             return None
         if isinstance(value.get("results"), list):
-            return [nested(item) for item in value["results"]]
-        return {key: nested(item) for key, item in value.items() if key != "__metadata"}
+            return [nested(item, levels) for item in value["results"]]
+        return {key: nested(item, levels) for key, item in value.items() if key != "__metadata"}
     if isinstance(value, list):
-        return [nested(item) for item in value]
+        return [nested(item, levels) for item in value]
     if isinstance(value, str) and value.startswith("/Date("):
         local = wall_clock(value)
         return local.isoformat() if local else None
