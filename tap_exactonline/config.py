@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from tap_exactonline.exact.addresses import api_url_for, check_api_url
 from tap_exactonline.exact.errors import SettingsError
+from tap_exactonline.exact.secret_text import check_secret
 from tap_exactonline.settings import SCHEMA, ZONES
 
 if TYPE_CHECKING:
@@ -61,9 +62,9 @@ def parse(raw: Mapping[str, Any]) -> Config:
     start_date = _date(raw, "start_date", zone)
     return Config(
         client_id=_text(raw, "client_id") or "",
-        client_secret=_text(raw, "client_secret") or "",
-        refresh_token=_text(raw, "refresh_token"),
-        access_token=_text(raw, "access_token"),
+        client_secret=_secret(raw, "client_secret") or "",
+        refresh_token=_secret(raw, "refresh_token"),
+        access_token=_secret(raw, "access_token"),
         country=country,
         api_url=check_api_url(_text(raw, "api_url") or api_url_for(country)),
         divisions=_numbers(raw, "divisions"),
@@ -118,7 +119,15 @@ def _text(raw: Mapping[str, Any], name: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise SettingsError(name, "it must be text")
+    if not value.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise SettingsError(name, "it holds half a character", "Write it again")
     return value.strip() or None
+
+
+def _secret(raw: Mapping[str, Any], name: str) -> str | None:
+    text = _text(raw, name)
+    check_secret(name, text)
+    return text
 
 
 def _choice(raw: Mapping[str, Any], name: str, default: str) -> str:

@@ -25,6 +25,7 @@ from tap_exactonline.exact.errors import (
     Stopped,
     TokenStoreError,
 )
+from tap_exactonline.exact.secret_text import check_secret, is_sendable
 from tap_exactonline.exact.token_endpoint import Answer, Outcome, TokenEndpoint, authorize_url
 from tap_exactonline.exact.token_outcome import Later, Plan, logged_in, plan
 from tap_exactonline.exact.token_refresh import Unsaved, refresh, save_granted
@@ -74,7 +75,7 @@ class Credentials:
         patience: Seconds to wait for a token at most; default: minutes, as long as a run may well wait.
 
     Raises:
-        SettingsError: ``api_url`` is not one that a secret may be sent to.
+        SettingsError: ``api_url`` is not one that a secret may be sent to, or a secret can't be one.
     """
 
     def __init__(
@@ -92,10 +93,13 @@ class Credentials:
         sleep: Callable[[float], object] | None = None,
         patience: float | None = None,
     ) -> None:
-        self._endpoint = TokenEndpoint(check_api_url(api_url), client_id, client_secret, user_agent)
-        self._store = store
         self._seed = clean_token(refresh_token)
         self._given = clean_token(access_token)
+        check_secret("client_secret", client_secret)
+        check_secret("refresh_token", self._seed)
+        check_secret("access_token", self._given)
+        self._endpoint = TokenEndpoint(check_api_url(api_url), client_id, client_secret, user_agent)
+        self._store = store
         self._stop = stop or threading.Event()
         self._clock = clock
         self._sleep = sleep or self._stop.wait
@@ -122,13 +126,20 @@ class Credentials:
             LoginError: A person has to act.
             TokenStoreError: The store can't be used.
             TemporaryError: Exact or the network gave no token in a reasonable time.
+            NotExactOnline: The token that came can't be sent, or the address is not Exact's.
             Stopped: The run was asked to stop and the token would have to be renewed.
         """
         current = self._use.current
-        if current is not None and self._use.is_fresh(current):
-            return current.access_token
-        with self._mutex:
-            return self._obtain().access_token
+        if current is None or not self._use.is_fresh(current):
+            with self._mutex:
+                current = self._obtain()
+        if not is_sendable(current.access_token):
+            raise NotExactOnline(
+                "Exact Online's token service gave an access token with characters that no header may have",
+                "The login itself is kept: run again in ten minutes. If this lasts, look for what changes the answers "
+                "between this machine and Exact Online",
+            )
+        return current.access_token
 
     def reject(self, access_token: str) -> None:
         """Report that Exact answered 401 to this token.

@@ -9,8 +9,10 @@ from dataclasses import replace
 from tap_exactonline.config import Config
 from tap_exactonline.connection import Connection
 from tap_exactonline.exact.errors import ExactError, SettingsError
+from tap_exactonline.exact.foreign_text import clean_text
 from tap_exactonline.exact.oauth import authorize_url
 from tap_exactonline.exact.odata import read_rows, select_query
+from tap_exactonline.exact.secret_text import check_secret
 from tap_exactonline.login.redirect import check_redirect_uri, read_code
 
 _TRIES = 3
@@ -36,6 +38,7 @@ class LoginSession:
         for name, value in (("client_id", config.client_id), ("client_secret", config.client_secret)):
             if not value:
                 raise SettingsError(name, "it is missing", "You find it with the app's registration at Exact")
+        check_secret("client_secret", config.client_secret)
         self.redirect_uri = check_redirect_uri(redirect_uri)
         self.state = secrets.token_urlsafe(24)
         # A configured access token would be used instead of the login that is being made.
@@ -76,4 +79,4 @@ class LoginSession:
         except ExactError:
             return ""
         name = page.rows[0].get("FullName") if page.rows else None
-        return " ".join(str(name).split()) if name else ""
+        return clean_text(str(name), most=100) if name else ""

@@ -87,7 +87,7 @@ def test_access_token_alone_is_used_until_exact_refuses_it(lab: Lab) -> None:
 
 def test_stored_login_is_preferred_to_an_access_token(lab: Lab) -> None:
     stored = lab.logged_in().access_token()
-    assert lab.credentials(access_token="from long ago").access_token() == stored
+    assert lab.credentials(access_token="from-long-ago").access_token() == stored
 
 
 def test_seed_with_a_young_access_token_beside_it_does_not_wait(lab: Lab) -> None:
