@@ -7,8 +7,13 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 E2E = Path(__file__).parent / "e2e"
+# On a busy machine an example takes as long as it takes.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
+
 _EVENTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"})
 _started: list[str] = []
 

@@ -173,6 +173,21 @@ def hang(seconds: float = 30.0, *, after: bool = True) -> Action:
     return Action("hang", before=lambda _exact, _call: Reply(delivery=("hang", seconds)))
 
 
+@dataclass(slots=True)
+class Meeting:
+    """Answers that wait for each other; ``missed`` when some of them waited in vain."""
+
+    size: int
+    seconds: float
+    arrived: int = 0
+    missed: bool = False
+
+
+def together(size: int, seconds: float = 20.0) -> Action:
+    """Answers wait until so many are asked for at the same time; all go on when one has waited so many seconds."""
+    return _plan("together", "together", Meeting(size, seconds))
+
+
 def truncated(fraction: float = 0.5) -> Action:
     """JSON cut short, with a Content-Length that agrees with it."""
     return _body("truncated", lambda body: body[: int(len(body) * fraction)])

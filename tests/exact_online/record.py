@@ -36,6 +36,7 @@ class Record:
 
     Attributes:
         log: Every request seen, in order of arrival.
+        most_at_once: The most requests that were open at the same time, see `max_concurrency`.
         lock: Held while a request is answered; hold it for changes that must be seen as one.
     """
 
@@ -45,6 +46,7 @@ class Record:
         self._hooks: list[Callable[[Call], None]] = []
         self._open: dict[int | None, int] = {}
         self._most: dict[int | None, int] = {}
+        self.most_at_once = 0
         self._numbers: dict[tuple[int | None, str | None], int] = {}
 
     def note(self, call: Call) -> None:
@@ -69,6 +71,7 @@ class Record:
         with self.lock:
             self._open[division] = self._open.get(division, 0) + 1
             self._most[division] = max(self._most.get(division, 0), self._open[division])
+            self.most_at_once = max(self.most_at_once, sum(self._open.values()))
 
     def leave(self, division: int | None) -> None:
         with self.lock:
@@ -103,4 +106,5 @@ class Record:
         with self.lock:
             self.log.clear()
             self._most.clear()
+            self.most_at_once = 0
             self._numbers.clear()

@@ -21,6 +21,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from . import api, control
 from .exact import ExactOnline
+from .faults import Meeting
 from .record import Call
 from .wire import Reply, error
 
@@ -62,6 +63,14 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
+async def _meet(meeting: Meeting) -> None:
+    meeting.arrived += 1
+    until = asyncio.get_running_loop().time() + meeting.seconds
+    while meeting.arrived < meeting.size and not meeting.missed:
+        meeting.missed = asyncio.get_running_loop().time() > until
+        await asyncio.sleep(0.005)
+
+
 class Delivery:
     """An ASGI answer that puts a :class:`Reply` on the line as its ``delivery`` says."""
 
@@ -92,6 +101,8 @@ class Delivery:
         if how == "reset":
             break_connection(scope)
             return
+        if how == "together":
+            await _meet(value)
         headers = dict(reply.headers)
         if self.zip_it:
             if not reply.zipped:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import socket
@@ -24,6 +25,8 @@ from tap_exactonline.exact.client import ExactClient
 ELSEWHERE = "start.exactonline.test"
 """A host that is not this machine, for which the certificate is good as well; there is no such name in any DNS."""
 
+# A client that has not given up after so many seconds never will.
+PATIENCE = 60.0
 START = 1_717_999_990.0  # ten seconds into a minute: 2024-06-10 06:13:10 UTC
 
 
@@ -55,6 +58,18 @@ class StopClock(threading.Event):
         self.clock.advance(timeout)
         self.on_wait()
         return self.is_set()
+
+
+class StopSpy(threading.Event):
+    """A real stop signal that notes each wait: whether it was ended by the signal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended: list[bool] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.ended.append(super().wait(timeout))
+        return self.ended[-1]
 
 
 class Login:
@@ -149,8 +164,8 @@ def chunked(handler: BaseHTTPRequestHandler, body: bytes) -> None:
     handler.wfile.write(b"0\r\n\r\n")
 
 
-def trickle(seconds: float, pause: float = 0.05) -> Callable[..., None]:
-    """The body in pieces, each in good time for the read time-out."""
+def trickle(seconds: float = PATIENCE, pause: float = 0.05) -> Callable[..., None]:
+    """The body in pieces, each in good time for the read time-out; for ever, unless the seconds are given."""
 
     def deliver(handler: BaseHTTPRequestHandler, body: bytes) -> None:
         until = time.monotonic() + seconds
@@ -166,12 +181,12 @@ def trickle(seconds: float, pause: float = 0.05) -> Callable[..., None]:
     return deliver
 
 
-def silence(seconds: float) -> Callable[..., None]:
-    def deliver(handler: BaseHTTPRequestHandler, _body: bytes) -> None:
-        time.sleep(seconds)
-        handler.close_connection = True
-
-    return deliver
+def silence(handler: BaseHTTPRequestHandler, _body: bytes = b"") -> None:
+    """Nothing more, until the client hangs up."""
+    handler.connection.settimeout(PATIENCE)
+    with contextlib.suppress(OSError):
+        handler.connection.recv(1)
+    handler.close_connection = True
 
 
 class ScriptedServer:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 
 import msgspec
 import pytest
@@ -113,9 +112,7 @@ def test_a_page_of_38_megabytes(w):
     assert len(body) > 37_900_000
     for reply in (Reply(body=body), zipped(Reply(body=body))):
         w.say(reply)
-        begin = time.monotonic()
         assert [row["ID"] for row in w.get().rows] == [str(i) for i in range(1000)]
-        assert time.monotonic() - begin < 5
 
 
 def test_characters_that_json_forbids_do_not_block_a_stream(w):

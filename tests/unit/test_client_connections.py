@@ -7,7 +7,6 @@ import itertools
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -173,15 +172,13 @@ def test_a_bundle_of_certificates_that_is_none(tmp_path, monkeypatch, content):
 
 
 def test_over_tls(tmp_path, monkeypatch):
-    with world(read_timeout=0.2, max_tries=1) as w:
+    with world() as w:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(w.server.encrypt(tmp_path)))
-        w.client = w.new_client(read_timeout=0.2, max_tries=1)
-        w.say(PAGE, Reply(body=PAGE.body, headers={"Content-Length": "100000"}, deliver=trickle(4)), PAGE)
+        w.client = w.new_client(read_timeout=0.6, max_tries=1)
+        w.say(PAGE, Reply(body=PAGE.body, headers={"Content-Length": "100000"}, deliver=trickle()), PAGE)
         assert len(w.get().rows) == 200
-        begin = time.monotonic()
-        with pytest.raises(Unreachable, match="not complete"):
+        with pytest.raises(Unreachable, match="not complete after 3 s"):
             w.get()
-        assert 0.8 < time.monotonic() - begin < 3
         assert len(w.get().rows) == 200
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tap_exactonline.exact.errors import Stopped, Unreachable
 from tests.unit.client_pages import PAGE, after_a_good_answer
-from tests.unit.scripted import Reply, half, silence, trickle, world
+from tests.unit.scripted import Reply, StopSpy, half, silence, trickle, world
 
 
 @pytest.fixture
@@ -22,49 +22,36 @@ def w():
 @pytest.mark.parametrize("before", [True, False], ids=["before the answer", "inside the body"])
 def test_a_hanging_answer_ends(before):
     with world(read_timeout=0.1, max_tries=1) as w:
-        hang = (
-            Reply(status=0, deliver=silence(1.5))
-            if before
-            else Reply(body=PAGE.body, deliver=half(silence_in))
-        )
+        hang = Reply(status=0, deliver=silence) if before else Reply(body=PAGE.body, deliver=half(silence))
         w.server.default = hang
-        begin = time.monotonic()
         with pytest.raises(Unreachable, match=r"0\.1 s"):
             w.get()
-        assert time.monotonic() - begin < 1.4
-
-
-def silence_in(_handler):
-    time.sleep(1.5)
-
-
-def test_a_trickling_answer_ends():
-    with world(read_timeout=0.1, max_tries=1) as w:
-        w.server.default = Reply(body=PAGE.body, headers={"Content-Length": "100000"}, deliver=trickle(3))
-        begin = time.monotonic()
-        with pytest.raises(Unreachable, match="not complete"):
-            w.get()
-        assert 0.4 < time.monotonic() - begin < 2
+        assert len(w.server.requests) == 1
 
 
 def test_a_slow_but_steady_answer_is_good():
-    with world(read_timeout=0.4) as w:
+    with world(read_timeout=1) as w:
         w.say(
-            Reply(body=PAGE.body, headers={"Content-Length": "", "Connection": "close"}, deliver=trickle(0.6))
+            Reply(body=PAGE.body, headers={"Content-Length": "", "Connection": "close"}, deliver=trickle(1.5))
         )
         assert len(w.get().rows) == 200
         assert len(w.server.requests) == 1
 
 
 def test_a_stop_ends_an_answer_that_trickles():
-    with world(stop=threading.Event()) as w:
+    with world() as w:
+        # In time it would end as `Unreachable`.
         w.client = w.new_client(stop=(stop := threading.Event()))
-        w.server.default = Reply(body=PAGE.body, headers={"Content-Length": "100000"}, deliver=trickle(3))
-        threading.Timer(0.2, stop.set).start()
-        begin = time.monotonic()
+
+        def stopped_on_the_way(handler, body):
+            stop.set()
+            trickle()(handler, body)
+
+        w.server.default = Reply(
+            body=PAGE.body, headers={"Content-Length": "100000"}, deliver=stopped_on_the_way
+        )
         with pytest.raises(Stopped):
             w.get()
-        assert time.monotonic() - begin < 1.5
 
 
 def test_a_stop_ends_the_waiting(w):
@@ -80,14 +67,13 @@ def test_a_stop_ends_the_waiting(w):
 
 def test_a_real_stop_signal_ends_a_real_wait():
     with world() as w:
-        stop = threading.Event()
+        stop = StopSpy()
         w.client = w.new_client(stop=stop, clock=time.time, retry_base=30)
         w.server.default = Reply(503)
         threading.Timer(0.1, stop.set).start()
-        begin = time.monotonic()
         with pytest.raises(Stopped):
             w.get()
-        assert time.monotonic() - begin < 2
+        assert True in stop.ended, "no wait was ended by the signal"
 
 
 def test_a_stop_ends_the_queue_for_a_division():

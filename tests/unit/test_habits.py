@@ -1,7 +1,8 @@
-"""The habits of these tests: those that start programs say so, and the short run leaves out no kind of stream."""
+"""The habits of these tests: those that start programs say so, none measures time, and the short run leaves out no kind of stream."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,8 @@ import pytest
 from tap_exactonline.endpoints import load
 from tests.support.chosen_streams import ALL_STREAMS, chosen, one_of_each, traits
 
-CONFTEST = Path(__file__).resolve().parents[1] / "conftest.py"
+TESTS = Path(__file__).resolve().parents[1]
+CONFTEST = TESTS / "conftest.py"
 PROGRAMS = """
 import os, subprocess, sys, threading, pytest
 
@@ -60,6 +62,20 @@ def test_a_test_that_starts_a_program_must_say_so(tmp_path: Path) -> None:
         "test_in_a_fixture": "ERROR",
     }, done.stdout
     assert "pytestmark = pytest.mark.process" in done.stdout
+
+
+def test_nothing_is_asserted_about_the_time_that_something_took() -> None:
+    """It depends on the machine. Count calls, waits or events instead, or look at their order."""
+    clock = re.compile(
+        r"\b(monotonic|perf_counter|process_time|time)(_ns)?\(\) - |\b(took|elapsed|duration)\b"
+    )
+    asserted = [
+        f"{path.relative_to(TESTS)}: {line.strip()}"
+        for path in TESTS.rglob("*.py")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line.strip().startswith("assert ") and clock.search(line.partition(', "')[0])
+    ]
+    assert asserted == []
 
 
 def test_the_chosen_streams_show_every_trait(monkeypatch: pytest.MonkeyPatch) -> None:

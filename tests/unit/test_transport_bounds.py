@@ -8,7 +8,6 @@ import itertools
 import json
 import socket
 import threading
-import time
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
@@ -32,8 +31,6 @@ from tests.exact_online.raw import RawServer, head, raw_server
 
 QUICK = Bounds(connect=2, silence=1, total=0.6, body=MEGABYTE)
 PATIENT = Bounds(connect=5, silence=20, total=60, body=MEGABYTE)
-LONG = 30.0
-"""Far above what any of these requests may take, and far below what the servers here would go on for."""
 
 
 @pytest.fixture
@@ -106,20 +103,16 @@ SLOW: dict[str, Callable[[], Iterator[bytes]]] = {
 @pytest.mark.parametrize("name", SLOW)
 def test_what_trickles_ends(server: RawServer, name: str) -> None:
     server.handler = lambda connection, _came: server.trickle(connection, SLOW[name]())
-    began = time.monotonic()
     with pytest.raises(Unreachable, match=r"not complete after 0\.6 s"):
         get(server, QUICK)
-    assert time.monotonic() - began < LONG
 
 
 @pytest.mark.parametrize("name", SLOW)
 def test_what_trickles_ends_at_the_token_service_too(server: RawServer, name: str) -> None:
     server.handler = lambda connection, _came: server.trickle(connection, SLOW[name]())
-    began = time.monotonic()
     answer = TokenEndpoint(server.url, "id", "secret", "test", QUICK).refresh("token")
     assert answer.outcome is Outcome.UNCERTAIN
     assert "not complete after 0.6 s" in answer.text
-    assert time.monotonic() - began < LONG
 
 
 @pytest.mark.parametrize("name", SLOW)
@@ -131,10 +124,8 @@ def test_a_stop_ends_what_trickles(server: RawServer, name: str) -> None:
         server.trickle(connection, SLOW[name]())
 
     server.handler = handle
-    began = time.monotonic()
     with pytest.raises(Stopped):
         get(server, stop=stop)
-    assert time.monotonic() - began < LONG
 
 
 def test_a_connection_that_was_used_before_is_watched_too(server: RawServer) -> None:
