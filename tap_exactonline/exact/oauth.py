@@ -26,6 +26,7 @@ from tap_exactonline.exact.errors import (
     TokenStoreError,
 )
 from tap_exactonline.exact.secret_text import check_secret, is_sendable
+from tap_exactonline.exact.server_clock import ServerClock
 from tap_exactonline.exact.token_endpoint import Answer, Outcome, TokenEndpoint, authorize_url
 from tap_exactonline.exact.token_outcome import Later, Plan, logged_in, plan
 from tap_exactonline.exact.token_refresh import Unsaved, refresh, save_granted
@@ -56,6 +57,8 @@ _SAY_EVERY = 60.0
 # Lanes that ask after one of them gave up hear the same for so long, without a new wait.
 _GIVEN_UP = 30.0
 _SAVE_TRIES = 4
+# Clocks that are wrong by more than a day are not told by Exact's, but by a proxy's or a test's.
+_MOST_SKEW = 86_400.0
 
 
 class Credentials:
@@ -70,7 +73,7 @@ class Credentials:
         access_token: Configured; used alone until Exact refuses it.
         user_agent: Name and version of the program.
         stop: When set, waiting ends with `Stopped`.
-        clock: Epoch seconds.
+        clock: Local time, epoch seconds. What is stored is Exact's time, as far as it is known.
         sleep: Waits that many seconds; default: waits for ``stop``.
         patience: Seconds to wait for a token at most; default: minutes, as long as a run may well wait.
 
@@ -93,22 +96,25 @@ class Credentials:
         sleep: Callable[[float], object] | None = None,
         patience: float | None = None,
     ) -> None:
+        self._clock = ServerClock(clock, most=_MOST_SKEW)
         self._seed = clean_token(refresh_token)
         self._given = clean_token(access_token)
         check_secret("client_secret", client_secret)
         check_secret("refresh_token", self._seed)
         check_secret("access_token", self._given)
-        self._endpoint = TokenEndpoint(check_api_url(api_url), client_id, client_secret, user_agent)
+        self._endpoint = TokenEndpoint(
+            check_api_url(api_url), client_id, client_secret, user_agent, clock=self._clock
+        )
         self._store = store
         self._stop = stop or threading.Event()
-        self._clock = clock
         self._sleep = sleep or self._stop.wait
         # Being asked to stop does not shorten the time in which tokens are saved.
         self._pause = sleep or time.sleep
         self._patience = patience
         self._mutex = threading.Lock()
-        self._use = InUse(clock)
+        self._use = InUse(self._clock)
         self._seed_failed = False
+        self._asked_time = False
         self._unsaved: Unsaved | None = None
         self._failed: tuple[str, float, ExactError] | None = None
         self.token_calls = 0
@@ -165,7 +171,7 @@ class Credentials:
             standing = held.load()
             held.prepare()
             answer = self._exchange(code, redirect_uri)
-            tokens = logged_in(answer, standing, fingerprint(self._seed), self._clock())
+            tokens = logged_in(answer, standing, fingerprint(self._seed), self._clock.latest())
             try:
                 saved = save_granted(held, tokens, standing.chain if standing else "")
             except Unsaved as unsaved:
@@ -199,10 +205,12 @@ class Credentials:
                 return self._use.take_up(tokens)
             if self._stop.is_set():
                 raise Stopped("The run was asked to stop before the login was renewed")
+            if self._asks_time(stored):
+                continue
             outcome = self._step()
             if isinstance(outcome, Tokens):
                 return self._use.take_up(outcome)
-            now = self._clock()
+            now = self._clock.now()
             if outcome.until <= now:
                 continue
             if error is None or outcome.asked:
@@ -215,6 +223,18 @@ class Credentials:
                 log.info("No new access token for another %.0f s: %s", outcome.until - now, error.what)
             self._sleep(nap)
             waited += nap
+
+    def _asks_time(self, stored: Tokens | None) -> bool:
+        """Whether the local clock could be wrong about this token, and Exact was asked for the time.
+
+        A token that looks a little too old may have been stored by a machine whose clock is behind ours. Exact refuses
+        to replace it before it is 570 s old, and counts that as an error.
+        """
+        if self._clock.known or self._asked_time or stored is None or not self._use.is_doubtful(stored):
+            return False
+        self._asked_time = True
+        self._endpoint.ask_time()
+        return self._clock.known
 
     def _most_waiting(self, *, early: bool) -> float:
         if self._patience is not None:
@@ -229,7 +249,7 @@ class Credentials:
                 return tokens
             todo = plan(stored, self._seed, self._given, seed_counts=self._seed_counts(stored))
             self._raise_known_failure(todo.spend_print)
-            later = todo.postponed(self._clock())
+            later = todo.postponed(self._clock.now())
             if later is None:
                 with unbroken():
                     outcome = self._refresh(held, todo)
@@ -298,7 +318,7 @@ class Credentials:
 
     def _raise_known_failure(self, spend: str) -> None:
         """Many lanes ask; one answer is enough for all of them."""
-        if self._failed and self._failed[0] == spend and self._clock() < self._failed[1]:
+        if self._failed and self._failed[0] == spend and self._clock.now() < self._failed[1]:
             raise copy.copy(self._failed[2])
 
     def _exchange(self, code: str, redirect_uri: str) -> Answer:

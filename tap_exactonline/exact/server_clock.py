@@ -18,14 +18,33 @@ class ServerClock:
     receiving. That gives an interval in which the difference of the clocks must lie; the estimate
     moves only when it lies outside. So a right local clock is left alone, and a wrong one is
     corrected as well as the headers allow.
+
+    Args:
+        clock: Local time, epoch seconds.
+        most: A header that is further from the local clock than so many seconds is not believed.
+
+    Attributes:
+        offset: Seconds by which the server's clock is ahead.
+        known: Whether a header was seen; before that, the local clock is all there is.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], *, most: float = math.inf) -> None:
         self._clock = clock
+        self._most = most
         self.offset = 0.0
+        self.known = False
+
+    def local(self) -> float:
+        """The local clock."""
+        return self._clock()
 
     def now(self) -> float:
+        """The server's clock; at most a second and the time of a call too late, never too early."""
         return self._clock() + self.offset
+
+    def latest(self) -> float:
+        """The server's clock; at most a second too early, never too late: for when something began."""
+        return self.now() + (1.0 if self.offset else 0.0)
 
     def observe(self, date: str | None, sent: float, received: float) -> None:
         """Learn from an answer.
@@ -39,6 +58,9 @@ class ServerClock:
         if server is None or not _EARLIEST <= server < _LATEST:
             return
         lowest, highest = server - received, server + 1.0 - sent
+        if abs(lowest) > self._most:
+            return
+        self.known = True
         if not lowest <= self.offset <= highest:
             # The lowest makes us late, by a second and the time of the call; any other might make us early.
             self.offset = lowest

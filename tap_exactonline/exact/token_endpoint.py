@@ -6,6 +6,7 @@ this module holds a token or the secret.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, field
 from enum import Enum
@@ -17,9 +18,9 @@ from tap_exactonline.exact.bodies import mend
 from tap_exactonline.exact.errors import ExactError, NotConnected, NotExactOnline, SettingsError
 from tap_exactonline.exact.foreign_text import clean_text
 from tap_exactonline.exact.odata import BOM, MalformedPage, decode_json
-from tap_exactonline.exact.server_clock import retry_after
+from tap_exactonline.exact.server_clock import ServerClock, retry_after
 from tap_exactonline.exact.tokens import LIFETIME
-from tap_exactonline.exact.transport import MEGABYTE, Bounds, Transport
+from tap_exactonline.exact.transport import MEGABYTE, Bounds, Response, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 BOUNDS = Bounds(connect=10.0, silence=30.0, total=40.0, body=MEGABYTE)
 """What a token request may take."""
 
+# Only a date is wanted, and a run waits for it.
+_TIME_BOUNDS = Bounds(connect=5.0, silence=5.0, total=8.0)
 _MAX_RETRY_AFTER = 600.0
 _MOST_TEXT = 200
 _SECRET = {"client_secret", "refresh_token", "code"}
@@ -93,16 +96,27 @@ class TokenEndpoint:
         client_id: Of the app.
         client_secret: Of the app.
         user_agent: Name and version of the program.
+        clock: Learns from each answer.
         bounds: What a request may take; `BOUNDS` by default.
     """
 
     def __init__(
-        self, api_url: str, client_id: str, client_secret: str, user_agent: str, bounds: Bounds | None = None
+        self,
+        api_url: str,
+        client_id: str,
+        client_secret: str,
+        user_agent: str,
+        *,
+        clock: ServerClock | None = None,
+        bounds: Bounds | None = None,
     ) -> None:
+        self._clock = clock or ServerClock(time.time)
+        self._start_page = f"{api_url}/"
         self._url = f"{api_url}/api/oauth2/token"
         self._client = {"client_id": client_id, "client_secret": client_secret}
         # It knows of no stop: once the request is sent, its answer has to be taken in and saved.
-        self._transport = Transport(api_url, user_agent, bounds or BOUNDS)
+        self._transport = Transport(api_url, user_agent, bounds or BOUNDS, clock=self._clock.local)
+        self._timekeeper = Transport(api_url, user_agent, _TIME_BOUNDS, clock=self._clock.local)
 
     def refresh(self, refresh_token: str) -> Answer:
         """The refresh grant."""
@@ -111,6 +125,11 @@ class TokenEndpoint:
     def exchange(self, code: str, redirect_uri: str) -> Answer:
         """The authorization code grant."""
         return self._post({"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri})
+
+    def ask_time(self) -> None:
+        """Learn Exact's clock from its start page: whatever that answers has a date, and is no call of the API."""
+        with contextlib.suppress(ExactError):
+            self._learn(self._timekeeper.head(self._start_page))
 
     def _post(self, grant: Mapping[str, str]) -> Answer:
         form = {**grant, **self._client}
@@ -122,8 +141,12 @@ class TokenEndpoint:
             return Answer(Outcome.UNUSABLE, error.what, error=error)
         except ExactError as error:
             return Answer(Outcome.UNCERTAIN, _no_answer(error))
+        self._learn(response)
         secrets = tuple(value for name, value in form.items() if name in _SECRET)
         return read_answer(response.status, response.headers, response.body, secrets)
+
+    def _learn(self, response: Response) -> None:
+        self._clock.observe(response.headers.get("Date"), response.sent, response.received)
 
 
 def read_answer(

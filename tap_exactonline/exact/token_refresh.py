@@ -20,13 +20,14 @@ from tap_exactonline.exact.tokens import Tokens
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tap_exactonline.exact.server_clock import ServerClock
     from tap_exactonline.exact.tokens import LockedStore
 
 log = logging.getLogger("tap-exactonline.tokens")
 
 
 def refresh(
-    held: LockedStore, todo: Plan, post: Callable[[str], Answer], clock: Callable[[], float]
+    held: LockedStore, todo: Plan, post: Callable[[str], Answer], clock: ServerClock
 ) -> Tokens | Later:
     """Spend the refresh token of the plan and record the outcome.
 
@@ -34,7 +35,7 @@ def refresh(
         held: The locked store, just loaded.
         todo: What to spend.
         post: Sends the token request.
-        clock: Epoch seconds.
+        clock: Exact's time, as far as it is known.
 
     Returns:
         The new tokens, saved; or when to try again.
@@ -45,7 +46,7 @@ def refresh(
         NotExactOnline, SettingsError: The address is not Exact's, or can't be reached so.
     """
     spend = todo.spend_print
-    marked = held.save(replace(todo.base, attempted_at=clock(), attempt_of=spend))
+    marked = held.save(replace(todo.base, attempted_at=clock.now(), attempt_of=spend))
     if marked.attempt_of != spend:  # a newer login appeared although we hold the lock: look again
         return Later(
             0.0, spend, TokenStoreError("The token store changes under the lock", "Check 'token_store'")
@@ -57,10 +58,9 @@ def refresh(
             held.save(replace(marked, attempted_at=todo.base.attempted_at, attempt_of=todo.base.attempt_of))
         raise
     answer = post(todo.spend)
-    now = clock()
     if answer.outcome is Outcome.GRANTED:
-        return save_granted(held, granted(todo, answer, now), spend)
-    record = after_failure(todo, marked, answer, now)
+        return save_granted(held, granted(todo, answer, clock.latest()), spend)
+    record = after_failure(todo, marked, answer, clock.now())
     if isinstance(record, Refusal):
         return _give_up(held, todo, marked, answer, record)
     with contextlib.suppress(TokenStoreError):  # the next save will tell; nothing is lost without this note

@@ -11,25 +11,32 @@ from tap_exactonline.exact.token_outcome import RENEW_AFTER, USABLE_UNTIL
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tap_exactonline.exact.server_clock import ServerClock
     from tap_exactonline.exact.tokens import Tokens
 
 # Clocks of machines that share a store differ a little; more than this means that the clock was set back.
 _SKEW = 30.0
 # Who is told "too early" has a token younger than 570 s: it lives for 30 s more at least.
 _VOUCH = 30.0
+# Part of its life from which on a token is too old by any clock.
+_DOUBTFUL_UNTIL = 1.5
 
 
 class InUse:
     """The token in use and what happened to it. Not locked: single attributes are set and read whole.
 
     Args:
-        clock: Epoch seconds; may jump. The age of the current token is also kept by a clock that does not.
+        clock: Exact's time, as far as it is known; may jump. The age of the current token is also kept by a clock that
+            does not.
+        steady: Seconds of a clock that nobody sets.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: ServerClock, steady: Callable[[], float] = time.monotonic) -> None:
         self.current: Tokens | None = None
         self._clock = clock
-        self._anchor = (0.0, 0.0)  # monotonic time, and age of the current token then
+        self._steady = steady
+        # Steady time, age of the current token then, and whether Exact's time was known then.
+        self._anchor = (0.0, 0.0, False)
         self.rejected = ""  # the access token that Exact answered 401 to
         self._vouched = ""  # the access token that Exact itself called not expired
         self._vouched_until = 0.0
@@ -38,9 +45,12 @@ class InUse:
         """Use these from now on."""
         current = self.current
         if current is None or current.access_token != tokens.access_token:
-            self._anchor = (time.monotonic(), self._age(tokens))
+            self._drop_anchor(tokens)
         self.current = tokens
         return tokens
+
+    def _drop_anchor(self, tokens: Tokens) -> None:
+        self._anchor = (self._steady(), self._clock_age(tokens), self._clock.known)
 
     def reject(self, access_token: str) -> None:
         """A 401 came for this token. Ignored if it is replaced already, or if Exact says that it is alive."""
@@ -48,13 +58,13 @@ class InUse:
         if current is None or access_token != current.access_token:
             return
         vouched = access_token == self._vouched
-        if vouched and (self._clock() < self._vouched_until or self._age(current) < _due(current)):
+        if vouched and (self._clock.now() < self._vouched_until or self._age(current) < _due(current)):
             return
         self.rejected = access_token
 
     def vouch(self, access_token: str) -> None:
         """Exact says that this token has not expired: whatever the clock or a 401 said, it is good."""
-        self._vouched, self._vouched_until = access_token, self._clock() + _VOUCH
+        self._vouched, self._vouched_until = access_token, self._clock.now() + _VOUCH
         self.rejected = ""
 
     def is_fresh(self, tokens: Tokens) -> bool:
@@ -67,7 +77,13 @@ class InUse:
         """Fresh, or called so by Exact when it last refused a new one."""
         if self.is_fresh(tokens):
             return True
-        return self._is_vouched(tokens) and self._clock() < tokens.not_before
+        return self._is_vouched(tokens) and self._clock.now() < tokens.not_before
+
+    def is_doubtful(self, tokens: Tokens) -> bool:
+        """Due for renewal by a clock that may be wrong, though not by much."""
+        if not tokens.access_token or tokens.access_token == self.rejected or self.is_fresh(tokens):
+            return False
+        return self._clock.now() - tokens.obtained_at < _DOUBTFUL_UNTIL * tokens.expires_in
 
     def is_usable(self, tokens: Tokens) -> bool:
         """Due for renewal, perhaps, but still good for a request that starts now."""
@@ -80,10 +96,15 @@ class InUse:
 
     def _age(self, tokens: Tokens) -> float:
         """Seconds since the tokens came; infinite if the clock was set back and nobody knows."""
-        age = self._clock() - tokens.obtained_at
-        if self.current is not None and self.current.access_token == tokens.access_token:
-            since, then = self._anchor
-            return max(age, then + time.monotonic() - since)
+        if self.current is None or self.current.access_token != tokens.access_token:
+            return self._clock_age(tokens)
+        if self._clock.known and not self._anchor[2]:
+            self._drop_anchor(tokens)
+        since, then, _ = self._anchor
+        return max(self._clock.now() - tokens.obtained_at, then + self._steady() - since)
+
+    def _clock_age(self, tokens: Tokens) -> float:
+        age = self._clock.now() - tokens.obtained_at
         return max(age, 0.0) if age >= -_SKEW else math.inf
 
 

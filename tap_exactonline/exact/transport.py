@@ -156,6 +156,15 @@ class Transport:
         with Session(self._headers, direct=self._direct) as session:
             return self._send(session, "POST", url, auth=_leave_alone, data=form)
 
+    def head(self, url: str) -> Response:
+        """Ask for the headers of a page that needs no login.
+
+        Raises:
+            ExactError: as `get`.
+        """
+        with Session(self._headers, direct=self._direct) as session:
+            return self._send(session, "HEAD", url, auth=_leave_alone)
+
     def _send(self, session: Session, method: str, url: str, **options: Any) -> Response:
         deadline = time.monotonic() + self._bounds.total
         sent = self._clock()

@@ -35,12 +35,14 @@ class Record:
     """The log of requests and its summaries.
 
     Attributes:
-        log: Every request seen, in order of arrival.
+        log: Every request of the API and of OAuth, in order of arrival.
+        start_pages: How often the start page was asked for: it needs no login and counts for no limit.
         most_at_once: The most requests that were open at the same time, see `max_concurrency`.
         lock: Held while a request is answered; hold it for changes that must be seen as one.
     """
 
     def __init__(self) -> None:
+        self.start_pages = 0
         self.lock = threading.RLock()
         self.log: list[Call] = []
         self._hooks: list[Callable[[Call], None]] = []

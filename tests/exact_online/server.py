@@ -154,6 +154,16 @@ def application(exact: ExactOnline) -> Starlette:
             exact.ready(call)
         return Delivery(reply, exact.clock.now())
 
+    async def start_page(request: Request) -> Delivery:
+        call = Call(request.method, request.url.path, stream="start_page", time=exact.clock.now())
+        with exact.lock:
+            exact.start_pages += 1
+            action = exact.faults.find(call)
+            reply = Reply(302, headers={"Location": "/docs/Login.aspx"})
+            if action and action.before:
+                reply = action.before(exact, call)
+        return Delivery(reply, exact.clock.now())
+
     async def get(request: Request) -> Delivery:
         host = f"{request.url.scheme}://{request.headers.get('host', '127.0.0.1')}"
         raw_path = request.scope["raw_path"].decode("latin-1")
@@ -188,6 +198,7 @@ def application(exact: ExactOnline) -> Starlette:
     return Starlette(
         routes=[
             Route("/api/oauth2/token", token, methods=["POST"]),
+            Route("/", start_page, methods=["GET"]),
             *control.routes(exact),
             Route("/api/v1/{path:path}", get, methods=every),
             Route("/Api/v1/{path:path}", get, methods=every),

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tap_exactonline.exact.errors import Stopped, TemporaryError
+from tap_exactonline.exact.oauth import Credentials
 from tests.exact_online import faults
 from tests.unit.token_lab import DAY, Lab, laboratory
 
@@ -172,6 +178,93 @@ def test_clock_set_back_within_a_run(lab: Lab) -> None:
     lab.advance(1)
     assert credentials.access_token() == first
     assert credentials.token_calls == 1
+
+
+# -- several machines, each with a clock of its own ----------------------------------------------------
+
+SKEWS = st.sampled_from([-300.0, -120.0, -31.0, 0.0, 0.4, 31.0, 120.0, 280.0])
+
+
+def on_machine(lab: Lab, skew: float, **changes: Any) -> Credentials:
+    made = lab.credentials(clock=lambda: lab.exact.clock.now() + skew, **changes)
+    made._use._steady = lab.exact.clock.now
+    return made
+
+
+def ask_exact(lab: Lab, credentials: Credentials) -> None:
+    """One request, as the client makes it: after a 401 once more."""
+    token = credentials.access_token()
+    if not lab.works(token):
+        credentials.reject(token)
+        assert lab.works(credentials.access_token())
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with laboratory(tmp_path_factory.mktemp("clocks")) as made:
+        yield made
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    skews=st.lists(SKEWS, min_size=2, max_size=3),
+    runs=st.lists(
+        st.tuples(
+            st.integers(0, 2),
+            st.sampled_from([0.6, 1, 100, 300, 440, 460, 568.5, 569.5, 570.5, 580, 700, 4_000]),
+        )
+    ),
+)
+def test_short_runs_of_machines_with_different_clocks_never_come_too_early(
+    shared: Lab, skews: list[float], runs: list[tuple[int, float]]
+) -> None:
+    lab = shared
+    lab.location = str(lab.path.with_name(uuid4().hex))
+    lab.exact.log.clear()
+    lab.naps.clear()
+    lab.logged_in(clock=lambda: lab.exact.clock.now() + skews[0])
+    for machine, pause in runs:
+        lab.advance(pause)
+        ask_exact(lab, on_machine(lab, skews[machine % len(skews)]))
+    assert set(lab.token_statuses) == {200}
+    assert lab.naps == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(120.0, 0.0), (0.0, 120.0), (-120.0, 0.0), (0.0, -120.0), (150.0, -150.0)]
+)
+def test_long_runs_of_machines_with_different_clocks_never_come_too_early(
+    lab: Lab, first: float, second: float
+) -> None:
+    lab.advance(0.9)  # a date in a header is cut to whole seconds
+    lab.logged_in(clock=lambda: lab.exact.clock.now() + first)
+    machines = [on_machine(lab, first), on_machine(lab, second)]
+    for step in range(800):
+        ask_exact(lab, machines[step % 2])
+        lab.advance(9.7)
+    assert set(lab.token_statuses) == {200}
+    assert lab.token_calls <= 800 * 9.7 / 570 + 1
+    assert lab.naps == []
+
+
+def test_the_time_is_asked_for_once_and_only_in_doubt(lab: Lab) -> None:
+    lab.logged_in()
+    asked = lab.exact.start_pages
+    for pause, questions in ((300, 0), (269, 0), (2, 1), (400, 1), (4_000, 1)):
+        lab.advance(pause)
+        credentials = on_machine(lab, 0.0)
+        credentials.access_token()
+        credentials.access_token()
+        assert lab.exact.start_pages - asked == questions, pause
+
+
+def test_run_goes_on_where_nobody_tells_the_time(lab: Lab) -> None:
+    lab.logged_in()
+    lab.advance(580)
+    fault = lab.exact.faults.add("start_page", faults.reset(), times=None)
+    assert lab.works(on_machine(lab, 0.0).access_token())
+    assert fault.hits
+    assert set(lab.token_statuses) == {200}
 
 
 # -- stopping --------------------------------------------------------------------------------------

@@ -110,7 +110,7 @@ def test_what_trickles_ends(server: RawServer, name: str) -> None:
 @pytest.mark.parametrize("name", SLOW)
 def test_what_trickles_ends_at_the_token_service_too(server: RawServer, name: str) -> None:
     server.handler = lambda connection, _came: server.trickle(connection, SLOW[name]())
-    answer = TokenEndpoint(server.url, "id", "secret", "test", QUICK).refresh("token")
+    answer = TokenEndpoint(server.url, "id", "secret", "test", bounds=QUICK).refresh("token")
     assert answer.outcome is Outcome.UNCERTAIN
     assert "not complete after 0.6 s" in answer.text
 
@@ -138,7 +138,7 @@ def test_a_connection_that_was_used_before_is_watched_too(server: RawServer) -> 
         server.trickle(connection, letters())
 
     server.handler = handle
-    made = Transport(server.url, "test", QUICK)
+    made = Transport(server.url, "test", bounds=QUICK)
     assert made.get(server.url, "token").body == b"{}"
     with pytest.raises(Unreachable, match="not complete"):
         made.get(server.url, "token")
@@ -349,5 +349,5 @@ def test_a_refused_connection_was_never_made() -> None:
         port = taken.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     with pytest.raises(NotConnected, match="refused"):
-        Transport(url, "test", QUICK).get(url, "token")
+        Transport(url, "test", bounds=QUICK).get(url, "token")
     assert TokenEndpoint(url, "id", "secret", "test").refresh("token").outcome is Outcome.NOT_SENT
