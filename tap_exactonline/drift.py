@@ -14,7 +14,7 @@ from tap_exactonline.endpoints.spelling import stream
 from tap_exactonline.exact.edmx import Entity, Service
 
 What = Literal[
-    "new endpoint", "endpoint gone", "new field", "field gone", "field retyped",
+    "new endpoint", "new function", "endpoint gone", "new field", "field gone", "field retyped",
     "new parameter", "parameter gone", "parameter retyped",
 ]  # fmt: skip
 _NESTED = ("complex", "collection")
@@ -112,16 +112,16 @@ def differences(known: Known, service: Service) -> list[Difference]:
     ours = {_name(one.path).lower() for one in known.endpoints}
     ours |= {_name(one.path).lower() for one in known.functions} | known.actions
     for name, entity in {**service.results, **service.sets}.items():
-        if name.lower() not in ours:
-            path = f"{known.title}/{name}"
-            # Only a set is a table; what a function does when it is called, the document does not say.
-            told = (entity.fields, entity.key) if name in service.sets else (None, None)
+        if name.lower() in ours:
+            continue
+        path, size = f"{known.title}/{name}", f"{len(entity.fields)} fields"
+        if service.is_function(name):
+            # What it does when it is called, the document does not say: it may change something.
+            found.append(Difference("new function", path))
+        else:
             found.append(
-                Difference(
-                    "new endpoint", path, stream(path), now=f"{len(entity.fields)} fields",
-                    fields=told[0], key=told[1],
-                )
-            )  # fmt: skip
+                Difference("new endpoint", path, stream(path), now=size, fields=entity.fields, key=entity.key)
+            )
     return found
 
 

@@ -6,11 +6,11 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import PurePath
 from types import FrameType
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import click
 import msgspec
@@ -37,6 +37,9 @@ from tap_exactonline.sync.output import LineWriter
 from tap_exactonline.sync.permits import Permits
 from tap_exactonline.sync.run import Run
 from tap_exactonline.sync.streams import ExactStream
+
+if TYPE_CHECKING:
+    from tap_exactonline.asking import Documents
 
 _GRACE = 30.0
 """Seconds from a signal until the process ends even if the target does not take what is left."""
@@ -77,6 +80,7 @@ class TapExactOnline(Tap):
         self._run: Run | None = None
         self._asked_to_end: float | None = None
         self._undescribed: list[str] = []
+        self._documents: Documents = {}
         if isinstance(catalog, dict):
             catalog = selected_only(catalog)
         super().__init__(config=config, catalog=catalog, **kwargs)
@@ -138,7 +142,9 @@ class TapExactOnline(Tap):
             from tap_exactonline.asking import extra_endpoints  # noqa: PLC0415 - most runs have none
 
             try:
-                extra, self._undescribed = extra_endpoints(self.connection, wanted, self.logger)
+                extra, self._undescribed = extra_endpoints(
+                    self.connection, wanted, self.logger, self._documents
+                )
             except SettingsError as exc:
                 raise ConfigValidationError(str(exc), errors=[str(exc)]) from exc
             endpoints += extra
@@ -208,6 +214,8 @@ class TapExactOnline(Tap):
 
     def _make_run(self) -> Run:
         streams = {name: stream for name, stream in self.streams.items() if isinstance(stream, ExactStream)}
+        refused = self._refused(streams)
+        streams = {name: stream for name, stream in streams.items() if name not in refused}
         log_stream = None
         if self.checked.tombstones:
             log_stream = streams.get(LOG) or ExactStream(
@@ -227,9 +235,22 @@ class TapExactOnline(Tap):
             stop=self.stop,
             fast=not any(self.config.get(name) for name in _SLOW_PATH),
             versions=bool(self.config.get("emit_activate_version_messages")),
-            problems=self._undescribed,
+            problems=[*self._undescribed, *refused.values()],
             logger=self.logger,
         )
+
+    def _refused(self, streams: Mapping[str, ExactStream]) -> dict[str, str]:
+        """The streams that would call a function which may change something, and why they are not read."""
+        extras = [
+            extra
+            for extra in self.checked.extra_streams
+            if (stream := streams.get(extra.endpoint.name)) is not None and stream.selected
+        ]
+        if not extras:
+            return {}
+        from tap_exactonline.asking import called_functions  # noqa: PLC0415 - most runs have none
+
+        return called_functions(self.connection, extras, self.logger, self._documents)
 
     def _tell_wait(self, division: int | None, seconds: float, why: str) -> None:
         where = f"division {division}: " if division is not None else ""

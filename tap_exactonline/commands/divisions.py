@@ -155,7 +155,11 @@ def _of_licence(client: ExactClient, start: int) -> list[Division]:
             if page.next_url is None:
                 break
             page = client.follow(
-                page.next_url, division=start, decode=read_rows, stream="system_all_divisions"
+                page.next_url,
+                "system/AllDivisions",
+                division=start,
+                decode=read_rows,
+                stream="system_all_divisions",
             )
     except (LoginError, Stopped):
         raise

@@ -21,6 +21,7 @@ from tap_exactonline.exact.errors import (
     TemporaryError,
 )
 
+_FUNCTIONS = "New functions. The tap calls none of them, since Exact declares changes as functions, too (users/UnlinkAllRoles):"
 Status = Literal["compared", "no document", "failed"]
 
 
@@ -141,10 +142,14 @@ def _document(division: int, results: Sequence[Compared]) -> dict[str, Any]:
 
 def _lines(results: Sequence[Compared]) -> list[str]:
     lines = []
-    for path, found in by_endpoint(what for one in results for what in one.found).items():
+    functions = [what for one in results for what in one.found if what.what == "new function"]
+    readable = [what for one in results for what in one.found if what.what != "new function"]
+    for path, found in by_endpoint(readable).items():
         name = found[0].stream
         lines.append(f"{path} ({name})" if name and found[0].what != "new endpoint" else path)
         lines += [f"  {_sentence(what)}" for what in found]
+    if functions:
+        lines += ["", _FUNCTIONS, *(f"  {what.path}" for what in functions)]
     compared = [one for one in results if one.status == "compared"]
     missing = [one for one in results if one.status == "no document"]
     failed = [one for one in results if one.status == "failed"]
@@ -157,7 +162,7 @@ def _lines(results: Sequence[Compared]) -> list[str]:
     count = sum(len(one.found) for one in compared)
     said = f"{count} differences." if count else "all as this version of the tap knows it."
     lines.append(f"{len(compared)} services compared: {said}" if compared else "Nothing could be compared.")
-    if count:
+    if any(what.what in ("new endpoint", "new field") for what in readable):
         lines.append("New fields and endpoints can be read at once by the setting extra_streams.")
     return lines
 

@@ -12,6 +12,10 @@ from tap_exactonline.endpoints.values import Calendar, literal, values
 from tap_exactonline.exact.errors import SettingsError
 
 MOST_READS = 1000
+NOT_READING = (
+    "{} is no function that Exact's reference calls a reading one. The tap calls no other: Exact declares changes as GET "
+    "functions, too (users/UnlinkAllRoles)"
+)
 _REFERENCE = "https://start.exactonline.nl/docs/HlpRestAPIResourcesDetails.aspx?name="
 
 
@@ -46,10 +50,19 @@ def check_parameters(
         given, types = _of_function(known, given, holes, place)
     found = []
     for name, value in given.items():
-        sent = isinstance(known, Function) or (known is None and name not in holes)
+        sent = isinstance(known, Function)
         if not sent and name not in holes:
+            what = f"{path} takes no parameters" if known else NOT_READING.format(path)
+            raise SettingsError(f"{place}.{name}", what, f"Use it in the filter, as {{{name}}}, or remove it")
+        if (
+            isinstance(known, Function)
+            and name not in types
+            and not (isinstance(value, Mapping) and "type" in value)
+        ):
             raise SettingsError(
-                f"{place}.{name}", f"{path} takes no parameters", f"Use it in the filter, as {{{name}}}"
+                f"{place}.{name}",
+                "the tap does not know its type",
+                f'Write {{"type": "guid", "value": …}} with the type that Exact\'s reference names: {_REFERENCE}{known.doc}',
             )
         kind, listed = values(value, types.get(name), f"{place}.{name}", calendar)
         many = isinstance(value, list | tuple | Mapping)

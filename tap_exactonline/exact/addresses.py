@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from tap_exactonline.exact.errors import SettingsError
@@ -73,8 +74,27 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def link_within(api_url: str, url: str, division: int | None) -> tuple[str, str] | None:
-    """A link in its absolute form and the endpoint that it names, or None if it leads elsewhere.
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link that stays within the API.
+
+    Attributes:
+        url: Its absolute form.
+        endpoint: The path behind the administration's number.
+        beta: Whether it lies under ``/api/v1/beta``.
+    """
+
+    url: str
+    endpoint: str
+    beta: bool
+
+    def is_of(self, endpoint: str, *, beta: bool) -> bool:
+        """Whether it leads to this endpoint. Exact does not tell upper from lower case in paths."""
+        return self.beta == beta and self.endpoint.strip("/").lower() == endpoint.strip("/").lower()
+
+
+def link_within(api_url: str, url: str, division: int | None) -> Link | None:
+    """A link out of an answer, or None if it leads elsewhere.
 
     Args:
         api_url: Checked address, see `check_api_url`.
@@ -98,7 +118,7 @@ def link_within(api_url: str, url: str, division: int | None) -> tuple[str, str]
         return None
     if division is not None and (not inside or inside.pop(0) != str(division)):
         return None
-    return None if not inside or ".." in inside else (absolute, "/".join(inside))
+    return None if not inside or ".." in inside else Link(absolute, "/".join(inside), beta)
 
 
 def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:

@@ -148,30 +148,32 @@ class ExactClient:
     def follow(
         self,
         url: str,
+        path: str,
         *,
         division: int | None,
         decode: Callable[[bytes], T],
         stream: str = "",
         scope: str | None = None,
+        beta: bool = False,
     ) -> T:
-        """Read the page that a ``__next`` link names, verbatim.
+        """Read the page that a ``__next`` link names, verbatim. The rest is as for `get`, of the page with the link.
 
         Raises:
-            BrokenAnswer: if the link leads elsewhere than to this API and division. The token is not
+            BrokenAnswer: if the link leads elsewhere than to this API, division and endpoint. The token is not
                 sent there.
             ExactError: as `get`.
         """
         link = link_within(self.api_url, url, division)
-        if link is None:
+        if link is None or not link.is_of(path, beta=beta):
+            what = "away from the API of this administration" if link is None else "to another endpoint"
             raise BrokenAnswer(
-                "the link to the next page leads away from the API of this administration; it was not followed",
+                f"the link to the next page leads {what}; it was not followed",
                 "If api_url names a proxy, let it rewrite the addresses in the answers; otherwise report this",
                 division=division,
                 stream=stream or None,
             )
-        absolute, endpoint = link
-        subject = Subject(division, stream, endpoint, self.api_url, scope)
-        return self._read(absolute, decode, subject, announced=True)
+        subject = Subject(division, stream, link.endpoint, self.api_url, scope)
+        return self._read(link.url, decode, subject, announced=True)
 
     def calls(self, division: int | None = None) -> int:
         """Calls made so far, retries included: of a division, or of all together."""

@@ -303,7 +303,9 @@ def _read_rows(client: ExactClient, start: int, fields: Sequence[str]) -> list[d
         if page.next_url in seen:
             raise BrokenAnswer("the pages of system/Divisions go round in a circle", stream=STREAM)
         seen.add(page.next_url)
-        page = client.follow(page.next_url, division=start, decode=read_rows, stream=STREAM, scope=SCOPE)
+        page = client.follow(
+            page.next_url, "system/Divisions", division=start, decode=read_rows, stream=STREAM, scope=SCOPE
+        )
         rows += page.rows
     return rows
 

@@ -62,6 +62,12 @@ class Service:
     functions: dict[str, dict[str, str]] = field(default_factory=dict)
     results: dict[str, Entity] = field(default_factory=dict)
 
+    def is_function(self, name: str) -> bool:
+        """Whether it can only be called, whatever the case of its name: reading and changing look alike there."""
+        name = name.lower()
+        called = {one.lower() for one in (*self.functions, *self.results)}
+        return name in called and all(one.lower() != name for one in self.sets)
+
     def find(self, name: str) -> Entity | None:
         """The rows of an endpoint or function, whatever the case of its name; None if there is none."""
         for group in (self.sets, self.results):

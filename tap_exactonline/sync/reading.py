@@ -244,10 +244,12 @@ class Reader:
             followed.add(hash(page.next_url))
             page = self._client.follow(
                 page.next_url,
+                self._endpoint.path,
                 division=self._division.code,
                 decode=self._decode,
                 stream=self._endpoint.name,
                 scope=self._endpoint.scope,
+                beta=self._endpoint.beta,
             )
 
     def _first(self, variant: Variant, bookmark_filter: str | None) -> Rows:

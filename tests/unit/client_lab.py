@@ -67,7 +67,7 @@ class Lab:
         page = self.page(division, path, query)
         found = list(page.rows)
         while page.next_url:
-            page = self.client.follow(page.next_url, division=division, decode=read_rows, stream=STREAM)
+            page = self.client.follow(page.next_url, path, division=division, decode=read_rows, stream=STREAM)
             found += page.rows
         return found
 

@@ -13,6 +13,12 @@ REVENUE = {
     "path": "read/financial/RevenueListByYear",
     "parameters": {"year": [2023, 2024]},
 }
+UNLINK = (
+    '<FunctionImport Name="UnlinkAllRoles" ReturnType="Edm.Boolean" m:HttpMethod="GET">'
+    '<Parameter Name="userId" Type="Edm.String" Mode="In"/></FunctionImport>'
+)
+"""As the genuine ``users/$metadata`` declares it (findings of 2026): a change, with the method GET."""
+
 THINGS = {"name": "things", "path": "crm/Things", "columns": "metadata"}
 
 

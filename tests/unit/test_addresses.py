@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tap_exactonline.exact.addresses import api_url_for, check_api_url, is_loopback, link_within
+from tap_exactonline.exact.addresses import Link, api_url_for, check_api_url, is_loopback, link_within
 from tap_exactonline.exact.errors import SettingsError
 
 
@@ -110,13 +110,15 @@ def test_loopback():
 def test_links_that_stay(link, division, endpoint):
     found = link_within("https://start.exactonline.nl", link, division)
     assert found is not None
-    assert found[1] == endpoint
+    assert found.endpoint == endpoint
+    assert found.is_of(f"/{endpoint.lower()}", beta="/beta/" in link)
+    assert not found.is_of(endpoint, beta="/beta/" not in link)
 
 
 def test_links_behind_a_base_path():
     base = "https://proxy.example/exact"
     good = f"{base}/api/v1/101/crm/Accounts"
-    assert link_within(base, good, 101) == (good, "crm/Accounts")
+    assert link_within(base, good, 101) == Link(good, "crm/Accounts", beta=False)
     for bad in (
         "https://proxy.example/other/api/v1/101/crm/Accounts",
         "https://proxy.example/api/v1/101/crm/Accounts",

@@ -76,7 +76,7 @@ def test_a_login_that_is_withdrawn_while_reading(lab):
     page = lab.page()
     lab.exact.issue_login()  # a second login of the same app and user kills the first
     with pytest.raises(LoginError):
-        lab.client.follow(page.next_url, division=101, decode=read_rows)
+        lab.client.follow(page.next_url, ACCOUNTS, division=101, decode=read_rows)
     assert len(lab.exact.errors_4xx) <= 3
 
 
@@ -87,7 +87,7 @@ def test_a_401_in_the_middle_does_not_end_a_read(lab, age):
     lab.exact.faults.add(STREAM, faults.expired_token())
     found = list(page.rows)
     while page.next_url:
-        page = lab.client.follow(page.next_url, division=101, decode=read_rows)
+        page = lab.client.follow(page.next_url, ACCOUNTS, division=101, decode=read_rows)
         found += page.rows
     assert [row["ID"] for row in found] == ids(lab.exact)
     assert [call.status for call in lab.exact.log if call.division == 101].count(401) == 1
@@ -139,7 +139,7 @@ def test_a_link_to_elsewhere_is_refused(lab, link):
     page = lab.page()
     calls = len(lab.exact.log)
     with pytest.raises(BrokenAnswer):
-        lab.client.follow(page.next_url, division=101, decode=read_rows)
+        lab.client.follow(page.next_url, ACCOUNTS, division=101, decode=read_rows)
     assert len(lab.exact.log) == calls
 
 

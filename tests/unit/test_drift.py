@@ -12,6 +12,7 @@ from tap_exactonline.exact.edmx import parse
 from tap_exactonline.exact.errors import StreamError
 from tap_exactonline.exact.odata import MalformedPage
 from tests.exact_online import ExactOnline, faults
+from tests.unit.extra_lab import UNLINK
 from tests.unit.runs import Done, Runner
 
 pytestmark = pytest.mark.process
@@ -108,11 +109,24 @@ def test_functions(exact: ExactOnline, runner: Runner) -> None:
 
     told = {(one["what"], one["path"].rpartition("/")[2], one.get("name")) for one in found(done)}
     assert ("endpoint gone", "RevenueListByYear", None) in told
-    assert ("new endpoint", "RevenueListByDecade", None) in told
+    assert ("new function", "RevenueListByDecade", None) in told
     (decade,) = [one for one in found(done) if one["path"].endswith("RevenueListByDecade")]
-    assert "fields" not in decade, "what a function does when it is called is not known"
+    assert set(decade) == {"service", "what", "path"}, "what a function does when it is called is not known"
+    text = runner.tap("drift", "--service", "read/financial").out
+    apart = text.index("New functions. The tap calls none of them")
+    assert text.index("  read/financial/RevenueListByDecade\n") > apart
+    assert "extra_streams" not in text, "nothing that is new here can be read"
     assert ("parameter gone", "ReceivablesListByAgeGroup", "ageGroup") in told
     assert ("new parameter", "ReceivablesListByAgeGroup", "group") in told
+
+
+def test_a_change_that_exact_declares_as_a_function_of_get(exact: ExactOnline, runner: Runner) -> None:
+    exact.edit_metadata("users", "</EntityContainer>", f"{UNLINK}</EntityContainer>")
+    text = runner.tap("drift", "--service", "users").out
+    assert "New functions. The tap calls none of them" in text
+    assert "users/UnlinkAllRoles" in text.splitlines()[2]
+    assert "1 differences." in text
+    assert "can be read at once" not in text
 
 
 def test_a_service_without_document_is_told_and_no_difference(exact: ExactOnline, runner: Runner) -> None:

@@ -103,7 +103,9 @@ def test_a_path_may_be_copied_from_anywhere(path: str) -> None:
 
 
 def test_beta_paths() -> None:
-    known = one(name="c", path="payroll/PayrollComponents", parameters={"group": GUID})
+    known = one(
+        name="c", path="payroll/PayrollComponents", parameters={"group": {"type": "guid", "value": GUID}}
+    )
     assert known.beta
     assert queries(known) == [{"group": f"guid'{GUID}'"}]
     assert one(**{**NEW, "path": "beta/crm/Things"}).beta
@@ -271,11 +273,21 @@ BAD: list[tuple[Any, str, str]] = [
     ),
     ([{"name": "c", "path": "payroll/PayrollComponents"}], "extra_streams[0].parameters", "PayrollPayrollComponents"),
     (
+        [NEW | {"path": "users/UnlinkAllRoles", "parameters": {"userId": "x"}}],
+        "extra_streams[0].parameters.userId",
+        "UnlinkAllRoles is no function that Exact's reference calls a reading one",
+    ),
+    (
+        [{"name": "a", "path": "payroll/PayrollComponents", "parameters": {"group": GUID}}],
+        "extra_streams[0].parameters.group",
+        'does not know its type. Write {"type"',
+    ),
+    (
         [{"name": "a", "path": "crm/Accounts", "parameters": {"year": 2024}}],
         "extra_streams[0].parameters.year", "as {year}",
     ),
     (
-        [NEW | {"columns": {"ID": "guid", "Modified": "datetime"}, "bookmark": "Modified", "parameters": {"a": [1, 2]}}],
+        [NEW | {"columns": {"ID": "guid", "Modified": "datetime"}, "bookmark": "Modified", "filter": "ID eq {a}", "parameters": {"a": [1, 2]}}],
         "extra_streams[0].bookmark", "older rows",
     ),
     (
@@ -283,7 +295,7 @@ BAD: list[tuple[Any, str, str]] = [
         "extra_streams[0].bookmark", "calendar",
     ),
     (
-        [NEW | {"parameters": {"a": list(range(100)), "b": list(range(100))}}],
+        [NEW | {"filter": "ID eq {a} or ID eq {b}", "parameters": {"a": list(range(100)), "b": list(range(100))}}],
         "extra_streams[0].parameters", "10,000 reads",
     ),
 ]  # fmt: skip
