@@ -1,7 +1,8 @@
 """Which failure an answer means, and whose turn it is to do something about it.
 
 Sources: Exact's pages "API limits" and "REST API FAQ's"; the ``Reason`` header and the texts after
-"Forbidden" are undocumented and known from what the service sends.
+"Forbidden" are undocumented and known from what the service sends. "Licence or rights" needs Exact's own error
+in known words (`words`); everything else that is refused is a failure.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from tap_exactonline.exact.errors import (
     DivisionUnavailable,
     EndpointMissing,
     ExactError,
+    ForeignAnswer,
     KeyBlocked,
     LoginError,
     NotExactOnline,
@@ -24,15 +26,20 @@ from tap_exactonline.exact.errors import (
     ScopeViolated,
     ServerFault,
     StreamError,
+    UnclearRefusal,
 )
 from tap_exactonline.exact.foreign_text import clean_text
 from tap_exactonline.exact.limits import Spent
 from tap_exactonline.exact.odata import error_message, shown
 from tap_exactonline.exact.server_clock import clock_time
+from tap_exactonline.exact.words import Form, about_missing, about_rights, form_of
 
 MANAGE_COMPANIES = (
     "Grant the app access to it: My Exact Online > Security centre > App permissions > Manage companies"
 )
+ME = "current/me"
+"""The key of the one endpoint that every login may read."""
+
 NEXT_RUN = "Nothing is lost: the next run goes on from here"
 _MOST_REASON = 100
 
@@ -41,6 +48,10 @@ _DIVISION_REASONS = {
     "blockedcustomer": "Exact has blocked the owner of the administration",
     "divisionblocked": "the administration is blocked",
     "nodivisionaccess": "the user who logged in has no access to the administration",
+    "wrongdivision": "Exact says that this is the wrong administration for the login (WrongDivision)",
+}
+_MEND_DIVISION = dict.fromkeys(_DIVISION_REASONS, "Put it right in Exact Online") | {
+    "wrongdivision": f"{MANAGE_COMPANIES}, and give the user access"
 }
 _USER_REASONS = {
     "blockeduser": "the user who logged in is blocked",
@@ -62,18 +73,21 @@ class Answer:
         status: The HTTP status.
         message: Exact's own words, all of them.
         reason: The header ``Reason``.
+        form: Whether the body is an error of Exact's, or what else.
     """
 
     status: int
     message: str = ""
     reason: str = ""
+    form: Form = Form.EXACT
 
     @classmethod
     def of(cls, status: int, headers: Mapping[str, str], body: bytes, secrets: Iterable[str] = ()) -> Answer:
         """Pick what matters out of an answer; ``secrets`` do not show even if it quotes them."""
         secrets = tuple(secrets)
         message = clean_text(error_message(body), secrets)
-        return cls(status, message, clean_text(headers.get("Reason") or "", secrets, most=_MOST_REASON))
+        reason = clean_text(headers.get("Reason") or "", secrets, most=_MOST_REASON)
+        return cls(status, message, reason, form_of(body))
 
     @property
     def about_user(self) -> bool:
@@ -112,16 +126,28 @@ class Subject:
         return self.stream or None
 
 
-def failure(answer: Answer, subject: Subject) -> ExactError:  # noqa: PLR0911 -- a table in the form of a function
-    """The error for an answer that is not 2xx and not 429."""
+def failure(  # noqa: C901, PLR0911 -- a table in the form of a function
+    answer: Answer, subject: Subject, *, known_host: bool = False
+) -> ExactError:
+    """The error for an answer that is not 2xx and not 429.
+
+    Args:
+        answer: What came.
+        subject: What was asked for.
+        known_host: Exact has answered well at this address before in this run.
+    """
     status = answer.status
+    if subject.key == ME and answer.form is Form.OAUTH:
+        return _login_refused(answer)
+    if status == 400 and answer.form is not Form.EXACT:  # noqa: PLR2004
+        return _foreign(answer, subject, known_host=known_host)
     if status in (400, 414):
         message = answer.message or ("the address is too long" if status == 414 else "")  # noqa: PLR2004
         return QueryRefused(message, division=subject.division, stream=subject.stream_name)
     if status in (401, 403):
-        return _denied(answer, subject)
+        return _denied(answer, subject, known_host=known_host)
     if status == 404:  # noqa: PLR2004
-        return _missing(answer, subject)
+        return _missing(answer, subject, known_host=known_host)
     if status == 408 or status >= 500:  # noqa: PLR2004
         return ServerFault(
             f"Exact Online answers with HTTP {status}{_quoted(answer.message)}",
@@ -136,6 +162,14 @@ def failure(answer: Answer, subject: Subject) -> ExactError:  # noqa: PLR0911 --
             "Put user and password of the proxy into HTTPS_PROXY",
             status=status,
         )
+    if 300 <= status < 400 and known_host:  # noqa: PLR2004
+        return ServerFault(
+            f"Exact Online redirects to another page (HTTP {status}), as it does during maintenance",
+            f"{NEXT_RUN}. The token was not sent on",
+            division=subject.division,
+            stream=subject.stream_name,
+            status=status,
+        )
     if 300 <= status < 400:  # noqa: PLR2004
         return NotExactOnline(
             f"{subject.api_url} redirects to another address, which Exact Online's API never does",
@@ -144,6 +178,8 @@ def failure(answer: Answer, subject: Subject) -> ExactError:  # noqa: PLR0911 --
             stream=subject.stream_name,
             status=status,
         )
+    if answer.form is not Form.EXACT:
+        return _foreign(answer, subject, known_host=known_host)
     return StreamError(
         f"Exact Online answers with HTTP {status}{_quoted(answer.message)}",
         "If this lasts, report it with this line",
@@ -153,10 +189,24 @@ def failure(answer: Answer, subject: Subject) -> ExactError:  # noqa: PLR0911 --
     )
 
 
-def _denied(answer: Answer, subject: Subject) -> ExactError:  # noqa: PLR0911 -- likewise
+def _denied(answer: Answer, subject: Subject, *, known_host: bool) -> ExactError:
+    """401 and 403: from what concerns most to what concerns least."""
+    user = _user_refused(answer)
+    if user is not None:
+        return user
+    if answer.status == 401:  # noqa: PLR2004
+        return rejected(answer)
+    if answer.about_errors:
+        return key_blocked(subject, "Exact Online has blocked the endpoint after too many errors", 403)
+    return (
+        _scope_refused(answer, subject)
+        or _division_refused(answer, subject)
+        or _rights_refused(answer, subject, known_host=known_host)
+    )
+
+
+def _user_refused(answer: Answer) -> LoginError | None:
     reason = _plain(answer.reason)
-    text = answer.message.lower()
-    division, stream = subject.division, subject.stream_name
     for name, what in _USER_REASONS.items():
         if name in reason:
             return LoginError(
@@ -164,41 +214,55 @@ def _denied(answer: Answer, subject: Subject) -> ExactError:  # noqa: PLR0911 --
                 "Have an administrator of Exact Online release the user, or log in as another: tap-exactonline login",
                 status=answer.status,
             )
-    if answer.status == 401:  # noqa: PLR2004
-        return rejected(answer)
-    if answer.about_errors:
-        return key_blocked(subject, "Exact Online has blocked the endpoint after too many errors", 403)
-    if "scope violated" in text or "scopeviolat" in reason:
-        needed = f"the scope '{subject.scope}'" if subject.scope and subject.scope != "-" else "a scope"
-        return ScopeViolated(
-            f"the app registration lacks {needed} that {subject.endpoint} needs",
-            "Add it to the app in the Exact Online App Centre and log in once more: tap-exactonline login",
-            division=division,
-            stream=stream,
-            status=403,
-        )
-    if "division scope" in text or "divisionscope" in reason:
+    return None
+
+
+def _scope_refused(answer: Answer, subject: Subject) -> ScopeViolated | None:
+    if "scope violated" not in answer.message.lower() and "scopeviolat" not in _plain(answer.reason):
+        return None
+    needed = f"the scope '{subject.scope}'" if subject.scope and subject.scope != "-" else "a scope"
+    return ScopeViolated(
+        f"the app registration lacks {needed} that {subject.endpoint} needs",
+        "Add it to the app in the Exact Online App Centre and log in once more: tap-exactonline login",
+        division=subject.division,
+        stream=subject.stream_name,
+        status=403,
+    )
+
+
+def _division_refused(answer: Answer, subject: Subject) -> DivisionNotInScope | DivisionUnavailable | None:
+    reason = _plain(answer.reason)
+    if "division scope" in answer.message.lower() or "divisionscope" in reason:
         return DivisionNotInScope(
             "the consent given at login does not cover this administration",
             MANAGE_COMPANIES,
-            division=division,
-            stream=stream,
+            division=subject.division,
+            stream=subject.stream_name,
             status=403,
         )
     for name, what in _DIVISION_REASONS.items():
         if name in reason or (name == "licenseexpired" and _LICENCE.search(answer.message)):
             return DivisionUnavailable(
                 what,
-                "Put it right in Exact Online, or leave it out: exclude_divisions",
-                division=division,
-                stream=stream,
+                f"{_MEND_DIVISION[name]}, or leave it out: exclude_divisions",
+                division=subject.division,
+                stream=subject.stream_name,
                 status=403,
             )
+    return None
+
+
+def _rights_refused(answer: Answer, subject: Subject, *, known_host: bool) -> ExactError:
+    if answer.form is not Form.EXACT and not answer.reason:
+        return _foreign(answer, subject, known_host=known_host)
+    if answer.reason or not about_rights(answer.message):
+        return _unclear(answer, subject)
     return NotLicensed(
         f"the licence or the rights of the user do not cover {subject.endpoint}{_quoted(answer.message)}",
-        "Deselect the stream, or give the user who logged in the rights for it",
-        division=division,
-        stream=stream,
+        "Give the user who logged in the rights for it at Exact, have the module added to the licence, or deselect "
+        "the stream",
+        division=subject.division,
+        stream=subject.stream_name,
         status=403,
     )
 
@@ -212,19 +276,62 @@ def rejected(answer: Answer) -> LoginError:
     )
 
 
-def _missing(answer: Answer, subject: Subject) -> ExactError:
-    if subject.endpoint.lower() == "current/me":
+def _missing(answer: Answer, subject: Subject, *, known_host: bool) -> ExactError:
+    if subject.key == ME and not known_host:
         return NotExactOnline(
             f"{subject.api_url} does not know {subject.endpoint}, which Exact Online always has",
             "Check the settings country and api_url",
             status=404,
         )
+    if answer.form is not Form.EXACT:
+        return _foreign(answer, subject, known_host=known_host)
+    if answer.reason or not about_missing(answer.message):
+        return _unclear(answer, subject)
     return EndpointMissing(
         f"Exact Online does not know {subject.endpoint}{_quoted(answer.message)}",
         "Deselect the stream; the endpoint is not offered in this country or licence, or has been withdrawn",
         division=subject.division,
         stream=subject.stream_name,
         status=404,
+    )
+
+
+def _foreign(answer: Answer, subject: Subject, *, known_host: bool) -> ForeignAnswer:
+    """A refusal by something that stands before Exact; about licences and rights it says nothing."""
+    said = f" with {answer.form.value}" if answer.form is not Form.OAUTH else _quoted(answer.message)
+    return ForeignAnswer(
+        f"the address of Exact Online answers HTTP {answer.status}{said}; its API does not refuse so, but a "
+        "firewall, a proxy or a web server does",
+        NEXT_RUN
+        if known_host
+        else "Check the settings country and api_url, and what stands between this machine and Exact Online",
+        division=subject.division,
+        stream=subject.stream_name,
+        status=answer.status,
+    )
+
+
+def _unclear(answer: Answer, subject: Subject) -> UnclearRefusal:
+    """Exact refuses, and the tap does not know what for."""
+    words = [f"Reason {answer.reason}"] if answer.reason else []
+    words += [shown(answer.message)] if answer.message else []
+    said = f"in words that this version does not know: {', '.join(words)}" if words else "without saying why"
+    return UnclearRefusal(
+        f"Exact Online refuses {subject.endpoint} (HTTP {answer.status}) {said}",
+        "If this lasts, report it with this line; deselect the stream if it can do without",
+        division=subject.division,
+        stream=subject.stream_name,
+        status=answer.status,
+    )
+
+
+def _login_refused(answer: Answer) -> LoginError:
+    """``current/Me`` refuses in the way of the token endpoint (picqer/exact-php-client #553)."""
+    return LoginError(
+        f"Exact Online does not accept the login{_quoted(answer.message)}",
+        "Compare client_id and client_secret with the registration of the app, then log in once more: "
+        "tap-exactonline login",
+        status=answer.status,
     )
 
 

@@ -179,6 +179,10 @@ class ExactClient:
         """Calls made so far, retries included: of a division, or of all together."""
         return self._lanes.calls(division)
 
+    def errors(self, division: int | None, path: str) -> int:
+        """Answers of an endpoint within the last hour that Exact counts as errors."""
+        return self._refusals.errors(division, path.strip("/").lower())
+
     def budget(self, division: int | None) -> Budget:
         """What the last answers told about the calls that a division has left."""
         return self._lanes.budget(division)
@@ -228,7 +232,8 @@ class ExactClient:
                 if failure is None:
                     continue
                 error, hint = failure, retry_after(response.headers, self._clock.now())
-            seconds = patience.after_failure(hint)
+            enough = trial.enough_errors or self._refusals.exhausted(subject)
+            seconds = None if enough else patience.after_failure(hint)
             if seconds is None:
                 self._outage.gave_up(error)
                 raise error
@@ -253,7 +258,7 @@ class ExactClient:
         """An answer that is not good: the error to be retried, or None to ask again at once."""
         answer = Answer.of(response.status, response.headers, response.body, (token,))
         subject = trial.subject
-        self._refusals.count(answer, subject)
+        trial.errors += self._refusals.count(answer, subject)
         if answer.status == _TOO_MANY:
             self._refusals.too_many(answer, response.headers, subject, lane.limits, trial.too_many)
             return None
@@ -262,7 +267,7 @@ class ExactClient:
             trial.rejected = True
             self._credentials.reject(token)
             return None
-        failure = self._refusals.remember(trial.url, answer, subject)
+        failure = self._refusals.remember(trial.url, answer, subject, known_host=self._answered)
         if isinstance(failure, TemporaryError):
             return failure
         self._outage.answered()

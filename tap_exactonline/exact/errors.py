@@ -19,12 +19,14 @@
     │   ├── NotLicensed              the licence or the user's rights do not cover it
     │   ├── EndpointMissing          404
     │   ├── QueryRefused             400: field, filter or missing $select
+    │   ├── UnclearRefusal           refused in words that the tap does not know
     │   ├── KeyBlocked               too many errors: Exact blocks this endpoint for an hour or more
     │   └── AnswerTooLarge           more bytes than an answer may have
     ├── TemporaryError           Exact or the network fails; retried, given up for this run
     │   ├── Unreachable              no answer in time, or the connection broke before it
     │   │   └── NotConnected             no connection, DNS: nothing was sent
-    │   ├── ServerFault              408, 5xx
+    │   ├── ServerFault              408, 5xx; a redirect in the middle of a run
+    │   ├── ForeignAnswer            4xx without Exact's own error: a firewall's, proxy's or web server's page
     │   └── BrokenAnswer             truncated or empty body, HTML instead of JSON
     ├── NotExactOnline           the address answers, but not as Exact Online does
     └── Stopped                  the run was asked to stop (signal)
@@ -35,7 +37,7 @@ token, a secret or the content of a row.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from tap_exactonline.exact.odata import shown
 
@@ -49,7 +51,13 @@ class ExactError(Exception):
         division: Number of the administration concerned, if one.
         stream: Name of the stream concerned, if one.
         status: HTTP status of the answer, if there was one.
+
+    Attributes:
+        refusal_kind: What it is as a refusal, in one word. States and the notes beside the token keep it, so it never
+            changes.
     """
+
+    refusal_kind: ClassVar[str] = "other"
 
     def __init__(
         self,
@@ -130,9 +138,13 @@ class DivisionError(ExactError):
 class DivisionNotInScope(DivisionError):
     """The consent given at login does not cover the division."""
 
+    refusal_kind = "consent"
+
 
 class DivisionUnavailable(DivisionError):
     """The division is archived, blocked or its licence has expired."""
+
+    refusal_kind = "administration"
 
 
 class DayBudgetSpent(DivisionError):
@@ -146,13 +158,19 @@ class StreamError(ExactError):
 class ScopeViolated(StreamError):
     """The app registration lacks the scope that the endpoint needs."""
 
+    refusal_kind = "scope"
+
 
 class NotLicensed(StreamError):
     """The licence of the administration or the rights of the user do not cover the endpoint."""
 
+    refusal_kind = "rights"
+
 
 class EndpointMissing(StreamError):
     """Exact answers 404 for the endpoint."""
+
+    refusal_kind = "missing"
 
 
 class QueryRefused(StreamError):
@@ -161,6 +179,8 @@ class QueryRefused(StreamError):
     Attributes:
         message: Exact's own text, all of it (about the query, never about data). Its beginning is shown.
     """
+
+    refusal_kind = "query"
 
     def __init__(self, message: str, *, division: int | None = None, stream: str | None = None) -> None:
         super().__init__(
@@ -173,8 +193,16 @@ class QueryRefused(StreamError):
         self.message = message
 
 
+class UnclearRefusal(StreamError):
+    """Exact refuses the endpoint in words that say nothing which the tap understands."""
+
+    refusal_kind = "unclear"
+
+
 class KeyBlocked(StreamError):
     """Too many errors on this endpoint: Exact blocks it for an hour or more."""
+
+    refusal_kind = "blocked"
 
 
 class AnswerTooLarge(StreamError):
@@ -194,7 +222,13 @@ class NotConnected(Unreachable):
 
 
 class ServerFault(TemporaryError):
-    """Exact answered 408 or 5xx."""
+    """Exact answered 408 or 5xx, or with a redirect although it had answered well before."""
+
+
+class ForeignAnswer(TemporaryError):
+    """A refusal that is not Exact's own: a page of a firewall, a proxy or a web server, or no body at all."""
+
+    refusal_kind = "foreign"
 
 
 class BrokenAnswer(TemporaryError):

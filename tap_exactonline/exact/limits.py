@@ -229,9 +229,12 @@ class ErrorBudget:
             errors.popleft()
         return len(errors)
 
-    def add(self, division: int | None, endpoint: str, status: int) -> None:
-        if status in COUNTED_ERRORS:
+    def add(self, division: int | None, endpoint: str, status: int) -> bool:
+        """Note an answer; returns whether it counts as an error."""
+        counts = status in COUNTED_ERRORS
+        if counts:
             self._errors.setdefault((division, endpoint), deque()).append(self._now())
+        return counts
 
     def block(self, division: int | None, endpoint: str, seconds: float = HOUR) -> None:
         """Exact said that the endpoint is blocked: do not ask again before the time is over."""

@@ -58,13 +58,21 @@ class Refusals:
                 status=None,
             )
 
-    def count(self, answer: Answer, subject: Subject) -> None:
-        """An answer that is an error has come."""
-        self._errors.add(subject.division, subject.key, answer.status)
+    def count(self, answer: Answer, subject: Subject) -> bool:
+        """Note an answer; returns whether it is one of the errors that Exact counts."""
+        return self._errors.add(subject.division, subject.key, answer.status)
 
-    def remember(self, url: str, answer: Answer, subject: Subject) -> ExactError:
+    def errors(self, division: int | None, endpoint: str) -> int:
+        """Errors of an endpoint within the last hour."""
+        return self._errors.count(division, endpoint)
+
+    def exhausted(self, subject: Subject) -> bool:
+        """Whether the endpoint must be left alone from now on."""
+        return self._errors.blocked_for(subject.division, subject.key) is not None
+
+    def remember(self, url: str, answer: Answer, subject: Subject, *, known_host: bool = False) -> ExactError:
         """The error for an answer; if it is Exact's last word on the address, it is kept."""
-        error = classify.failure(answer, subject)
+        error = classify.failure(answer, subject, known_host=known_host)
         if not isinstance(error, (TemporaryError, LoginError)):
             self._answers[url] = answer
         if isinstance(error, KeyBlocked):

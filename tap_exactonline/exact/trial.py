@@ -10,6 +10,7 @@ from tap_exactonline.exact.refusals import TooMany
 
 _NO_CONTENT = 204
 _MOST_WITHOUT_CONTENT = 2
+_MOST_ERRORS = 3
 
 
 @dataclass(slots=True)
@@ -22,6 +23,7 @@ class Trial:
         announced: The page before said that there is this one.
         without_content: How often it came without content.
         rejected: Exact has refused a token for it.
+        errors: Its answers that count towards the ten errors an hour (`limits.COUNTED_ERRORS`).
         too_many: Its answers 429.
     """
 
@@ -30,7 +32,13 @@ class Trial:
     announced: bool = False
     without_content: int = 0
     rejected: bool = False
+    errors: int = 0
     too_many: TooMany = field(default_factory=TooMany)
+
+    @property
+    def enough_errors(self) -> bool:
+        """Whether one more try would cost too much of the errors that an endpoint may have in an hour."""
+        return self.errors >= _MOST_ERRORS
 
     def check_content(self, status: int) -> None:
         """Doubt an announced page that has no content: rows would be taken for gone. Exact has to say so thrice.

@@ -162,9 +162,12 @@ class Bookmarks:
         """The bookmark of a stream in a division; empty if there is none."""
         return self._index.get((stream, division), {})
 
-    def snapshot(self, stream: str, division: int) -> Mapping[str, Any]:
-        """A copy of a bookmark that stays as it is while the writer goes on, and that nobody can change."""
-        return _frozen(copy.deepcopy(self.get(stream, division)))
+    def snapshot(self, stream: str, division: int | None) -> Mapping[str, Any]:
+        """A copy of a bookmark that stays as it is while the writer goes on, and that nobody can change.
+
+        Without a division, a copy of what holds for the stream as a whole.
+        """
+        return _frozen(copy.deepcopy(self.known(stream) if division is None else self.get(stream, division)))
 
     def divisions(self, stream: str) -> set[int]:
         """The divisions that have a bookmark for the stream."""

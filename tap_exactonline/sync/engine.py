@@ -26,7 +26,7 @@ from tap_exactonline.sync.output import LineWriter
 from tap_exactonline.sync.permits import OPEN_DIVISIONS
 from tap_exactonline.sync.reading import Job
 from tap_exactonline.sync.refusals import still_known
-from tap_exactonline.sync.report import Outcome, Report, some, tell
+from tap_exactonline.sync.report import Outcome, Report, Status, some, tell
 from tap_exactonline.sync.versions import Versions
 
 # A STATE holds every bookmark of every division. Small ones follow each page; large ones keep to this share of
@@ -139,7 +139,7 @@ class Engine:
             self._activate()
         self._write_state(force=True)
         self.report.outcomes += [
-            Outcome(stream, division, "incomplete", rows=rows, note="not finished")
+            Outcome(stream, division, Status.INCOMPLETE, rows=rows, note="not finished")
             for (stream, division), rows in self._under_way.items()
         ]
         if failure is not None:
@@ -220,10 +220,13 @@ class Engine:
         self._under_way.pop((outcome.stream, code or self._home), None)
         left = self._client.budget(code).day_left if code is not None else None
         tell(outcome, self._names.get(code, "") if code is not None else "", left, self._logger)
-        self._learn(event.job, good=outcome.status == "ok")
+        self._learn(event.job, good=outcome.status is Status.OK)
         changes = dict(event.changes)
-        if outcome.status == "ok":
+        if outcome.status is Status.OK:
             changes |= self._versions.completed(event.job, code)
+        if code is None and outcome.rows and not self._bookmarks.known(event.job.name).get("had_rows"):
+            self._bookmarks.stream(event.job.name)["had_rows"] = True
+            self._state_due = True
         if changes and code is not None:
             self._bookmarks.update(event.job.name, code, changes)
             self._state_due = True

@@ -82,7 +82,7 @@ class Shared:
         tasks: What is still to be read; each lane takes the next.
         events: To the writer.
         client: The way to Exact.
-        bookmark: A snapshot of what was delivered before, by stream and division.
+        bookmark: A snapshot of what was delivered before, by stream and division; None for streams of the login.
         settings: The configuration.
         log_job: ``sync_deleted``, if deletions are written as tombstones.
         stop: Set to end the run.
@@ -92,7 +92,7 @@ class Shared:
     tasks: queue.SimpleQueue[Task]
     events: queue.SimpleQueue[Event]
     client: ExactClient
-    bookmark: Callable[[str, int], Mapping[str, Any]]
+    bookmark: Callable[[str, int | None], Mapping[str, Any]]
     settings: Settings
     log_job: Job | None
     stop: threading.Event

@@ -17,26 +17,26 @@ from typing import Any
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import (
     DivisionError,
-    EndpointMissing,
     ExactError,
     LoginError,
     NotExactOnline,
-    NotLicensed,
-    ScopeViolated,
     Stopped,
     TokenStoreError,
 )
 from tap_exactonline.sync.convert import Codec, Envelope
 from tap_exactonline.sync.deletions import LOG, NO_RIGHTS, Tombstones, log_is_due
 from tap_exactonline.sync.events import Ended, LaneOver, Shared, Task, Written
+from tap_exactonline.sync.evidence import delivered, of_refusal, of_rest
 from tap_exactonline.sync.functions import user_has_rights
 from tap_exactonline.sync.reading import Job, Reader
-from tap_exactonline.sync.refusals import SPAN, remember, rest_until
-from tap_exactonline.sync.report import Outcome
+from tap_exactonline.sync.refusals import remember, resting
+from tap_exactonline.sync.report import Outcome, Status
+from tap_exactonline.sync.rights import look_into
 
-NOT_COVERED = (ScopeViolated, NotLicensed, EndpointMissing)
 _FATAL = (LoginError, NotExactOnline, TokenStoreError)
 _PROGRESS_EVERY = 30.0
+_MARKED = {"no_rows": None}
+_FIRST_ROWS = {"had_rows": True, **_MARKED}
 
 
 class Lane(threading.Thread):
@@ -74,7 +74,7 @@ class Lane(threading.Thread):
 
     def _work(self, task: Task) -> None:
         code = task.division.code
-        bookmarks = {job.name: self._bookmark(job.name, code) for job in task.jobs}
+        bookmarks = {job.name: self._bookmark(job.name, None if task.once else code) for job in task.jobs}
         closed: str | None = None
         tombstones: Tombstones | None = None
         jobs = list(task.jobs)
@@ -87,7 +87,7 @@ class Lane(threading.Thread):
                 raise Stopped("the run was asked to stop")
             place = None if task.once else code
             if closed is not None:
-                self._events.put(Ended(job, Outcome(job.name, place, "not read", note=closed)))
+                self._events.put(Ended(job, Outcome(job.name, place, Status.NOT_READ, note=closed)))
                 continue
             bookmark = bookmarks[job.name]
             if tombstones is not None:
@@ -103,24 +103,31 @@ class Lane(threading.Thread):
     def _read(self, job: Job, task: Task, bookmark: Any) -> str | None:
         """Read one stream; returns why the rest of the division can't be read, or None."""
         outcome = Outcome(job.name, None if task.once else task.division.code)
-        if (until := rest_until(bookmark, datetime.now(UTC))) is not None:
-            outcome.status, outcome.note = "not covered", _resting(until)
+        outcome.from_scratch = bookmark.get("replication_key_value") is None
+        if (rest := resting(bookmark, datetime.now(UTC))) is not None:
+            outcome.status, outcome.note = of_rest(rest, had_rows=delivered(bookmark))
             self._events.put(Ended(job, outcome))
             return None
-        outcome.from_scratch = bookmark.get("replication_key_value") is None
         reader = self._reader(job, task.division, bookmark)
         said = time.monotonic()
+        known = delivered(bookmark)
+        moved = False
 
         def read() -> None:
-            nonlocal said
+            nonlocal known, moved, said
             for batch in reader.batches():
                 if batch.records or batch.changes:
                     outcome.rows += len(batch.records)
-                    changes = {job.name: batch.changes} if batch.changes and not task.once else {}
+                    changes = batch.changes
+                    reached = changes.get("replication_key_value")
+                    moved |= reached is not None and reached != bookmark.get("replication_key_value")
+                    if batch.records and not known:
+                        # Before the first row: whatever becomes of this run, the next one knows that rows came.
+                        known, changes = True, {**changes, **(_FIRST_ROWS if reached is None else _MARKED)}
                     self._hand_over(
                         task.division.code,
                         [(job, batch.records)] if batch.records else [],
-                        changes,
+                        {job.name: changes} if changes and not task.once else {},
                         batch.rows,
                     )
                 if time.monotonic() - said > _PROGRESS_EVERY:
@@ -129,37 +136,51 @@ class Lane(threading.Thread):
                         "%s, division %d: %s rows so far", job.name, task.division.code, f"{outcome.rows:,}"
                     )
 
-        failure = self._guarded(outcome, task.division.code, read)
-        self._look_closer(outcome, reader, job, task, bookmark)
-        changes = self._after(outcome, bookmark, failure)
-        if outcome.status == "ok" and job.name == LOG:
-            read_at = self._trust(outcome, task.division.code, job, outcome.rows, bookmark.get("read_at"))
+        errors = self._errors(job, task.division.code)
+        failure = self._guarded(outcome, task.division.code, read, had_rows=lambda: known)
+        self._look_closer(outcome, reader, job, task.division.code)
+        changes = self._after(outcome, bookmark, failure, self._errors(job, task.division.code) - errors)
+        if outcome.status is Status.OK and job.name == LOG:
+            read_at = self._trust(
+                outcome, task.division.code, job, outcome.rows, bookmark.get("read_at"), known=known
+            )
             changes |= {"read_at": read_at} if read_at else {}
-        had_rows = bool(bookmark.get("had_rows"))
-        if outcome.status == "ok" and job.bookmark_column is None and bool(outcome.rows) != had_rows:
-            # A table that is read in full has no bookmark that would tell.
-            changes["had_rows"] = bool(outcome.rows) or None
+        elif outcome.status is Status.OK and not (outcome.rows or (moved and job.endpoint.kind == "sync")):
+            changes |= look_into(self._client, job, task.division.code, bookmark, outcome)
+            if outcome.status is Status.OK and outcome.from_scratch and job.bookmark_column and not known:
+                # The bookmark is the start date: nothing was delivered yet.
+                changes["no_rows"] = True
         self._events.put(Ended(job, outcome, changes))
         return str(failure) if isinstance(failure, DivisionError) else None
 
-    def _after(self, outcome: Outcome, bookmark: Any, failure: ExactError | None) -> dict[str, Any]:
+    def _errors(self, job: Job, division: int) -> int:
+        return self._client.errors(None if job.endpoint.login_wide else division, job.endpoint.path)
+
+    def _after(
+        self, outcome: Outcome, bookmark: Any, failure: ExactError | None, errors: int
+    ) -> dict[str, Any]:
         """What the bookmark remembers of refusals."""
         if failure is not None:
-            return remember(bookmark, failure, datetime.now(UTC))
-        return {"refused": None} if outcome.status == "ok" and "refused" in bookmark else {}
+            return remember(bookmark, failure, datetime.now(UTC), errors)
+        return {"refused": None} if outcome.status is Status.OK and "refused" in bookmark else {}
 
-    def _trust(self, outcome: Outcome, division: int, log: Job, rows: int, read_at: str | None) -> str | None:
+    def _trust(
+        self, outcome: Outcome, division: int, log: Job, rows: int, read_at: str | None, *, known: bool
+    ) -> str | None:
         """The new moment up to which the log is known, None if it stays; an empty log is looked at now and then."""
         now = datetime.now(UTC)
         if not rows:
             if not log_is_due(read_at, now):
                 return None
             if user_has_rights(self._client, log.endpoint, division) is False:
-                outcome.status, outcome.note = "not covered", NO_RIGHTS
+                outcome.status = Status.INCOMPLETE if known else Status.NOT_COVERED
+                outcome.note = NO_RIGHTS
                 return None
         return now.isoformat(timespec="seconds")
 
-    def _guarded(self, outcome: Outcome, division: int, read: Callable[[], None]) -> ExactError | None:
+    def _guarded(
+        self, outcome: Outcome, division: int, read: Callable[[], None], *, had_rows: Callable[[], bool]
+    ) -> ExactError | None:
         """Run a read and turn its end into an outcome; returns what ended it too early, or None."""
         began, calls = time.monotonic(), self._client.calls(division)
         failure: ExactError | None = None
@@ -167,18 +188,15 @@ class Lane(threading.Thread):
             read()
         except (Stopped, *_FATAL):
             raise
-        except NOT_COVERED as exc:
-            outcome.status, outcome.note = "not covered", _sentence(exc)
-            failure = exc
         except DivisionError as exc:
-            outcome.status, outcome.note = "incomplete", str(exc)
+            outcome.status, outcome.note = Status.INCOMPLETE, str(exc)
             failure = exc
         except ExactError as exc:
-            outcome.status, outcome.note = "incomplete", _sentence(exc)
+            outcome.status, outcome.note = of_refusal(exc, had_rows=had_rows())
             failure = exc
         except Exception as exc:  # one stream's bug must not end the others
             self._logger.debug("%s, division %d", outcome.stream, division, exc_info=True)
-            outcome.status = "incomplete"
+            outcome.status = Status.INCOMPLETE
             outcome.note = f"internal error {type(exc).__name__}; run with log level DEBUG and report it"
         finally:
             self._turn.give()
@@ -186,27 +204,18 @@ class Lane(threading.Thread):
             outcome.calls = self._client.calls(division) - calls
         return failure
 
-    def _look_closer(self, outcome: Outcome, reader: Reader, job: Job, task: Task, bookmark: Any) -> None:
+    def _look_closer(self, outcome: Outcome, reader: Reader, job: Job, division: int) -> None:
         """What a read without an error may still lack."""
         for name, count in reader.unreadable.items():
             self._logger.warning(
                 "%s, division %d: %d values of %s are of another type than Exact documents and became null",
-                job.name, task.division.code, count, name,
+                job.name, division, count, name,
             )  # fmt: skip
         if reader.keyless:
-            outcome.status = "incomplete"
+            outcome.status = Status.INCOMPLETE
             outcome.note = (
                 f"{reader.keyless} rows without a key were left out. Report it: no table can hold them"
             )
-        suspicious = bool(bookmark.get("had_rows")) or job.version is not None
-        if outcome.status == "ok" and outcome.from_scratch and not outcome.rows and suspicious:
-            rights = user_has_rights(self._client, job.endpoint, task.division.code)
-            if rights is False or (rights is None and bookmark.get("had_rows")):
-                outcome.status = "not covered"
-                outcome.note = (
-                    "Exact answers with no rows, and the user has no rights to see them. What was delivered before is kept. "
-                    "Give the user of the login the rights at Exact, or deselect the stream"
-                )
 
     def _read_log(
         self, division: Division, jobs: Sequence[Job], bookmarks: dict[str, Any], *, wanted: bool
@@ -220,8 +229,11 @@ class Lane(threading.Thread):
             division, log, wanted=wanted, targets=targets, bookmarks=bookmarks, zone=self._settings.zone
         )
         outcome = Outcome(LOG, division.code)
-        if (until := rest_until(bookmark, datetime.now(UTC))) is not None:
-            outcome.status, outcome.note = "not covered", _resting(until)
+        known = delivered(bookmark) or any(
+            bookmarks[job.name].get("deletions", {}).get("timestamp") is not None for job in targets
+        )
+        if (rest := resting(bookmark, datetime.now(UTC))) is not None:
+            outcome.status, outcome.note = of_rest(rest, had_rows=known)
             self._events.put(Ended(log, outcome))
             return None, tombstones
         start = tombstones.start()
@@ -234,12 +246,16 @@ class Lane(threading.Thread):
                 payloads = [(names[name], records) for name, records in page.records.items() if records]
                 self._hand_over(division.code, payloads, page.changes, [])
 
-        failure = self._guarded(outcome, division.code, read)
-        if failure is None and outcome.status == "ok":
-            read_at = self._trust(outcome, division.code, log, tombstones.rows, tombstones.read_at())
+        errors = self._errors(log, division.code)
+        failure = self._guarded(outcome, division.code, read, had_rows=lambda: known or tombstones.rows > 0)
+        if failure is None and outcome.status is Status.OK:
+            read_at = self._trust(
+                outcome, division.code, log, tombstones.rows, tombstones.read_at(), known=known
+            )
             if read_at is not None:
                 self._hand_over(division.code, [], tombstones.complete(read_at), [])
-        self._events.put(Ended(log, outcome, self._after(outcome, bookmark, failure)))
+        errors = self._errors(log, division.code) - errors
+        self._events.put(Ended(log, outcome, self._after(outcome, bookmark, failure, errors)))
         return str(failure) if isinstance(failure, DivisionError) else None, tombstones
 
     def _hand_over(
@@ -275,16 +291,3 @@ class Lane(threading.Thread):
             leave_room()
 
         self._events.put(Written(division, payloads, changes, written))
-
-
-def _sentence(exc: ExactError) -> str:
-    """The failure without division and stream, which stand beside it already."""
-    return f"{exc.what.rstrip('. ')}. {exc.remedy}".strip() if exc.remedy else exc.what
-
-
-def _resting(until: datetime) -> str:
-    minutes = int(SPAN.total_seconds() // 60)
-    return (
-        f"refused several times within {minutes} minutes and not asked again before {until:%H:%M} UTC, since too many "
-        "errors block the app. Deselect the stream, or give the app the scope and the user the rights"
-    )

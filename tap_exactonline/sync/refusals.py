@@ -1,18 +1,20 @@
 """What Exact has refused in earlier runs, so that it is not asked for again and again.
 
 More than ten errors of one endpoint in an administration and hour block the key (Exact, "API limits"). One run makes at
-most a few; a schedule of a run every five minutes would add them up. So refusals are part of the state.
+most a few; a schedule of a run every five minutes would add them up. So refusals are part of the state, each with its
+kind: what was a failure stays one while the endpoint is left alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tap_exactonline.exact.errors import ExactError, KeyBlocked
 
-MOST = 5
+MOST = 4
 """Refusals of an endpoint in a division within :data:`SPAN`; somebody who mends rights may try a few times."""
 
 SPAN = timedelta(hours=1)
@@ -20,24 +22,46 @@ SPAN = timedelta(hours=1)
 FORGET = timedelta(days=7)
 """After this, what was learnt about an endpoint's query is tried again: Exact may have changed its mind."""
 
-_BAD_REQUEST, _FORBIDDEN, _NOT_FOUND = 400, 403, 404
+_COUNTED = frozenset({400, 401, 403, 404})
 
 
-def rest_until(bookmark: Mapping[str, Any], now: datetime) -> datetime | None:
-    """When the endpoint may be asked again, or None: at once."""
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """An endpoint that is left alone.
+
+    Attributes:
+        until: When it may be asked again.
+        kinds: What the refusals were (`ExactError.refusal_kind`).
+    """
+
+    until: datetime
+    kinds: frozenset[str]
+
+
+def resting(bookmark: Mapping[str, Any], now: datetime) -> Rest | None:
+    """Whether the endpoint must be left alone, or None: it may be asked at once."""
     recent = _recent(bookmark, now)
-    return recent[-MOST] + SPAN if len(recent) >= MOST else None
+    if len(recent) < MOST:
+        return None
+    return Rest(recent[-MOST][0] + SPAN, frozenset(kind for _, kind in recent))
 
 
-def remember(bookmark: Mapping[str, Any], error: ExactError, now: datetime) -> dict[str, Any]:
-    """What the bookmark becomes after an error; nothing, if it does not count as one at Exact."""
+def remember(bookmark: Mapping[str, Any], error: ExactError, now: datetime, times: int = 1) -> dict[str, Any]:
+    """What the bookmark becomes after an error; nothing, if it does not count as one at Exact.
+
+    Args:
+        bookmark: As it is.
+        error: What ended the read.
+        now: When.
+        times: Answers of the kind in this read.
+    """
     if isinstance(error, KeyBlocked):
-        times = [now] * MOST
-    elif error.status in (_BAD_REQUEST, _FORBIDDEN, _NOT_FOUND):
-        times = [*_recent(bookmark, now), now][-MOST:]
+        refused = [(now, error.refusal_kind)] * MOST
+    elif error.status in _COUNTED:
+        refused = [*_recent(bookmark, now), *[(now, error.refusal_kind)] * max(1, times)][-MOST:]
     else:
         return {}
-    return {"refused": [moment.isoformat(timespec="seconds") for moment in times]}
+    return {"refused": [f"{moment.isoformat(timespec='seconds')} {kind}" for moment, kind in refused]}
 
 
 def still_known(learnt: object, now: datetime) -> dict[str, Any]:
@@ -48,10 +72,16 @@ def still_known(learnt: object, now: datetime) -> dict[str, Any]:
     return learnt if at is not None and now - at < FORGET else {}
 
 
-def _recent(bookmark: Mapping[str, Any], now: datetime) -> list[datetime]:
+def _recent(bookmark: Mapping[str, Any], now: datetime) -> list[tuple[datetime, str]]:
+    """The refusals of the last hour and their kinds, the oldest first."""
     stored = bookmark.get("refused")
-    moments = [moment for text in stored if (moment := _moment(text))] if isinstance(stored, list) else []
-    return sorted(moment for moment in moments if timedelta() <= now - moment < SPAN)
+    found = []
+    for text in stored if isinstance(stored, list) else []:
+        when, _, kind = str(text).partition(" ")
+        moment = _moment(when)
+        if moment is not None and timedelta() <= now - moment < SPAN:
+            found.append((moment, kind))
+    return sorted(found)
 
 
 def _moment(text: object) -> datetime | None:

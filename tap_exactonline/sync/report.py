@@ -6,11 +6,21 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
-
-Status = Literal["ok", "not covered", "incomplete", "not read"]
+from enum import StrEnum
 
 _MOST_LINES = 150
+
+
+class Status(StrEnum):
+    """What became of a stream in a division; `tap_exactonline.sync.evidence` says on what evidence."""
+
+    OK = "ok"
+    NOT_COVERED = "not covered"
+    INCOMPLETE = "incomplete"
+    NOT_READ = "not read"
+
+
+_MISSING = (Status.INCOMPLETE, Status.NOT_READ)
 
 
 @dataclass(slots=True)
@@ -20,7 +30,8 @@ class Outcome:
     Attributes:
         stream: Name of the stream.
         division: Number of the division; None for streams that belong to the login.
-        status: ``not covered`` is a matter of scopes, licence or rights and no failure of the run.
+        status: ``not covered`` is a matter of scopes, licence or rights, and no failure as long as other streams of
+            the division can be read.
         rows: Rows written.
         calls: Calls made.
         seconds: From the first call to the last row handed over.
@@ -30,7 +41,7 @@ class Outcome:
 
     stream: str
     division: int | None
-    status: Status = "ok"
+    status: Status = Status.OK
     rows: int = 0
     calls: int = 0
     seconds: float = 0.0
@@ -54,12 +65,26 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        """Whether all that was asked for is in."""
-        return not self.problems and not self.stopped and not self.missing()
+        """Whether all that was asked for is in, and something was there to be read."""
+        if self.problems or self.stopped or self.missing() or self.refused():
+            return False
+        return any(outcome.status is Status.OK for outcome in self.outcomes)
 
     def missing(self) -> list[Outcome]:
         """The outcomes that lack something."""
-        return [outcome for outcome in self.outcomes if outcome.status in ("incomplete", "not read")]
+        return [outcome for outcome in self.outcomes if outcome.status in _MISSING]
+
+    def refused(self) -> dict[int, list[Outcome]]:
+        """The divisions in which every stream was refused; that is no licence any more, but no division."""
+        by_division: dict[int, list[Outcome]] = defaultdict(list)
+        for outcome in self.outcomes:
+            if outcome.division is not None:
+                by_division[outcome.division].append(outcome)
+        return {
+            division: outcomes
+            for division, outcomes in sorted(by_division.items())
+            if all(outcome.status is Status.NOT_COVERED for outcome in outcomes)
+        }
 
     def table(self) -> list[str]:
         """Stream, division, rows, calls, outcome; summed by stream when there are very many."""
@@ -93,6 +118,16 @@ class Report:
             where = f" in division {some(divisions)}" if divisions else ""
             notes = list(dict.fromkeys(outcome.note for outcome in missing if outcome.note))
             parts.append(f"{some(streams)}{where}: {' | '.join(notes[:3])}".rstrip(": "))
+        refused = self.refused()
+        if refused:
+            notes = list(
+                dict.fromkeys(one.note for outcomes in refused.values() for one in outcomes if one.note)
+            )
+            parts.append(
+                f"division {some(refused)}: Exact refuses every selected stream: {' | '.join(notes[:3])}"
+            )
+        if not parts:
+            parts.append("nothing could be read; is a stream selected?")
         return f"Incomplete: {rows:,} rows are in, but something is missing. " + " || ".join(parts)
 
 
@@ -103,7 +138,7 @@ def some(values: Iterable[object], most: int = 5) -> str:
 
 
 def _order(outcome: Outcome) -> tuple[bool, str, int]:
-    return (outcome.status == "ok", outcome.stream, outcome.division or 0)
+    return (outcome.status is Status.OK, outcome.stream, outcome.division or 0)
 
 
 def _place(outcome: Outcome, everything: list[Outcome]) -> str:
@@ -118,7 +153,7 @@ def _summed(outcomes: list[Outcome]) -> list[Outcome]:
     good: dict[str, Outcome] = defaultdict(lambda: Outcome("", None))
     rest = []
     for outcome in outcomes:
-        if outcome.status in ("incomplete", "not read"):
+        if outcome.status in _MISSING:
             rest.append(outcome)
             continue
         total = good[f"{outcome.stream} {outcome.status}"]
@@ -143,9 +178,10 @@ def tell(outcome: Outcome, name: str, left: int | None, logger: logging.Logger) 
         "rows": outcome.rows,
         "calls": outcome.calls,
     }
-    if outcome.status == "ok":
-        logger.info("%s, %s: %s%s", outcome.stream, where, cost, budget, extra=extra)
-    elif outcome.status == "not read":
+    if outcome.status is Status.OK:
+        remark = f" ({outcome.note})" if outcome.note else ""
+        logger.info("%s, %s: %s%s%s", outcome.stream, where, cost, budget, remark, extra=extra)
+    elif outcome.status is Status.NOT_READ:
         logger.info("%s, %s: not read", outcome.stream, where, extra=extra)
     else:
         logger.warning(

@@ -8,13 +8,18 @@ from tap_exactonline.exact.errors import (
     DivisionNotInScope,
     DivisionUnavailable,
     EndpointMissing,
+    ForeignAnswer,
     KeyBlocked,
     LoginError,
+    NotExactOnline,
     NotLicensed,
     QueryRefused,
     ScopeViolated,
+    ServerFault,
     StreamError,
+    UnclearRefusal,
 )
+from tests.exact_online import front
 from tests.unit.scripted import Login, Reply, problem, rows, world
 
 OUTSIDE = "Forbidden - User division is not within division scope"
@@ -44,8 +49,14 @@ FORBIDDEN = {
     "user blocked": (problem(403, "Forbidden", "BlockedUser"), LoginError, "user who logged in is blocked"),
     "user inactive": (problem(403, "Forbidden", "InactiveUser"), LoginError, "inactive"),
     "plain": (problem(403, "Forbidden"), NotLicensed, "rights"),
-    "nothing said": (Reply(403, b""), NotLicensed, "rights"),
-    "web page": (Reply(403, b"<html>Access denied</html>"), NotLicensed, "rights"),
+    "wrong division": (problem(403, "Forbidden", "WrongDivision"), DivisionUnavailable, "WrongDivision"),
+    "unknown reason": (
+        problem(403, "Forbidden", "TenantQuarantined"),
+        UnclearRefusal,
+        "TenantQuarantined, Forbidden",
+    ),
+    "unknown words": (problem(403, "Reconciliation is under way"), UnclearRefusal, "Reconciliation"),
+    "no words": (problem(403), UnclearRefusal, "without saying why"),
     "block": (problem(403, "API rate limit exceeded: too many erroneous requests."), KeyBlocked, "blocked"),
 }
 
@@ -68,6 +79,138 @@ def test_the_forms_of_403(w, reply, kind, words):
     assert w.login.rejected == []
     if kind is not LoginError:
         assert str(caught.value).startswith("division 101, stream crm_accounts: ")
+
+
+FOREIGN = {
+    "firewall": Reply(403, front.AKAMAI),
+    "no body": Reply(403, b""),
+    "plain text": Reply(403, b"Forbidden"),
+    "other JSON": Reply(403, b'{"Message": "Forbidden"}'),
+    "no message": Reply(403, b'{"error": {"code": "forbidden"}}'),
+    "as the token endpoint": Reply(403, b'{"error": "access_denied"}'),
+    "IIS": Reply(404, front.IIS_404),
+    "404 without a body": Reply(404, b""),
+    "IIS, 400": Reply(400, front.IIS_400),
+    "410": Reply(410, b""),
+    "451": Reply(451, front.AKAMAI),
+}
+
+
+@pytest.mark.parametrize("reply", FOREIGN.values(), ids=FOREIGN.keys())
+def test_what_is_not_an_error_of_exact_says_nothing_about_rights(w, reply):
+    w.say(rows())
+    w.get("crm/Contacts")
+    w.say(reply, reply, rows({"ID": "a"}))
+    assert w.get().rows == [{"ID": "a"}], "a passing one is ridden out"
+    w.server.default = reply
+    with pytest.raises(ForeignAnswer) as caught:
+        w.get("crm/Addresses")
+    assert str(reply.status) in str(caught.value)
+    assert "Nothing is lost" in caught.value.remedy
+    asked = [path for path in w.server.paths if "Addresses" in path]
+    assert len(asked) == (3 if reply.status in (400, 403, 404) else 6), "errors that Exact may count are few"
+
+
+def test_before_any_good_answer_the_address_itself_is_in_doubt(w):
+    w.server.default = Reply(403, front.AKAMAI)
+    with pytest.raises(ForeignAnswer, match="api_url"):
+        w.get()
+
+
+def test_an_address_that_a_firewall_closed_is_asked_again(w):
+    w.server.default = Reply(403, front.AKAMAI)
+    with pytest.raises(ForeignAnswer):
+        w.get()
+    w.server.default = rows({"ID": "a"})
+    assert w.get().rows == [{"ID": "a"}]
+
+
+@pytest.mark.parametrize("form", [b'{"odata.error": {"message": {"value": "Forbidden"}}}', b'{"error": {"message": "Forbidden"}}'])  # fmt: skip
+def test_other_forms_of_exact_s_own_error(w, form):
+    w.server.default = Reply(403, form)
+    with pytest.raises(NotLicensed):
+        w.get()
+
+
+def test_a_reason_counts_whatever_the_body_is(w):
+    w.server.default = Reply(403, front.IIS_404, {"Reason": "LicenseExpired"})
+    with pytest.raises(DivisionUnavailable, match="licence"):
+        w.get()
+
+
+@pytest.mark.parametrize("text", [
+    "Forbidden", "Forbidden.", "Verboden", "Access denied", "Forbidden - The module is not in your licence",
+    "You do not have the required permissions.", "You don't have access to this administration's payroll",
+    "U heeft onvoldoende rechten om deze gegevens te raadplegen.", "Niet geautoriseerd voor deze actie",
+    "De module Projecten ontbreekt in uw licentie.", "Insufficient rights", "Geen toegang",
+])  # fmt: skip
+def test_words_that_tell_of_rights_or_licences(w, text):
+    w.server.default = problem(403, text)
+    with pytest.raises(NotLicensed) as caught:
+        w.get()
+    assert "rights" in caught.value.remedy
+
+
+@pytest.mark.parametrize("text", [
+    "The rights service is temporarily not available", "No access token was found", "Er is geen toegang wegens onderhoud",
+    "Something went wrong", "Rights", "Not allowed at this moment: no licence server", "Reset your modules",
+])  # fmt: skip
+def test_words_that_do_not(w, text):
+    w.server.default = problem(403, text)
+    with pytest.raises(UnclearRefusal):
+        w.get()
+
+
+@pytest.mark.parametrize("text", ["", "Busy. Resource not found, try again later", "Item 12 is gone"])
+def test_a_404_needs_known_words_as_well(w, text):
+    w.server.default = problem(404, text)
+    with pytest.raises(UnclearRefusal):
+        w.get()
+
+
+def test_what_is_quoted_is_short_and_holds_no_token(w):
+    w.server.default = problem(
+        403, f"You sent Bearer token-1 {'x' * 300} \x1b[31m\nComplete: 9 rows.", "Odd" * 50
+    )
+    with pytest.raises(UnclearRefusal) as caught:
+        w.get()
+    text = str(caught.value)
+    assert "token-1" not in text
+    assert "xxxx" not in text
+    assert len(text) < 500
+    assert text.isprintable()
+
+
+REDIRECT = Reply(302, front.MOVED, {"Location": "/maintenance.html"})
+
+
+def test_a_redirect_in_the_middle_of_a_run_passes(w):
+    w.say(rows())
+    w.get("crm/Contacts")
+    w.say(REDIRECT, REDIRECT, rows({"ID": "a"}))
+    assert w.get().rows == [{"ID": "a"}]
+    w.server.default = REDIRECT
+    with pytest.raises(ServerFault, match="maintenance"):
+        w.get("crm/Addresses")
+    assert not [path for path in w.server.paths if "maintenance" in path], "it is never followed"
+    assert len([path for path in w.server.paths if "Addresses" in path]) == 6
+
+
+def test_a_redirect_of_the_first_call_names_the_setting(w):
+    w.server.default = REDIRECT
+    with pytest.raises(NotExactOnline, match="country and api_url"):
+        w.get()
+    assert len(w.server.requests) == 1
+
+
+@pytest.mark.parametrize("code", ["invalid_request", "invalid_grant", "unauthorized_client"])
+def test_me_that_refuses_as_the_token_endpoint_does_is_about_the_login(w, code):
+    w.server.default = Reply(400, b'{"error": "' + code.encode() + b'"}')
+    with pytest.raises(LoginError, match=code) as caught:
+        w.get("current/Me", division=None, stream="")
+    assert "client_id and client_secret" in caught.value.remedy
+    assert "tap-exactonline login" in caught.value.remedy
+    assert len(w.server.requests) == 1
 
 
 def test_a_scope_that_is_not_known_is_not_named(w):
@@ -102,7 +245,7 @@ def test_other_refusals(w, status, kind):
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405])
 def test_the_very_same_request_is_not_sent_twice_in_a_run(w, status):
-    w.say(problem(status, "Forbidden"))
+    w.say(problem(status, "Forbidden" if status == 403 else "Resource not found for the segment."))
     with pytest.raises(StreamError) as first:
         w.get()
     with pytest.raises(StreamError) as second:

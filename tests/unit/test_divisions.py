@@ -144,7 +144,7 @@ def test_failures_that_no_other_administration_mends_pass_through(w):
 
 
 def test_a_missing_list_is_no_matter_of_the_administration(w):
-    w.say(ME, problem(404))
+    w.say(ME, problem(404, "Resource not found for the segment 'Divisions'."))
     with pytest.raises(EndpointMissing):
         list_divisions(w.client, fallback=[202])
     assert len(w.server.requests) == 2

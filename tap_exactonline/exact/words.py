@@ -1,0 +1,86 @@
+"""Exact's words for a refusal: whether an answer is Exact's at all, and which of its sentences the tap knows.
+
+A sentence counts as known only if it says that something is missing for good. Whatever else it says is not understood,
+and what is not understood is never taken for a matter of licence or rights. Sources: texts recorded in public issues
+and forums (picqer/exact-php-client #453, #509, #591; forums.invantive.com 407, 718, 1601); they come in English and
+in Dutch.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import Any
+
+import msgspec
+
+from tap_exactonline.exact.odata import BOM, is_markup
+
+_NAMESPACE = b"http://schemas.microsoft.com/ado/2007/08/dataservices"
+_XML_ERROR = re.compile(rb"<(?:\w+:)?error\b")
+_ALONE = re.compile(
+    r"(?:forbidden|verboden|access (?:is )?denied|toegang (?:is )?geweigerd)\W*", re.IGNORECASE
+)
+_LACK = r"(?:\b(?:no|not|cannot|insufficient|missing|lacks?|without|geen|niet|onvoldoende|ontbre\w*)|n['\u2019]t)\b"
+_THING = (
+    r"\b(?:rights?|permissions?|access(?! token)|licen[cs]ed?|module\w*|authori[sz]\w*|entitled|"
+    r"rechten|toegang|licentie\w*|bevoegd\w*|gemachtigd|geautoriseerd|autorisatie)\b"
+)
+_RIGHTS = re.compile(rf"{_LACK}[^.]{{0,80}}{_THING}|{_THING}[^.]{{0,80}}{_LACK}", re.IGNORECASE)
+_MISSING = re.compile(r"\bresource\b[^.]*\bnot found\b|\bniet gevonden\b", re.IGNORECASE)
+# A sentence of this kind tells of a moment, even if it speaks of rights.
+_PASSING = re.compile(
+    r"temporar|tijdelijk|try again|\blater\b|opnieuw|maintenance|onderhoud|time.?out|\bbusy\b|\bbezet\b|moment",
+    re.IGNORECASE,
+)
+
+
+class Form(Enum):
+    """What the body of a failed answer is."""
+
+    EXACT = "one of Exact's errors"
+    OAUTH = "an OAuth error"
+    PAGE = "a web page"
+    EMPTY = "no body"
+    OTHER = "a body that is not one of Exact's errors"
+
+
+def form_of(body: bytes) -> Form:
+    """Tell Exact's own error from everything that may come in its place.
+
+    Exact's is ``{"error": {"message": {"value": "…"}}}``, with ``odata.error`` for ``error`` in newer OData, and the
+    same in XML where XML was asked for. The token endpoint's is ``{"error": "invalid_request"}``.
+    """
+    stripped = body.lstrip(BOM + b" \t\r\n")
+    if not stripped:
+        return Form.EMPTY
+    if is_markup(stripped):
+        head = stripped[:1000]
+        return Form.EXACT if _NAMESPACE in head and _XML_ERROR.search(head) else Form.PAGE
+    try:
+        document = msgspec.json.decode(stripped)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Form.OTHER
+    if not isinstance(document, dict):
+        return Form.OTHER
+    error = document.get("error", document.get("odata.error"))
+    if isinstance(error, str):
+        return Form.OAUTH
+    return Form.EXACT if _has_message(error) else Form.OTHER
+
+
+def about_rights(message: str) -> bool:
+    """Whether Exact says, in words that are known, that the licence or the user's rights do not suffice."""
+    if _PASSING.search(message):
+        return False
+    return bool(_ALONE.fullmatch(message.strip()) or _RIGHTS.search(message))
+
+
+def about_missing(message: str) -> bool:
+    """Whether Exact says, in words that are known, that there is no such endpoint."""
+    return bool(_MISSING.search(message)) and not _PASSING.search(message)
+
+
+def _has_message(error: Any) -> bool:
+    message = error.get("message") if isinstance(error, dict) else None
+    return isinstance(message.get("value") if isinstance(message, dict) else message, str)
