@@ -27,6 +27,12 @@ NOTES: dict[str, tuple[str, ...]] = {
         ),
         _CLOSINGS,
     ),
+    # iwebdevnl, July 2026.
+    "financial_reporting_balance": (
+        "`amount` is the movement of the period, not the balance at its end. There are several rows for one account and period.",
+    ),
+    # Fields and texts of boostu-exactonline-mcp, by a live user.
+    "vat_vat_codes": ("`percentage` is a fraction: 0.21 for 21 %.",),
     "bulk_financial_transaction_lines": (_CLOSINGS,),
     "financialtransaction_transaction_lines": (_CLOSINGS,),
     # The reference's description of LineType, Status and EndDate.

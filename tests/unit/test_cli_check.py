@@ -231,6 +231,10 @@ def test_estimates_for_tombstones_and_a_start_date() -> None:
     assert plain.total == 3
     dated = estimate(one, divisions, {}, parse({"start_date": "2024-01-01", "deletions": "tombstones"}))
     assert dated.calls == {1: 4, 2: 3}
+    # Running contracts are read whole: Exact is not asked where a date lies.
+    contracts = [endpoint for endpoint in load() if endpoint.name == "sync_subscription_subscriptions"]
+    assert contracts[0].sync_timestamp
+    assert estimate(contracts, divisions, {}, parse({"start_date": "2024-01-01"})).calls == {1: 2, 2: 1}
 
 
 def test_a_sample_is_spread_evenly() -> None:
