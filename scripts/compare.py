@@ -46,7 +46,7 @@ def source_rows(exact: ExactOnline, stream: str) -> list[Row]:
     endpoint = by_name(stream)
     columns = {field.name: field.column for field in endpoint.fields if not field.hidden}
     once = endpoint.login_wide or stream == "system_divisions"
-    rows = []
+    rows: list[Row] = []
     for code in list(exact.divisions)[: 1 if once else None]:
         for values in exact.expected(code, stream, list(columns)):
             row = {columns[name]: plain(value) for name, value in values.items()}

@@ -71,7 +71,7 @@ def commands(page: Path = PAGE) -> list[str]:
 
 def build_wheel(directory: Path) -> Path:
     """Build the wheel with what is installed, and return its path."""
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", directory]
+    command: list[str | Path] = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", directory]
     subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
     (wheel,) = directory.glob("*.whl")
     return wheel

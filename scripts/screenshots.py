@@ -11,13 +11,12 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, Route, sync_playwright
+from playwright.sync_api import Page, Route, ViewportSize, sync_playwright
 
 from scripts.meltano_project import ROOT, executable
 from tests.exact_online import ExactOnline
@@ -34,7 +33,7 @@ NAMES = (
     "De Vries België BV",
     "Oude administratie 2015",
 )
-WIDE, PHONE = {"width": 820, "height": 600}, {"width": 390, "height": 600}
+WIDE, PHONE = ViewportSize(width=820, height=600), ViewportSize(width=390, height=600)
 
 
 def stand_in() -> ExactOnline:
@@ -81,12 +80,18 @@ def enter(page: Page, address: str, code: str) -> None:
     page.press("#code", "Enter")
 
 
-def walk(exact: ExactOnline, url: str, language: str, size: dict[str, int], wanted: dict[str, str]) -> None:
+def walk(exact: ExactOnline, url: str, language: str, size: ViewportSize, wanted: dict[str, str]) -> None:
     """Go through the page and photograph the steps in ``wanted`` (step → name of the image)."""
     folder = Path(tempfile.mkdtemp())
     store = str(folder / "tokens.json")
     (folder / "config.json").write_text(json.dumps({"api_url": url, "token_store": store}))
-    command = [executable("tap-exactonline"), "login", "--web", "--config", folder / "config.json"]
+    command: list[str | Path] = [
+        executable("tap-exactonline"),
+        "login",
+        "--web",
+        "--config",
+        folder / "config.json",
+    ]
     program = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     address, code = read_entrance(program.stdout or ())
 
@@ -168,4 +173,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -23,7 +23,7 @@ def main(api_url: str, select: str, divisions: list[str]) -> None:
     out = sys.stdout.buffer
     for division in divisions:
         params: dict[str, str] | None = {"$filter": "Timestamp gt 1L", "$select": select}
-        url = f"{api_url}/api/v1/{division}/{ENDPOINT.path}"
+        url: str | None = f"{api_url}/api/v1/{division}/{ENDPOINT.path}"
         while url:
             answer = session.get(url, params=params, stream=True, timeout=60)
             data: dict[str, Any] = msgspec.json.decode(answer.raw.read(decode_content=True))["d"]

@@ -174,5 +174,5 @@ class Ours:
             config,
             "--catalog",
             catalog,
-            *(["--state", state] if state else []),
+            *(("--state", state) if state else ()),
         ]

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from scripts.bench.model import Goal, Section, goal_table, markdown
@@ -14,6 +15,10 @@ from scripts.meltano_project import ROOT
 
 DOCUMENT = ROOT / "docs/performance.md"
 PYTHON = ROOT / ".venvs/bench/bin/python"
+
+
+def _filled(block: str, marks: re.Match[str]) -> str:
+    return f"{marks[1]}\n{block}\n\n{marks[2]}"
 
 
 def write(about: Mapping[str, str], sections: Sequence[Section], document: Path = DOCUMENT) -> None:
@@ -28,7 +33,7 @@ def write(about: Mapping[str, str], sections: Sequence[Section], document: Path 
     blocks["machine"] = markdown(("what", "value"), list(about.items()))
     for name, block in blocks.items():
         pattern = re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
-        text = pattern.sub(lambda found, block=block: f"{found[1]}\n{block}\n\n{found[2]}", text)
+        text = pattern.sub(partial(_filled, block), text)
     document.write_text(text, encoding="utf-8")
     numbers.write_text(
         json.dumps({"machine": about, "sections": list(known.values())}, indent=1) + "\n", encoding="utf-8"

@@ -167,7 +167,7 @@ def run_tap(
         state=json.loads(json.dumps(state)) if state else None,
         message_writer=sink,
     )
-    tap._end_anyway = lambda signum: None
+    tap._end_anyway = lambda signum: None  # type: ignore[method-assign]
     tap.connection.client._retry_base = 0.0005
     if after is not None:
         sink._after, sink._cut = after, _cutter(tap, cut)

@@ -163,17 +163,19 @@ def assert_equal(
     """
     wrong = {}
     for name, rows in found.items():
-        sides = [rows, source_rows(exact, name)]
-        if name == "system_me":  # the server's clock went on since
-            sides = [[{**row, "server_time": None} for row in side] for side in sides]
+        changes: Row = (
+            {"server_time": None} if name == "system_me" else {}
+        )  # the server's clock went on since
+        here, there = ([{**row, **changes} for row in side] for side in (rows, source_rows(exact, name)))
         if empty_text_is_null:
-            sides = [
-                [{key: None if value == "" else value for key, value in row.items()} for row in side]
-                for side in sides
-            ]
-        if said := differences(*sides, key=catalogue[name].key):
+            here, there = ([_without_empty_text(row) for row in side] for side in (here, there))
+        if said := differences(here, there, key=catalogue[name].key):
             wrong[name] = said
     assert not wrong, json.dumps(wrong, indent=1)
+
+
+def _without_empty_text(row: Row) -> dict[str, Any]:
+    return {key: None if value == "" else value for key, value in row.items()}
 
 
 def duckdb_rows(path: Path, schema: str = "exact_online") -> dict[str, list[dict[str, Any]]]:

@@ -75,7 +75,7 @@ class Page:
         return reply
 
     def get(self, path: str, **headers: str | None) -> Reply:
-        return self.request("GET", path, **headers)
+        return self.request("GET", path, None, **headers)
 
     def enter(self) -> Reply:
         """Type the code, as a person does first, and keep what it gives."""

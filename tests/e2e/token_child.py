@@ -107,7 +107,7 @@ def run(job: Job, results: Connection | None) -> None:
 
 
 def _work(job: Job, told: dict[str, Any]) -> None:
-    given = {"client_id": job.client_id, "api_url": job.url}
+    given: dict[str, Any] = {"client_id": job.client_id, "api_url": job.url}
     store = open_store(job.location, passphrase=job.passphrase, **given)
     credentials = Credentials(
         **given,

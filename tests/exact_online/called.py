@@ -6,9 +6,9 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from tap_exactonline.endpoints import Endpoint, Field
+from tap_exactonline.endpoints import Endpoint, Field, FieldType
 from tap_exactonline.endpoints.functions import Function, functions
 from tap_exactonline.endpoints.spelling import column, stream
 
@@ -66,7 +66,7 @@ def made_endpoint(path: str, fields: Mapping[str, str], key: Sequence[str], **mo
     """An endpoint from the names and types of its fields."""
     return Endpoint(
         name=stream(path), path=path, doc="", kind=more.pop("kind", "single"), scope="", entity=path, key=tuple(key),
-        page_size=more.pop("page_size", 60), fields=tuple(Field(n, column(n), t) for n, t in fields.items()), **more,
+        page_size=more.pop("page_size", 60), fields=tuple(Field(n, column(n), cast("FieldType", t)) for n, t in fields.items()), **more,
     )  # fmt: skip
 
 
@@ -133,7 +133,7 @@ def scalar(answer: Listing, endpoint: Endpoint) -> Reply:
 def made(exact: ExactOnline, endpoint: Endpoint, code: int, given: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Rows that depend on nothing but the seed, the administration and the parameters."""
     name = f"{endpoint.path}?{sorted(given.items())}"
-    fixed = {field: value for word, value in given.items() if (field := match(endpoint, word))}
+    fixed = {named: value for word, value in given.items() if (named := match(endpoint, word))}
     out = []
     for number in range(ROWS if endpoint.key else 1):
         row = generate.template(exact.seed, name, endpoint.fields, number)

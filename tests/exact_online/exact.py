@@ -264,7 +264,12 @@ class ExactOnline(Record):
         self.function_rows[path.lower()] = rows
 
     def add_endpoint(
-        self, path: str, fields: dict[str, str], key: list[str], rows: list[dict[str, Any]], **more: Any
+        self,
+        path: str,
+        fields: Mapping[str, str],
+        key: list[str],
+        rows: list[dict[str, Any]],
+        **more: Any,
     ) -> None:
         """Add an endpoint that the tap's data file does not know; ``more`` as in its `Endpoint`."""
         endpoint = made_endpoint(path, fields, key, **more)

@@ -48,7 +48,7 @@ class Lab:
         self.client = self.new_client()
 
     def new_client(self, **options) -> ExactClient:
-        given = {
+        given: dict[str, Any] = {
             "api_url": self.url,
             "credentials": self.credentials,
             "user_agent": "tap-exactonline/test",

@@ -18,7 +18,7 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tap_exactonline.exact.client import ExactClient
 
@@ -43,10 +43,16 @@ class Clock:
         self.time += seconds
 
 
+class Movable(Protocol):
+    """A clock that can be told to go on."""
+
+    def advance(self, seconds: float) -> object: ...
+
+
 class StopClock(threading.Event):
     """A stop signal whose waiting takes no time: it moves the clock instead."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Movable) -> None:
         super().__init__()
         self.clock = clock
         self.waits: list[float] = []
@@ -315,7 +321,7 @@ class World:
         self.client = self.new_client(**options)
 
     def new_client(self, **options: Any) -> ExactClient:
-        given = {
+        given: dict[str, Any] = {
             "api_url": self.server.url,
             "credentials": self.login,
             "user_agent": "tap-exactonline/test",
@@ -329,7 +335,12 @@ class World:
     def get(self, path: str = "crm/Accounts", division: int | None = 101, **options: Any) -> Any:
         from tap_exactonline.exact.odata import read_rows
 
-        given = {"query": "$select=ID", "decode": read_rows, "stream": "crm_accounts", "division": division}
+        given: dict[str, Any] = {
+            "query": "$select=ID",
+            "decode": read_rows,
+            "stream": "crm_accounts",
+            "division": division,
+        }
         return self.client.get(path, **(given | options))
 
     def say(self, *replies: Reply) -> None:

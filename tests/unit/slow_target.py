@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from scripts.meltano_project import TAP
 from tests.convergence.runs import catalog
 from tests.exact_online import ExactOnline
-from tests.unit.runs import TAP
 
 Transport = Literal["pipe", "socket"]
 SMALL = 4096
@@ -157,7 +157,7 @@ def write_command(
         "token_store": str(folder / "tokens.json"),
         **settings,
     }
-    command = [TAP]
+    command = [str(TAP)]
     for name, content in {"config": config, "catalog": catalog(streams), "state": state or {}}.items():
         (folder / f"{name}.json").write_text(json.dumps(content))
         command += [f"--{name}", str(folder / f"{name}.json")]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import sqlalchemy
 
+from tap_exactonline.exact.token_file import FileStore
 from tap_exactonline.exact.tokens import Tokens, TokenStore, open_store
 
 CLIENT = "{5A0F3D52-2f7e-4d1b-9f0a-7e6f1c2b3a4d}"
@@ -37,6 +38,7 @@ def bypass(store: TokenStore, tokens: Tokens) -> None:
 
         _LockedRow(store).save(tokens)  # type: ignore[arg-type]
     else:
+        assert isinstance(store, FileStore)
         path = store.path
         copy = opened(str(path) + ".copy")
         copy.save(tokens)

@@ -252,7 +252,12 @@ def test_a_wrong_local_clock_without_date_headers_waits_a_minute_at_most(w):
 def test_the_token_is_fetched_after_the_wait(w):
     times = []
     fetch = w.login.access_token
-    w.login.access_token = lambda: times.append(w.clock.time) or fetch()
+
+    def noted():
+        times.append(w.clock.time)
+        return fetch()
+
+    w.login.access_token = noted
     w.say(good(**minute(0)))
     w.get()
     w.get()

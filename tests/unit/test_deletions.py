@@ -18,8 +18,8 @@ DELIVERIES = "sync_sales_order_goods_deliveries"  # EntryID is its key
 LOG = "sync_deleted"
 ATTACHMENTS = "bulk_documents_document_attachments"
 BALANCES = "openingbalance_current_year_processed"
-VERSIONS = {"emit_activate_version_messages": True}
-TOMBSTONES = {"deletions": "tombstones"}
+VERSIONS: dict[str, Any] = {"emit_activate_version_messages": True}
+TOMBSTONES: dict[str, Any] = {"deletions": "tombstones"}
 
 
 def delete(home: Lab, stream: str, number: int = 0, division: int = HOME) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -21,11 +22,11 @@ _LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
 def nav() -> list[str]:
     """The pages in the menu."""
 
-    def walk(entry: object) -> list[str]:
+    def walk(entry: Any) -> list[str]:
         if isinstance(entry, str):
             return [entry]
         entries = entry.values() if isinstance(entry, dict) else entry
-        return [path for inner in entries for path in walk(inner)]  # type: ignore[union-attr]
+        return [path for inner in entries for path in walk(inner)]
 
     return walk(yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["nav"])
 

@@ -22,8 +22,8 @@ from tap_exactonline.exact.errors import SettingsError
 
 NOW = datetime(2026, 11, 20, 14, 30)  # noqa: DTZ001
 GUID = "01234567-89ab-cdef-0123-456789abcdef"
-REVENUE = {"name": "revenue", "path": "read/financial/RevenueListByYear"}
-NEW = {"name": "things", "path": "crm/Things", "columns": {"ID": "guid"}, "key": ["ID"]}
+REVENUE: dict[str, Any] = {"name": "revenue", "path": "read/financial/RevenueListByYear"}
+NEW: dict[str, Any] = {"name": "things", "path": "crm/Things", "columns": {"ID": "guid"}, "key": ["ID"]}
 
 
 def one(start_date: datetime | None = None, **definition: Any) -> Endpoint:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft7Validator
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT7
 
 from scripts.build_docs import ROOT
@@ -32,7 +32,7 @@ def facts() -> dict[str, Any]:
 def validator() -> Draft7Validator:
     """The Hub's own schemas, which refer to each other by `$id`."""
     documents = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(SCHEMAS.rglob("*.json"))]
-    resources = [(document["$id"], Resource(document, DRAFT7)) for document in documents]
+    resources = [(document["$id"], DRAFT7.create_resource(document)) for document in documents]
     # One of them refers to its neighbours by path, as seen from its own directory.
     resources += [(f"../{name}", resource) for name, resource in resources if "/" in name]
     registry: Registry[Any] = Registry().with_resources(resources)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts.meltano_project import TAP
 from tests.exact_online import ExactOnline
-from tests.unit.runs import TAP
 from tests.unit.slow_target import Source, slow_target, write_command
 
 pytestmark = pytest.mark.process

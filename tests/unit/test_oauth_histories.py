@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tap_exactonline.exact.errors import TemporaryError
+from tap_exactonline.exact.oauth import Credentials
 from tests.exact_online import faults
 from tests.unit.token_lab import Lab, laboratory
 
@@ -32,14 +35,14 @@ STEPS = st.one_of(
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with laboratory(tmp_path_factory.mktemp("histories")) as lab:
         yield lab
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=st.lists(STEPS, max_size=14))
-def test_no_history_loses_the_login(shared: Lab, history: list[tuple[str, object]]) -> None:
+def test_no_history_loses_the_login(shared: Lab, history: list[tuple[str, Any]]) -> None:
     lab = shared
     lab.skew = 0.0
     lab.exact.faults.clear()
@@ -50,14 +53,14 @@ def test_no_history_loses_the_login(shared: Lab, history: list[tuple[str, object
     credentials = lab.credentials()
     for name, value in history:
         if name == "advance":
-            lab.advance(float(str(value)))
+            lab.advance(value)
         elif name == "clock":
-            lab.skew = float(str(value))
+            lab.skew = value
         elif name == "run":
             credentials = lab.credentials()
             ask(credentials.access_token)
         elif name == "reject":
-            ask(lambda c=credentials: c.reject(c.access_token()))
+            ask(partial(reject, credentials))
         elif name == "lanes":
             failures: list[BaseException] = []
 
@@ -67,7 +70,7 @@ def test_no_history_loses_the_login(shared: Lab, history: list[tuple[str, object
                 except BaseException as error:  # noqa: BLE001 - a thread's failure is the test's
                     to.append(error)
 
-            several = [lab.credentials() for _ in range(int(str(value)))]
+            several = [lab.credentials() for _ in range(value)]
             threads = [threading.Thread(target=note, args=(one.access_token,)) for one in several]
             for thread in threads:
                 thread.start()
@@ -85,6 +88,10 @@ def test_no_history_loses_the_login(shared: Lab, history: list[tuple[str, object
             clean(lab)
     clean(lab)
     assert 401 not in lab.token_statuses
+
+
+def reject(credentials: Credentials) -> None:
+    credentials.reject(credentials.access_token())
 
 
 def clean(lab: Lab) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
@@ -176,7 +177,7 @@ rows_of = st.lists(
 )
 
 
-def with_metadata(row: dict) -> dict:
+def with_metadata(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "__metadata": {"uri": "https://x", "type": "T"},
         **row,

@@ -106,9 +106,9 @@ def test_the_metadata_says_what_pyproject_says(wheel: Path, project: dict[str, A
     assert metadata["Requires-Python"] == project["project"]["requires-python"]
     assert metadata["License-Expression"] == "Apache-2.0"
     assert re.match(r"\d+\.\d+\.\d+", metadata["Version"])
-    assert set(metadata.get_all("Provides-Extra")) == set(project["project"]["optional-dependencies"])
+    assert set(metadata.get_all("Provides-Extra", [])) == set(project["project"]["optional-dependencies"])
     # `backoff` overwrites `python-backoff`, which the SDK needs.
-    required = {re.split(r"[^\w-]", line)[0].lower() for line in metadata.get_all("Requires-Dist")}
+    required = {re.split(r"[^\w-]", line)[0].lower() for line in metadata.get_all("Requires-Dist", [])}
     assert "backoff" not in required
 
 

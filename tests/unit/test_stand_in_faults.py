@@ -9,6 +9,7 @@ import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock, call
 
 import pytest
 import requests
@@ -105,12 +106,11 @@ def test_connections_that_break(exact: ExactOnline, client: Client) -> None:
 def test_a_slow_body_arrives_whole(
     exact: ExactOnline, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pauses = []
-    sleep = asyncio.sleep
-    monkeypatch.setattr(asyncio, "sleep", lambda seconds: pauses.append(seconds) or sleep(seconds))
+    sleep = Mock(wraps=asyncio.sleep)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
     exact.faults.add(STREAM, faults.slow(0.2, parts=4))
     slow = ask(client)
-    assert pauses.count(0.05) == 4
+    assert sleep.mock_calls.count(call(0.05)) == 4
     assert slow.json() == ask(client).json()
 
 

@@ -170,7 +170,7 @@ def test_no_content_is_an_empty_page(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stream", [COSTUNITS, ATTACHMENTS])
 def test_no_content_in_the_middle_is_no_end(tmp_path: Path, stream: str) -> None:
-    settings = {"emit_activate_version_messages": True}
+    settings: dict[str, Any] = {"emit_activate_version_messages": True}
     with lab(tmp_path, {stream: 9}, **settings) as home:
         assert home.run(stream).complete
         name = "Description" if stream == COSTUNITS else "FileName"
@@ -211,7 +211,7 @@ def test_whatever_the_page_size_and_the_envelope(
 ) -> None:
     streams = (ACCOUNTS, COSTUNITS, ATTACHMENTS)
     home_folder = tmp_path_factory.mktemp("lab")
-    options = {"next_on_full_page": full, "envelope": envelope, "page_rows": page_rows}
+    options: dict[str, Any] = {"next_on_full_page": full, "envelope": envelope, "page_rows": page_rows}
     with lab(home_folder, dict.fromkeys(streams, rows), **options) as home:
         assert home.run(*streams).complete
         if rows:

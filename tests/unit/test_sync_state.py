@@ -257,7 +257,7 @@ def test_a_day_that_is_spent_at_home_does_not_keep_the_others_waiting(tmp_path: 
 
 @pytest.mark.parametrize("kind", ["rights", "plain", "scope"])
 def test_a_right_that_is_withdrawn_takes_no_rows_away(tmp_path: Path, kind: Any) -> None:
-    settings = {"emit_activate_version_messages": True}
+    settings: dict[str, Any] = {"emit_activate_version_messages": True}
     with lab(tmp_path, {ATTACHMENTS: 4, ITEMS: 4}, **settings) as home:
         assert home.run(ATTACHMENTS, ITEMS).complete
         forbidden = home.exact.divisions[HOME].forbidden
@@ -292,7 +292,7 @@ def test_an_empty_answer_for_a_table_that_had_rows_is_looked_into_without_versio
 
 
 def test_a_table_that_was_emptied_is_empty(tmp_path: Path) -> None:
-    settings = {"emit_activate_version_messages": True}
+    settings: dict[str, Any] = {"emit_activate_version_messages": True}
     with lab(tmp_path, {ATTACHMENTS: 2}, **settings) as home:
         assert home.run(ATTACHMENTS).complete
         for row in home.table(ATTACHMENTS).rows():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import builtins
+import hashlib
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from msgspec.structs import replace
 
-from tap_exactonline.exact import token_codec
 from tap_exactonline.exact.errors import TokenStoreError
 from tap_exactonline.exact.token_codec import Codec
 from tests.unit.store_lab import ACCESS, REFRESH, TOKENS, everything_in, execute, opened
@@ -74,10 +75,9 @@ def test_missing_package_says_what_to_install(location: str, monkeypatch: pytest
 
 
 def test_key_is_derived_once_per_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
-    real = token_codec.hashlib.scrypt
-    monkeypatch.setattr(token_codec.hashlib, "scrypt", lambda *a, **k: calls.append(1) or real(*a, **k))
+    scrypt = Mock(wraps=hashlib.scrypt)
+    monkeypatch.setattr(hashlib, "scrypt", scrypt)
     codec = Codec("x@y", "secret")
     for _ in range(3):
         codec.decode(codec.encode(TOKENS), "x")
-    assert len(calls) == 1
+    assert scrypt.call_count == 1

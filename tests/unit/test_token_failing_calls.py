@@ -151,7 +151,7 @@ def test_a_fault_of_ours_between_answer_and_save_does_not_cost_the_login(
     strict: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str
 ) -> None:
     strict.location = str(tmp_path / "tokens.json")
-    failed = []
+    failed: list[Tokens] = []
 
     def fail_once(codec: Codec, tokens: Tokens) -> Record:
         if tokens.attempted_at == 0 and not failed:

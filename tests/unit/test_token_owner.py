@@ -282,7 +282,7 @@ def test_lock_file_removed_between_opening_and_locking_guards_nothing(
     path = tmp_path / "lock"
     path.touch(0o600)
     real = fcntl.flock
-    removed = []
+    removed: list[Path] = []
 
     def flock(descriptor: int, how: int) -> Any:
         if not removed:

@@ -225,7 +225,8 @@ class Company:
     ) -> Entry:
         """Sell: an entry of the sales journal, an open item, and the cost of what left the stock."""
         rate = self.rate(party.currency, day)
-        postings, vat, cost = [], defaultdict(int), 0
+        postings, cost = [], 0
+        vat: dict[str, int] = defaultdict(int)
         raised = 1 + (day.year - START.year) * 0.03
         for number, (item, quantity) in enumerate(lines, start=1):
             code = party.vat if party.country != "NL" else item.vat
