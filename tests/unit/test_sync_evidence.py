@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from tap_exactonline.exact.errors import ForeignAnswer
 from tests.convergence.runs import Run
 from tests.exact_online import ExactOnline, faults, front
-from tests.exact_online.wire import error
+from tests.exact_online.wire import Reply, error
 from tests.unit.runs import Runner
 
 from .sync_lab import HOME, ITEMS, lab
@@ -189,9 +190,12 @@ def test_a_firewall_before_the_data_ends_with_1(runner: Runner, exact: ExactOnli
 
 def test_one_page_of_maintenance_is_ridden_out(tmp_path: Path) -> None:
     with lab(tmp_path, ROWS) as home:
-        for number, make in enumerate(
-            (front.redirect, front.firewall, lambda: front.page(404, front.IIS_404))
-        ):
+        pages: list[Callable[[], Reply]] = [
+            front.redirect,
+            front.firewall,
+            lambda: front.page(404, front.IIS_404),
+        ]
+        for number, make in enumerate(pages):
             home.exact.faults.add(KINDS[number], faults.answer(make), times=2)
         run = home.run(*KINDS)
         assert run.complete, run.error
