@@ -15,6 +15,7 @@ Shape (the SDK's, one partition a division, with members of our own)::
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -34,6 +35,7 @@ LOG_KEPT = timedelta(days=55)
 LOG_KEPT_AT_MOST = timedelta(days=70)
 
 _UNKNOWN = "unknown since "
+_ROW_VERSION = re.compile(r"[0-9]{1,20}")
 
 
 class StateError(ValueError):
@@ -62,23 +64,18 @@ def check_state(state: Mapping[str, Any], endpoints: Mapping[str, Endpoint]) -> 
     bookmarks = state.get("bookmarks", {})
     if not isinstance(bookmarks, dict):
         raise StateError(
-            "state: 'bookmarks' is no object. Restore the state, or start over with an empty one"
+            "state: 'bookmarks' is not an object. Restore the state, or start over with an empty one"
         )
     remarks = []
     for stream, entry in bookmarks.items():
+        partitions = _partitions(stream, entry)
         if stream not in endpoints:
             remarks.append(
                 f"state: stream {stream} is unknown to this version; its bookmarks are kept and not used"
             )
             continue
-        if not isinstance(entry, dict):
-            raise _broken(stream, None, "the entry is no object")
-        partitions = entry.get("partitions", [])
-        if not isinstance(partitions, list):
-            raise _broken(stream, None, "'partitions' is no list")
-        seen: set[int] = set()
-        for partition in partitions:
-            seen.add(_check_partition(stream, partition, endpoints[stream], seen))
+        for division, partition in partitions.items():
+            _check_partition(stream, division, partition, endpoints[stream])
         if "replication_key_value" in entry and not partitions:
             raise _broken(stream, None, "there is one bookmark for all divisions together")
     return remarks
@@ -97,32 +94,48 @@ def known_divisions(state: Mapping[str, Any]) -> set[int]:
     return found
 
 
-def _check_partition(stream: str, partition: Any, endpoint: Endpoint, seen: set[int]) -> int:
-    context = partition.get("context") if isinstance(partition, dict) else None
-    division = context.get("division") if isinstance(context, dict) else None
-    if not isinstance(division, int) or isinstance(division, bool):
-        raise _broken(stream, None, "a partition names no division")
-    if division in seen:
-        raise _broken(stream, division, "there are two bookmarks")
+def _partitions(stream: str, entry: Any) -> dict[int, dict[str, Any]]:
+    """Division → its bookmark. The shape holds for streams that this version does not know, too."""
+    if not isinstance(entry, dict):
+        raise _broken(stream, None, "the entry is not an object")
+    if not isinstance(columns := entry.get("columns", []), list) or not all(
+        isinstance(column, str) for column in columns
+    ):
+        raise _broken(stream, None, "'columns' is not a list of names")
+    partitions = entry.get("partitions", [])
+    if not isinstance(partitions, list):
+        raise _broken(stream, None, "'partitions' is not a list")
+    found: dict[int, dict[str, Any]] = {}
+    for partition in partitions:
+        context = partition.get("context") if isinstance(partition, dict) else None
+        division = context.get("division") if isinstance(context, dict) else None
+        if not isinstance(division, int) or isinstance(division, bool):
+            raise _broken(stream, None, "a partition names no division")
+        if division in found:
+            raise _broken(stream, division, "there are two bookmarks")
+        found[division] = partition
+    return found
+
+
+def _check_partition(stream: str, division: int, partition: dict[str, Any], endpoint: Endpoint) -> None:
     value = partition.get("replication_key_value")
     if endpoint.kind == "sync":
         _row_version(stream, division, value)
         deletions = partition.get("deletions", {})
         if not isinstance(deletions, dict):
-            raise _broken(stream, division, "'deletions' is no object")
+            raise _broken(stream, division, "'deletions' is not an object")
         _row_version(stream, division, deletions.get("timestamp"))
         _moment(stream, division, deletions.get("read_at"))
         _moment(stream, division, partition.get("start_date"), wall_clock=True)
     elif endpoint.bookmark:
         _moment(stream, division, value, wall_clock=True)
-    return division
 
 
 def _row_version(stream: str, division: int, value: Any) -> None:
-    if isinstance(value, str) and value.isdigit():
+    if isinstance(value, str) and _ROW_VERSION.fullmatch(value):
         return
     if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-        raise _broken(stream, division, f"the bookmark {value!r} is no Timestamp, that is a whole number")
+        raise _broken(stream, division, f"the bookmark {value!r} is not a Timestamp, that is a whole number")
 
 
 def _moment(stream: str, division: int, value: Any, *, wall_clock: bool = False) -> None:
@@ -131,7 +144,7 @@ def _moment(stream: str, division: int, value: Any, *, wall_clock: bool = False)
     try:
         when = datetime.fromisoformat(value)
     except (ValueError, TypeError) as exc:
-        raise _broken(stream, division, f"the bookmark {value!r} is no date") from exc
+        raise _broken(stream, division, f"the bookmark {value!r} is not a date") from exc
     if wall_clock and when.tzinfo is not None:
         # Converting it would be a guess at which clock its writer meant.
         raise _broken(

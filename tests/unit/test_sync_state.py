@@ -38,20 +38,20 @@ def of(stream: str, *partitions: Any, **members: Any) -> dict[str, Any]:
         ({"state_version": 2}, ["newer version", "2"]),
         ({"state_version": True}, ["newer version"]),
         ({"state_version": "1"}, ["newer version"]),
-        ({"bookmarks": []}, ["'bookmarks' is no object"]),
-        ({"bookmarks": {ITEMS: 5}}, [ITEMS, "no object"]),
-        ({"bookmarks": {ITEMS: {"partitions": {}}}}, [ITEMS, "'partitions' is no list"]),
+        ({"bookmarks": []}, ["'bookmarks' is not an object"]),
+        ({"bookmarks": {ITEMS: 5}}, [ITEMS, "not an object"]),
+        ({"bookmarks": {ITEMS: {"partitions": {}}}}, [ITEMS, "'partitions' is not a list"]),
         ({"bookmarks": {ITEMS: {"replication_key_value": 7}}}, [ITEMS, "all divisions together"]),
         (of(ITEMS, {}), [ITEMS, "names no division"]),
         (of(ITEMS, {"context": {"division": "101"}}), [ITEMS, "names no division"]),
         (of(ITEMS, partition(), partition()), [ITEMS, "101", "two bookmarks"]),
-        (of(ITEMS, partition(replication_key_value="2024-01-01")), [ITEMS, "101", "no Timestamp"]),
-        (of(ITEMS, partition(replication_key_value=-1)), ["no Timestamp"]),
-        (of(ITEMS, partition(replication_key_value=1.5)), ["no Timestamp"]),
-        (of(ITEMS, partition(deletions=3)), ["'deletions' is no object"]),
-        (of(ITEMS, partition(deletions={"timestamp": "x"})), ["no Timestamp"]),
-        (of(ITEMS, partition(deletions={"read_at": "yesterday"})), ["no date"]),
-        (of(COSTUNITS, partition(replication_key_value=17)), [COSTUNITS, "no date"]),
+        (of(ITEMS, partition(replication_key_value="2024-01-01")), [ITEMS, "101", "not a Timestamp"]),
+        (of(ITEMS, partition(replication_key_value=-1)), ["not a Timestamp"]),
+        (of(ITEMS, partition(replication_key_value=1.5)), ["not a Timestamp"]),
+        (of(ITEMS, partition(deletions=3)), ["'deletions' is not an object"]),
+        (of(ITEMS, partition(deletions={"timestamp": "x"})), ["not a Timestamp"]),
+        (of(ITEMS, partition(deletions={"read_at": "yesterday"})), ["not a date"]),
+        (of(COSTUNITS, partition(replication_key_value=17)), [COSTUNITS, "not a date"]),
         (of(COSTUNITS, partition(replication_key_value="2024-01-01T00:00:00Z")), ["time zone"]),
     ],
 )
@@ -77,7 +77,7 @@ def partition_of(division: int, value: int) -> dict[str, Any]:
 def test_the_tap_refuses_a_broken_state_before_it_asks_anything(tmp_path: Path) -> None:
     with lab(tmp_path, {ITEMS: 3}) as home:
         home.state = of(ITEMS, partition(replication_key_value="soon"))
-        with pytest.raises(ConfigValidationError, match="no Timestamp"):
+        with pytest.raises(ConfigValidationError, match="not a Timestamp"):
             home.run(ITEMS)
         assert home.exact.calls() == 0
 
