@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import IO, Any
 
-from tap_exactonline.catalog import selected_only
+from tap_exactonline.catalog import CatalogError, check_known, check_shape, selected_only
 from tap_exactonline.config import Config
 from tap_exactonline.endpoints import Endpoint, load
 from tap_exactonline.exact.errors import SettingsError
 from tap_exactonline.sources import parse_object
 from tap_exactonline.sync.bookmarks import StateError, check_state
+from tap_exactonline.sync.envelope import unwrap
 
 
 def known_streams(config: Config) -> dict[str, Endpoint]:
@@ -43,27 +44,22 @@ def bookmarks(state: IO[str] | None, known: Mapping[str, Endpoint]) -> dict[str,
     """
     if state is None:
         return {}
-    value = parse_object(state.read(), "--state", "the state")
-    wrapped = value.get("singer_state")
-    if isinstance(wrapped, dict):
-        value = wrapped
     try:
+        value = unwrap(parse_object(state.read(), "--state", "the state"))
         check_state(value, known)
     except StateError as exc:
-        raise SettingsError("--state", str(exc)) from exc
+        raise SettingsError("--state", str(exc).removeprefix("state: ")) from exc
     return value
 
 
 def _from_catalog(catalog: Mapping[str, Any], known: Mapping[str, Endpoint]) -> list[Endpoint]:
-    names = [entry.get("tap_stream_id") or entry.get("stream") for entry in selected_only(catalog)["streams"]]
-    for name in names:
-        if name not in known:
-            raise SettingsError(
-                "--catalog",
-                f"the stream {name!r} is unknown to this version",
-                "Make a new catalog with tap-exactonline --discover",
-            )
-    return [known[name] for name in dict.fromkeys(names)]
+    try:
+        check_shape(catalog)
+        names = [entry["tap_stream_id"] for entry in selected_only(catalog)["streams"]]
+        check_known(names, known)
+    except CatalogError as exc:
+        raise SettingsError("--catalog", str(exc).removeprefix("Catalog: ")) from exc
+    return [known[name] for name in names]
 
 
 def _meltano_patterns() -> Sequence[str]:

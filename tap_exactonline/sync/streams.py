@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from singer_sdk import Stream, Tap
 from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.singerlib import Catalog
 
+from tap_exactonline.catalog import REMEDY, CatalogError
 from tap_exactonline.config import Config
 from tap_exactonline.connection import Connection
 from tap_exactonline.endpoints import Endpoint
@@ -43,11 +45,22 @@ class ExactStream(Stream):
         self.primary_keys = naming.key(endpoint)
         self.replication_key = naming.bookmark(endpoint)
 
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Take over what a catalog may say of the stream: selection, types, and another key.
+
+        Which column tells new rows from old ones is the endpoint's matter, not the catalog's.
+        """
+        super().apply_catalog(catalog)
+        self.replication_key = self.naming.bookmark(self.endpoint)
+
     def job(self, *, with_fields: tuple[str, ...] = ()) -> Job:
         """How the stream is read with the current selection.
 
         Args:
             with_fields: Fields that are needed although they may not be selected.
+
+        Raises:
+            CatalogError: If the catalog describes a table that can't hold the rows.
         """
         selected = {
             crumb[1] for crumb, on in self.mask.items() if on and len(crumb) > 1 and crumb[0] == "properties"
@@ -65,6 +78,7 @@ class ExactStream(Stream):
             internal=internal,
             audit=utc_clock(self._checked.zone) if self._checked.utc else wall_clock,
         )
+        self._check_fit(codec.columns)
         columns = {
             field.name: self.naming.column(field)
             + (" (UTC)" if self._checked.utc and field.name in AUDIT else "")
@@ -73,6 +87,20 @@ class ExactStream(Stream):
         }
         plan = Plan(self.endpoint, fields, self.logger)
         return Job(self.endpoint, codec, plan, self.replication_key, columns=columns)
+
+    def _check_fit(self, emitted: Collection[str]) -> None:
+        types = self.effective_schema.get("properties") or {}
+        for column in emitted:
+            if column not in types:
+                raise CatalogError(
+                    f"Catalog: stream {self.name!r}: the column {column!r} has no type. {REMEDY}"
+                )
+        for column in self.primary_keys:
+            if column not in emitted:
+                raise CatalogError(
+                    f"Catalog: stream {self.name!r}: {column!r} is part of the key and not among the selected columns. "
+                    f"{REMEDY}"
+                )
 
     def log_job(self) -> Job:
         """How the log of deletions is read when it serves other streams, too."""
