@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from tap_exactonline import sdk_settings
 from tap_exactonline.exact.addresses import api_url_for, check_api_url
 from tap_exactonline.exact.errors import SettingsError
 from tap_exactonline.exact.secret_text import check_secret
@@ -57,6 +58,7 @@ def parse(raw: Mapping[str, Any]) -> Config:
     Raises:
         SettingsError: Naming the first setting that is wrong, and what it should be.
     """
+    sdk_settings.check(raw)
     country = _choice(raw, "country", "nl")
     zone = _zone(raw, country)
     start_date = _date(raw, "start_date", zone)
@@ -121,6 +123,10 @@ def _text(raw: Mapping[str, Any], name: str) -> str | None:
         raise SettingsError(name, "it must be text")
     if not value.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in value):
         raise SettingsError(name, "it holds half a character", "Write it again")
+    if "\0" in value:
+        raise SettingsError(
+            name, "it holds a NUL character", "Write it again; it was copied from somewhere odd"
+        )
     return value.strip() or None
 
 
@@ -146,7 +152,7 @@ def _numbers(raw: Mapping[str, Any], name: str) -> tuple[int, ...] | None:
         return None
     if not isinstance(values, list | tuple):
         raise SettingsError(
-            name, f"{values!r} is no list", "Write numbers of administrations, as in [123456, 234567]"
+            name, f"{values!r} is not a list", "Write numbers of administrations, as in [123456, 234567]"
         )
     numbers = []
     for value in values:
@@ -157,7 +163,7 @@ def _numbers(raw: Mapping[str, Any], name: str) -> tuple[int, ...] | None:
         else:
             raise SettingsError(
                 name,
-                f"{value!r} is no number of an administration",
+                f"{value!r} is not the number of an administration",
                 "`tap-exactonline divisions` lists the numbers (they are not the codes shown in Exact's own screens)",
             )
     return tuple(numbers)
@@ -170,7 +176,7 @@ def _integer(raw: Mapping[str, Any], name: str, default: int, *, least: int, mos
     if isinstance(value, str) and _DIGITS.fullmatch(value):
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise SettingsError(name, f"{value!r} is no whole number")
+        raise SettingsError(name, f"{value!r} is not a whole number")
     if value < least or (most is not None and value > most):
         raise SettingsError(
             name, f"{value} is out of range", f"Use {least} or more" + (f", up to {most}" if most else "")
@@ -184,7 +190,7 @@ def _zone(raw: Mapping[str, Any], country: str) -> ZoneInfo:
         return ZoneInfo(name or ZONES[country])
     except (KeyError, ValueError, OSError) as exc:
         raise SettingsError(
-            "timezone", f"{name!r} is no known time zone", "Use a name such as Europe/Amsterdam"
+            "timezone", f"{name!r} is not a known time zone", "Use a name such as Europe/Amsterdam"
         ) from exc
 
 
@@ -196,10 +202,17 @@ def _date(raw: Mapping[str, Any], name: str, zone: ZoneInfo) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError as exc:
         raise SettingsError(
-            name, f"{text!r} is no date", "Write it as 2024-01-31 or 2024-01-31T09:00:00"
+            name, f"{text!r} is not a valid date", "Write it as 2024-01-31 or 2024-01-31T09:00:00"
         ) from exc
     midnight = (moment.hour, moment.minute, moment.second, moment.microsecond) == (0, 0, 0, 0)
     if moment.tzinfo is None or (midnight and moment.utcoffset() == datetime.now(UTC).utcoffset()):
         # Meltano and others write a plain date as midnight UTC.
         return moment.replace(tzinfo=None)
-    return moment.astimezone(zone).replace(tzinfo=None)
+    try:
+        return moment.astimezone(zone).replace(tzinfo=None)
+    except OverflowError as exc:
+        raise SettingsError(
+            name,
+            f"{text!r} lies outside the calendar in the time zone {zone}",
+            "Write it without a time zone",
+        ) from exc

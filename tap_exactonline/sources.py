@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.helpers import _typing
@@ -25,25 +25,45 @@ def read_object(path: str | Path, option: str) -> dict[str, Any]:
         option: Name of the command line's option, for messages.
 
     Raises:
-        SettingsError: The file is missing, unreadable or no JSON object. Its content is not quoted.
+        SettingsError: The file is missing, unreadable or not a JSON object. Its content is not quoted.
     """
     try:
-        text = Path(path).expanduser().read_text(encoding="utf-8-sig")
+        file = Path(path).expanduser().open(encoding="utf-8-sig")
     except FileNotFoundError as exc:
         raise SettingsError(
             option, f"there is no file {path}", f"Give the path of a JSON file{_or_environment(option)}"
         ) from exc
+    except (OSError, ValueError, RuntimeError) as exc:
+        raise _unreadable(option, path, exc) from exc
+    with file:
+        return parse_object(read_text(file, option, path), option, str(path))
+
+
+def read_text(file: IO[str], option: str, name: str | Path) -> str:
+    """The content of an open file.
+
+    Raises:
+        SettingsError: It can't be read, or is not text.
+    """
+    try:
+        return file.read()
     except (OSError, UnicodeDecodeError) as exc:
-        why = (exc.strerror or type(exc).__name__) if isinstance(exc, OSError) else "it is no UTF-8 text"
-        raise SettingsError(option, f"{path} can't be read: {why}", "Give the path of a JSON file") from exc
-    return parse_object(text, option, str(path))
+        raise _unreadable(option, name, exc) from exc
+
+
+def _unreadable(option: str, name: str | Path, exc: Exception) -> SettingsError:
+    if isinstance(exc, UnicodeDecodeError):
+        why = "it is not UTF-8 text"
+    else:
+        why = (exc.strerror if isinstance(exc, OSError) else None) or type(exc).__name__
+    return SettingsError(option, f"{name} can't be read: {why}", "Give the path of a JSON file")
 
 
 def parse_object(text: str, option: str, name: str) -> dict[str, Any]:
     """Understand the content of a JSON file.
 
     Raises:
-        SettingsError: It is no JSON object. The content is not quoted, since it may hold secrets.
+        SettingsError: It is not a JSON object. The content is not quoted, since it may hold secrets.
     """
     try:
         value: Any = load_json(text)
@@ -52,8 +72,10 @@ def parse_object(text: str, option: str, name: str) -> dict[str, Any]:
         where = f" (line {line}, column {column})" if line else ""
         what = "is empty" if not text.strip() else f"is not valid JSON{where}"
         raise SettingsError(option, f"{name} {what}", _remedy(option)) from None
+    except RecursionError:
+        raise SettingsError(option, f"{name} is nested too deeply", _remedy(option)) from None
     if not isinstance(value, dict):
-        raise SettingsError(option, f"{name} holds no JSON object, {{…}}", _remedy(option))
+        raise SettingsError(option, f"{name} does not hold a JSON object, {{…}}", _remedy(option))
     return value
 
 
@@ -63,7 +85,7 @@ def _or_environment(option: str) -> str:
 
 def _remedy(option: str) -> str:
     return {
-        "--state": "Restore the file from a backup; without --state everything is read anew",
+        "--state": "Restore the file from a backup; without --state everything is read again",
         "--catalog": "Make a new one with tap-exactonline --discover",
     }.get(option, "Correct the file")
 
@@ -99,8 +121,8 @@ def environment_settings(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 def _expected(schema: Mapping[str, Any]) -> str:
     if _typing.is_integer_type(dict(schema)):
-        return "no whole number"
+        return "not a whole number"
     if _typing.is_array_type(dict(schema)):
         items = _typing.is_object_type(schema.get("items") or {})
-        return "no JSON list of objects" if items else "no JSON list such as [123456, 234567]"
-    return "no JSON object"
+        return "not a JSON list of objects" if items else "not a JSON list such as [123456, 234567]"
+    return "not a JSON object"

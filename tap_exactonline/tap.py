@@ -6,7 +6,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import PurePath
 from types import FrameType
@@ -21,7 +22,7 @@ from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
 from singer_sdk.singerlib import Catalog
 
 from tap_exactonline import DISTRIBUTION, interrupts
-from tap_exactonline.catalog import check_known, selected_only
+from tap_exactonline.catalog import CatalogError, check_known, check_shape, selected_only, with_keys
 from tap_exactonline.config import Config, parse
 from tap_exactonline.connection import Connection
 from tap_exactonline.endpoints import Endpoint, by_name, load
@@ -33,10 +34,13 @@ from tap_exactonline.sources import environment_settings
 from tap_exactonline.sync.bookmarks import StateError, check_state, known_divisions
 from tap_exactonline.sync.columns import Naming
 from tap_exactonline.sync.deletions import LOG
+from tap_exactonline.sync.envelope import unwrap
+from tap_exactonline.sync.mapping import described
 from tap_exactonline.sync.output import LineWriter
 from tap_exactonline.sync.permits import Permits
 from tap_exactonline.sync.run import Run
 from tap_exactonline.sync.streams import ExactStream
+from tap_exactonline.unknown import unknown_settings, unknown_streams, unknown_variables
 
 if TYPE_CHECKING:
     from tap_exactonline.asking import Documents
@@ -48,6 +52,15 @@ _SAME_WISH = 0.5
 """Seconds in which further signals count as the first: a terminal and a parent process may both send one."""
 
 _SLOW_PATH = ("stream_maps", "stream_map_config", "flattening_enabled")
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """Turn what a person has written wrongly into the failure that the SDK knows, and the command shows as one line."""
+    try:
+        yield
+    except (SettingsError, CatalogError, StateError) as exc:
+        raise ConfigValidationError(str(exc), errors=[str(exc)]) from exc
 
 
 class TapExactOnline(Tap):
@@ -82,11 +95,15 @@ class TapExactOnline(Tap):
         self._undescribed: list[str] = []
         self._documents: Documents = {}
         if isinstance(catalog, dict):
-            catalog = selected_only(catalog)
+            with _one_line():
+                check_shape(catalog)
+                catalog = with_keys(selected_only(catalog))
         super().__init__(config=config, catalog=catalog, **kwargs)
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Check the settings ourselves first: our sentences name the remedy."""
+        for remark in (*unknown_settings(self._config), *unknown_variables(os.environ)):
+            self.logger.warning(remark)
         try:
             self.checked: Config = parse(self._config)
         except SettingsError as exc:
@@ -95,6 +112,9 @@ class TapExactOnline(Tap):
                 raise ConfigValidationError(str(exc), errors=[str(exc)]) from exc
             self.checked = parse({})
             return [str(exc)]
+        if self._config.get("stream_maps"):
+            for remark in unknown_streams(self._config, self._known()):
+                self.logger.warning(remark)
         self._config = {**self._config}
         for setting in ("divisions", "exclude_divisions"):
             if self._config.get(setting):
@@ -127,6 +147,23 @@ class TapExactOnline(Tap):
 
         return build(super().get_singer_command(), cls.invoke)
 
+    def setup_mapper(self) -> None:
+        """Prepare stream maps and flattening.
+
+        Raises:
+            ConfigValidationError: If an expression can't be used.
+        """
+        _ = self.catalog  # it has failures of its own
+        try:
+            super().setup_mapper()
+        except ConfigValidationError:
+            raise
+        except Exception as exc:
+            if not any(self.config.get(name) for name in _SLOW_PATH):
+                raise
+            text = f"Setting 'stream_maps': {described(exc)}"
+            raise ConfigValidationError(text, errors=[text]) from exc
+
     def discover_streams(self) -> Sequence[Stream]:
         """Every endpoint; only the selected ones if there is a catalog.
 
@@ -136,17 +173,16 @@ class TapExactOnline(Tap):
             ConfigValidationError: If the catalog holds unknown streams, or a definition does not fit what Exact says.
         """
         wanted = None if self.input_catalog is None else set(self.input_catalog)
-        check_known(wanted or (), self._known())
+        with _one_line():
+            check_known(wanted or (), self._known())
         endpoints = [endpoint for endpoint in load() if wanted is None or endpoint.name in wanted]
         if self.checked.extra_streams:
             from tap_exactonline.asking import extra_endpoints  # noqa: PLC0415 - most runs have none
 
-            try:
+            with _one_line():
                 extra, self._undescribed = extra_endpoints(
                     self.connection, wanted, self.logger, self._documents
                 )
-            except SettingsError as exc:
-                raise ConfigValidationError(str(exc), errors=[str(exc)]) from exc
             endpoints += extra
             for sentence in self._undescribed:
                 self.logger.warning(sentence)
@@ -173,11 +209,10 @@ class TapExactOnline(Tap):
         Raises:
             ConfigValidationError: If it is broken or of a newer version.
         """
-        try:
+        with _one_line():
+            state = unwrap(state)
             for remark in check_state(state, self._known()):
                 self.logger.warning(remark)
-        except StateError as exc:
-            raise ConfigValidationError(str(exc), errors=[str(exc)]) from exc
         cast(dict[str, Any], self._state).update({"bookmarks": {}, **state})
         self.connection.known |= known_divisions(state)
         listed = state.get("divisions")
@@ -197,8 +232,9 @@ class TapExactOnline(Tap):
             RunIncomplete: If something that was asked for is missing.
             ExactError: If the administrations can't even be listed.
         """
-        self._run = self._make_run()
-        self._run.read()
+        with _one_line():
+            self._run = self._make_run()
+            self._run.read()
 
     def run_connection_test(self) -> bool:  # type: ignore[misc]
         """Log in, list the administrations, and write them.

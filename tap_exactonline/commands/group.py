@@ -24,7 +24,8 @@ from tap_exactonline import interrupts
 from tap_exactonline.catalog import prune
 from tap_exactonline.exact.errors import ExactError
 from tap_exactonline.settings import SCHEMA
-from tap_exactonline.sources import ENVIRONMENT, environment_settings, parse_object, read_object
+from tap_exactonline.sources import ENVIRONMENT, environment_settings, parse_object, read_object, read_text
+from tap_exactonline.unknown import unknown_settings, unknown_variables
 
 HELP = """Read Exact Online: every administration that the login may read.
 
@@ -90,13 +91,17 @@ class PlainCommand(click.Command):
 class JsonFile(click.File):
     """A file that must hold a JSON object."""
 
+    def __init__(self) -> None:
+        super().__init__(encoding="utf-8-sig")
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> IO[Any]:
         """Read it now, so that a broken one is told before anything else happens."""
+        option = f"--{param.name}" if param else "file"
         with super().convert(value, param, ctx) as file:
-            text = file.read()
-        if param and param.name == "catalog":
+            text = read_text(file, option, str(value))
+        if option == "--catalog":
             text = prune(text)
-        parse_object(text, f"--{param.name}" if param else "file", str(value))
+        parse_object(text, option, str(value))
         return io.StringIO(text)
 
 
@@ -151,7 +156,11 @@ def settings_of(ctx: click.Context, own: _ConfigInput) -> dict[str, Any]:
     """The settings of a command: those given before its name and those given after it."""
     before = ctx.find_root().params.get("config") or _ConfigInput()
     merged = {**before.config, **own.config}
-    return {**merged, **environment_settings(SCHEMA)} if before.parse_env or own.parse_env else merged
+    if before.parse_env or own.parse_env:
+        merged |= environment_settings(SCHEMA)
+    for remark in (*unknown_settings(merged), *unknown_variables(os.environ)):
+        click.echo(f"Warning: {remark}", err=True)
+    return merged
 
 
 def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:

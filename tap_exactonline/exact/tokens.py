@@ -261,8 +261,13 @@ def open_store(
         if parts.netloc not in {"", "localhost"}:
             raise SettingsError("token_store", "a file:// address can't name a host", "Write the path alone")
         text = unquote(parts.path)
-    path = Path(text).expanduser()
-    if text.endswith(os.sep) or path.is_dir():
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError as exc:
+        raise SettingsError(
+            "token_store", "the home directory in it is unknown", "Write the whole path"
+        ) from exc
+    if text.endswith(os.sep) or os.path.isdir(path):  # noqa: PTH112 - a path that can't be has its own failure later
         path /= default_path(client_id, api_url).name
     return FileStore(path, codec)
 

@@ -18,6 +18,7 @@ from tap_exactonline.sync.bookmarks import Bookmarks
 from tap_exactonline.sync.deletions import LOG
 from tap_exactonline.sync.engine import Engine
 from tap_exactonline.sync.events import Settings
+from tap_exactonline.sync.mapping import MappingFailed, described
 from tap_exactonline.sync.output import LineWriter
 from tap_exactonline.sync.permits import Permits
 from tap_exactonline.sync.reading import ONCE, Reader
@@ -117,7 +118,7 @@ class Run:
                     raise
             except ExactError as exc:
                 report.problems.append(str(exc))
-            except OutputError as exc:
+            except (OutputError, MappingFailed) as exc:
                 report.problems.append(str(exc))
         self._conclude(report)
 
@@ -198,7 +199,12 @@ class Run:
         stream = self.streams[name]
         stream._stream_version = version  # noqa: SLF001 - a record without would be taken for gone at the end
         for record in records:
-            stream._write_record_message(record)  # noqa: SLF001
+            try:
+                stream._write_record_message(record)  # noqa: SLF001
+            except OutputError:
+                raise
+            except Exception as exc:
+                raise MappingFailed(f"stream_maps or flattening, stream {name}: {described(exc)}") from exc
 
     def _conclude(self, report: Report) -> None:
         if self.stopped_by is not None:

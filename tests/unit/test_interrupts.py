@@ -18,6 +18,8 @@ from tests.unit.slow_target import Source, slow_target, write_command
 
 pytestmark = pytest.mark.process
 
+pytestmark = pytest.mark.process
+
 STREAM = "sync_financial_gl_accounts"
 ONCE = 0.6
 """Seconds after which a further signal is a wish of its own."""

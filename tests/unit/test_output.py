@@ -23,6 +23,8 @@ from tests.unit.slow_target import SMALL, Source, Transport, slow_target, write_
 
 pytestmark = pytest.mark.process
 
+pytestmark = pytest.mark.process
+
 STREAM = "sync_financial_gl_accounts"
 ROWS = 90
 EVERY_DESCRIPTOR = pytest.mark.parametrize(

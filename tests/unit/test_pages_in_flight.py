@@ -14,6 +14,8 @@ from tap_exactonline.tap import TapExactOnline
 from tests.convergence.runs import Sink, catalog
 from tests.exact_online import Call, ExactOnline
 
+pytestmark = pytest.mark.slow
+
 STREAM = "sync_financial_gl_accounts"
 PLACES = 3
 DIVISIONS = range(101, 101 + PLACES * OPEN_DIVISIONS)

@@ -83,6 +83,9 @@ def test_a_division_that_waits_for_its_minute_gives_its_place_away(
     [
         ({"country": "xx"}, "country"),
         ({"start_date": "gisteren"}, "start_date"),
+        ({"start_date": "9999-12-31T23:59:59-14:00"}, "start_date"),
+        ({"start_date": "0001-01-01T00:00:01+14:00", "timezone": "America/New_York"}, "start_date"),
+        ({"user_agent": "tap\0"}, "user_agent"),
         ({"divisions": ["Janssen BV"]}, "divisions"),
         ({"divisions": "101"}, "divisions"),
         ({"max_parallel_divisions": 0}, "max_parallel_divisions"),
@@ -91,6 +94,8 @@ def test_a_division_that_waits_for_its_minute_gives_its_place_away(
         ({"api_url": "http://exact.example"}, "api_url"),
         ({"client_secret": ""}, "client_secret"),
         ({"token_store": "/proc/nowhere/tokens.json"}, "token_store"),
+        ({"token_store": "~nobody-of-that-name/tokens.json"}, "token_store"),
+        ({"token_store": "x" * 5000}, "token store"),
     ],
 )
 def test_a_wrong_setting_is_one_clear_line(
