@@ -160,6 +160,7 @@ def test_wrong_division_is_about_the_administration(tmp_path: Path) -> None:
         assert all(len(run.records(stream)) == 4 for stream in ROWS)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("before", [False, True], ids=["first run", "later run"])
 def test_a_firewall_before_everything_ends_with_1_and_never_says_complete(
     runner: Runner, exact: ExactOnline, before: bool
@@ -179,6 +180,7 @@ def test_a_firewall_before_everything_ends_with_1_and_never_says_complete(
     assert done.errors
 
 
+@pytest.mark.process
 def test_a_firewall_before_the_data_ends_with_1(runner: Runner, exact: ExactOnline) -> None:
     exact.add_division(HOME, rows=2)
     exact.faults.add(None, faults.firewall(), when=lambda call: call.stream in (ITEMS, OTHER), times=None)

@@ -100,6 +100,7 @@ def test_all_ways_to_read_an_entity_are_alike() -> None:
     assert not mixed
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("path", "more", "dated"),
     [
