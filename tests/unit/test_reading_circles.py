@@ -29,7 +29,7 @@ class Circle:
     def get(self, _path: str, **options: Any) -> Any:
         return self.page(options)
 
-    def follow(self, _url: str, **options: Any) -> Any:
+    def follow(self, _url: str, _path: str, **options: Any) -> Any:
         return self.page(options)
 
     def page(self, options: dict[str, Any]) -> Any:

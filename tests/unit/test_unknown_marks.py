@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,6 +31,11 @@ def changes(home: Lab, name: str) -> None:
         home.exact.link_hr(HOME)
 
 
+def without_rights(bookmark: dict[str, Any]) -> dict[str, Any]:
+    """A bookmark without the moment at which rights were asked for last."""
+    return {name: value for name, value in bookmark.items() if name != "rights_at"}
+
+
 @pytest.mark.parametrize("how", ["refused", "absent"])
 @pytest.mark.parametrize("name", DATES)
 def test_a_date_that_goes_and_comes_back_starts_nothing_over(tmp_path: Path, name: str, how: str) -> None:
@@ -37,7 +43,7 @@ def test_a_date_that_goes_and_comes_back_starts_nothing_over(tmp_path: Path, nam
     with lab(tmp_path, {stream: 3}) as home:
         changes(home, name)
         assert home.run(stream).complete
-        before = dict(home.bookmark(stream))
+        before = without_rights(home.bookmark(stream))
 
         if how == "refused":
             home.exact.refuse_field(LIST, name)
@@ -55,7 +61,7 @@ def test_a_date_that_goes_and_comes_back_starts_nothing_over(tmp_path: Path, nam
             second = home.run(stream)
         assert second.complete
         assert not second.records(stream)
-        assert home.bookmark(stream) == before, "the old date is kept"
+        assert without_rights(home.bookmark(stream)) == before, "the old date is kept"
 
         home.exact.refused_fields.clear()
         home.exact.withheld_fields.clear()
@@ -64,7 +70,7 @@ def test_a_date_that_goes_and_comes_back_starts_nothing_over(tmp_path: Path, nam
         back = home.run(stream)
         assert back.complete
         assert not back.records(stream)
-        assert home.bookmark(stream) == before
+        assert without_rights(home.bookmark(stream)) == before
         assert not (home.state or {}).get("divisions")
 
 
