@@ -15,7 +15,7 @@ from tap_exactonline.settings import SCHEMA
 from tap_exactonline.sources import PREFIX
 
 _ALIKE = 0.6
-_VERY_ALIKE = 0.8
+_ALMOST_THE_SAME = 0.9
 # Of the SDK: how much is logged.
 _OTHER_VARIABLES = frozenset({"LOGLEVEL"})
 
@@ -43,16 +43,19 @@ def unknown_settings(raw: Mapping[str, Any]) -> Iterator[str]:
 def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
     """A sentence for each variable ``TAP_EXACTONLINE_…`` that belongs to no setting.
 
-    Two kinds belong to others: Meltano's own (two underscores), and those of a plugin that inherits from this one and
-    has a longer name, which end with the name of a setting.
+    Meltano sets more of them: with two underscores for itself, and for a plugin that inherits from this one and has a
+    longer name (``tap-exactonline-full``), each ending with the name of a setting.
     """
     known = {name.upper().replace("-", "_") for name in names()} | _OTHER_VARIABLES
     for variable in sorted(environment):
         name = variable.removeprefix(PREFIX)
-        if name == variable or not name or name.startswith("_") or name in known:
+        if name == variable or not name or name in known:
             continue
-        close = get_close_matches(name, sorted(known), 1, _VERY_ALIKE)
-        if not close and any(name.endswith(f"_{setting}") for setting in known):
+        if "__" in f"_{name}" and name.replace("__", "_") not in known:
+            continue
+        endings = {setting for setting in known if name.endswith(f"_{setting}")}
+        close = get_close_matches(name, sorted(known - endings), 1, _ALMOST_THE_SAME if endings else _ALIKE)
+        if endings and not close:
             continue
         hint = f". Did you mean {PREFIX}{close[0]}?" if close else ""
         yield f"The variable {variable[:100]!r} belongs to no setting and has no effect{hint}"

@@ -78,12 +78,31 @@ def test_a_variable_is_told_with_and_without_the_environment_as_source(here: Lab
         "TAP_EXACTONLINE__SELECT_FILTER",
         "TAP_EXACTONLINE_FULL_DIVISIONS",  # of a plugin tap-exactonline-full that inherits from this one
         "TAP_EXACTONLINE_SALES_CLIENT_ID",
+        "TAP_EXACTONLINE_FULL_COLUMN_NAMES",
+        "TAP_EXACTONLINE_2_DIVISIONS",
+        "TAP_EXACTONLINE_FULL__LOG_PARSER",
         "TAP_EXACTONLINES",
         "PATH",
     ],
 )
 def test_what_belongs_to_somebody_is_not_told(variable: str) -> None:
     assert not list(unknown_variables({variable: "x"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("DIVISONS", "DIVISIONS"),
+        ("EXCLUDED_DIVISIONS", "EXCLUDE_DIVISIONS"),
+        ("TOKENSTORE", "TOKEN_STORE"),
+        ("TOKEN__STORE", "TOKEN_STORE"),
+        ("CLIENTID", "CLIENT_ID"),
+        ("XYZZY", None),
+    ],
+)
+def test_the_nearest_variable_is_named(name: str, meant: str | None) -> None:
+    (said,) = unknown_variables({f"TAP_EXACTONLINE_{name}": "x"})
+    assert said.partition(". Did you mean ")[2] == (f"TAP_EXACTONLINE_{meant}?" if meant else "")
 
 
 @pytest.mark.parametrize(
