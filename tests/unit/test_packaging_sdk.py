@@ -34,6 +34,7 @@ TOUCHED: dict[str, str] = {
     "singer_sdk.helpers:_typing": "4feb77e1a9c1",
     "singer_sdk.plugin_base:PluginBase._config": "9dd2f9b201ed",
     "singer_sdk.plugin_base:PluginBase._env_var_config": "4e00272a5767",
+    "singer_sdk.plugin_base:PluginBase._setup_signal_handlers": "eb4287001bdd",
     "singer_sdk.plugin_base:PluginBase._validate_config": "0584b9e347e3",
     "singer_sdk.plugin_base:_ConfigInput": "9af0dd6ae980",
     "singer_sdk.streams.core:Stream._stream_version": "5d8b09bf175a",
