@@ -109,9 +109,11 @@ class Connection:
 
     def list_again(self) -> list[Division]:
         """The same as they are now, not as they were at first."""
+        excluded = self.config.exclude_divisions
         return list_divisions(
             self.client,
-            fallback=[*(self.config.divisions or ()), *sorted(self.known)],
+            first=[code for code in self.config.divisions or () if code not in excluded],
+            fallback=sorted(self.known),
             refused=self.list_refusals,
         )
 

@@ -26,6 +26,7 @@ from tap_exactonline.exact.errors import (
     ScopeViolated,
     ServerFault,
     StreamError,
+    Unauthorized,
     UnclearRefusal,
 )
 from tap_exactonline.exact.foreign_text import clean_text
@@ -272,6 +273,17 @@ def rejected(answer: Answer) -> LoginError:
     return LoginError(
         f"Exact Online does not accept the access token{_quoted(answer.message)}",
         "Log in once more: tap-exactonline login",
+        status=answer.status,
+    )
+
+
+def unauthorized(answer: Answer, subject: Subject) -> Unauthorized:
+    """A 401 for an endpoint although the login works: a missing right, or an accident."""
+    return Unauthorized(
+        f"Exact Online answers HTTP 401 to {subject.endpoint} although the login works{_quoted(answer.message)}",
+        "Give the user who logged in the rights for it in this administration, or deselect the stream",
+        division=subject.division,
+        stream=subject.stream_name,
         status=answer.status,
     )
 

@@ -17,9 +17,19 @@ from tap_exactonline.exact import classify
 from tap_exactonline.exact.addresses import api_url_for, check_api_url, link_within
 from tap_exactonline.exact.bodies import WebPage, read_body
 from tap_exactonline.exact.classify import Answer, Subject
-from tap_exactonline.exact.errors import BrokenAnswer, Stopped, StreamError, TemporaryError
+from tap_exactonline.exact.errors import (
+    BrokenAnswer,
+    DivisionError,
+    ExactError,
+    LoginError,
+    Stopped,
+    StreamError,
+    TemporaryError,
+)
 from tap_exactonline.exact.lanes import Lane, Lanes
 from tap_exactonline.exact.limits import Budget, Go, Spent, Wait
+from tap_exactonline.exact.login_doubt import LoginDoubt
+from tap_exactonline.exact.odata import read_rows, select_query
 from tap_exactonline.exact.outage import Outage
 from tap_exactonline.exact.refusals import Refusals
 from tap_exactonline.exact.retry import Patience
@@ -98,6 +108,7 @@ class ExactClient:
         self._clock = ServerClock(clock)
         self._refusals = Refusals(self._clock.now, reserve_calls)
         self._outage = Outage()
+        self._login = LoginDoubt(self._me_refuses, self._clock.now)
         self._transport = Transport(
             self.api_url,
             user_agent,
@@ -218,24 +229,27 @@ class ExactClient:
             self._outage.check()
             # First the budget, then the token: it lives for ten minutes and would age in the waiting.
             self._wait_for_budget(lane, subject)
-            token = self._credentials.access_token()
+            trial.token = self._credentials.access_token()
             self._check_stop()
             hint = None
+            error: ExactError
             try:
-                response = self._send(url, token, lane, subject)
+                trial.number = self._login.next_number()
+                response = self._send(url, trial.token, lane, xml=subject.xml)
                 if response.status in _GOOD:
                     return self._good(response, decode, trial)
             except TemporaryError as exc:
                 error = exc
             else:
-                failure = self._failed(response, token, trial, lane)
+                failure = self._failed(response, trial, lane)
                 if failure is None:
                     continue
                 error, hint = failure, retry_after(response.headers, self._clock.now())
             enough = trial.enough_errors or self._refusals.exhausted(subject)
             seconds = None if enough else patience.after_failure(hint)
             if seconds is None:
-                self._outage.gave_up(error)
+                if isinstance(error, TemporaryError):
+                    self._outage.gave_up(error)
                 raise error
             self._wait(subject.division, seconds, f"{error.what}; {patience}")
 
@@ -250,33 +264,71 @@ class ExactClient:
                 raise classify.web_page(subject) from exc
             raise
         self._answered = True
+        self._login.good_answer(trial.token, trial.number)
         self._outage.answered()
         self._refusals.good_answer(subject)
         return result
 
-    def _failed(self, response: Response, token: str, trial: Trial, lane: Lane) -> TemporaryError | None:
+    def _failed(self, response: Response, trial: Trial, lane: Lane) -> ExactError | None:
         """An answer that is not good: the error to be retried, or None to ask again at once."""
-        answer = Answer.of(response.status, response.headers, response.body, (token,))
+        answer = Answer.of(response.status, response.headers, response.body, (trial.token,))
         subject = trial.subject
         trial.errors += self._refusals.count(answer, subject)
         if answer.status == _TOO_MANY:
             self._refusals.too_many(answer, response.headers, subject, lane.limits, trial.too_many)
             return None
-        if answer.status == _UNAUTHORIZED and not trial.rejected and not answer.about_user:
-            # Once more, and only once: with another token, or with the same if Exact insists that it is alive.
-            trial.rejected = True
-            self._credentials.reject(token)
-            return None
+        if answer.status == _UNAUTHORIZED and not answer.about_user:
+            return self._unauthorized(answer, trial)
         failure = self._refusals.remember(trial.url, answer, subject, known_host=self._answered)
         if isinstance(failure, TemporaryError):
             return failure
         self._outage.answered()
         raise failure
 
-    def _send(self, url: str, token: str, lane: Lane, subject: Subject) -> Response:
+    def _unauthorized(self, answer: Answer, trial: Trial) -> ExactError | None:
+        """A 401: ask again with another token if it is about the login, else a few times more with the same."""
+        self._outage.answered()
+        subject, token = trial.subject, trial.token
+        if subject.key != classify.ME and not self._login.is_refused(token, trial.number):
+            return classify.unauthorized(answer, subject)
+        if not trial.rejected:
+            trial.rejected = token
+            self._credentials.reject(token)
+            return None
+        failure = classify.rejected(answer)
+        if token != trial.rejected:
+            raise failure
+        # Exact's token service insists that this very token is alive.
+        return failure
+
+    def _me_refuses(self, token: str) -> bool | None:
+        """Ask ``current/Me`` once with a token: whether it refuses it; None if it says neither."""
+        subject = Subject(None, "", "current/Me", self.api_url)
+        if self._refusals.exhausted(subject):
+            return None
+        url = f"{self.api_url}/api/v1/{subject.endpoint}?{select_query(['CurrentDivision'])}"
+        with self._lanes.enter(None) as lane:
+            try:
+                self._wait_for_budget(lane, subject)
+                response = self._send(url, token, lane, xml=False)
+                if response.status in _GOOD:
+                    read_body(response.status, response.body, read_rows)
+                    return False
+            except (TemporaryError, StreamError, DivisionError):
+                return None
+        answer = Answer.of(response.status, response.headers, response.body, (token,))
+        self._refusals.count(answer, subject)
+        if answer.status != _TOO_MANY:
+            failure = classify.failure(answer, subject, known_host=True)
+            if answer.about_user:
+                raise failure
+            return True if isinstance(failure, LoginError) else None
+        return None
+
+    def _send(self, url: str, token: str, lane: Lane, *, xml: bool) -> Response:
         lane.limits.took()
         lane.calls += 1
-        response = self._transport.get(url, token, xml=subject.xml)
+        response = self._transport.get(url, token, xml=xml)
         self._clock.observe(response.headers.get("Date"), response.sent, response.received)
         lane.limits.observe(response.headers)
         return response

@@ -2,13 +2,13 @@
 
 ``system/Divisions`` lists what the user may open and the app was granted; ``hrm/Divisions`` and
 ``system/AllDivisions`` list those of one licence only, or such as answer 403 afterwards. It is an
-endpoint *of* a division, so one has to be known before: the one that the user opened last
-(``current/Me``), or any that is configured.
+endpoint *of* a division, so one has to be known before: one that is configured, else the one that the user opened last
+(``current/Me``), else one that was read before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,11 @@ from tap_exactonline.exact.errors import (
     DivisionError,
     DivisionNotInScope,
     DivisionUnavailable,
+    EndpointMissing,
+    ExactError,
+    ForeignAnswer,
     QueryRefused,
+    ScopeViolated,
     ServerFault,
     StreamError,
 )
@@ -62,7 +66,10 @@ _FIELDS = (
     "IsMainDivision",
     "Current",
 )
-_MOST_STARTS = 5
+_MOST_STARTS = 4
+_MOST_FAULTS = 2
+# What the app may do, and what the endpoint is asked for, does not depend on the administration.
+_ALIKE_EVERYWHERE = (ScopeViolated, EndpointMissing, QueryRefused)
 _MOST_NAME = 200
 
 
@@ -146,7 +153,7 @@ def recall_refused(refused: RefusedFields, stored: object) -> None:
 
 def list_divisions(
     client: ExactClient,
-    start: int | None = None,
+    first: Iterable[int] = (),
     fallback: Iterable[int] = (),
     refused: RefusedFields | None = None,
 ) -> list[Division]:
@@ -154,31 +161,49 @@ def list_divisions(
 
     Args:
         client: The client.
-        start: An administration to ask through; by default the one that the user opened last.
-        fallback: Others to ask through where Exact refuses the first (say, the configured ones).
+        first: Administrations to ask through before any other: the configured ones. The one that the user opened last
+            need not be granted to the app, and would be refused in every run.
+        fallback: Others to ask through where Exact refuses those, and the one that the user opened last.
         refused: Fields of the list that Exact does not know; what it refuses is added.
 
     Raises:
-        DivisionError: if no administration to ask through is granted.
+        DivisionError, StreamError: if no administration to ask through is granted: what is wrong with the first.
         ExactError: as the client.
     """
-    starts = list(dict.fromkeys([*([] if start is None else [start]), *fallback]))
-    if start is None:
-        try:
-            starts = list(dict.fromkeys([current_division(client), *starts]))
-        except (StreamError, DivisionError, ServerFault, BrokenAnswer):
-            if not starts:
-                raise
-    problem: DivisionError | None = None
     refused = RefusedFields() if refused is None else refused
-    for division in starts[:_MOST_STARTS]:
+    problem: ExactError | None = None
+    faults = 0
+    for start in _starts(client, list(first), list(fallback)):
+        if isinstance(start, ExactError):
+            problem = problem or start
+            continue
         try:
-            return _read_all(client, division, refused)
-        except DivisionError as exc:
-            # What is wrong with the first is what the user has to know.
+            return _read_all(client, start, refused)
+        except _ALIKE_EVERYWHERE:
+            raise
+        except (DivisionError, StreamError) as exc:
             problem = problem or exc
+        except ServerFault as exc:
+            # One administration's database may be down; if another's is as well, it is not the administration.
+            faults += 1
+            problem = problem or exc
+            if faults == _MOST_FAULTS:
+                break
     assert problem is not None  # noqa: S101 -- there is at least one start
     raise problem
+
+
+def _starts(client: ExactClient, first: list[int], fallback: list[int]) -> Iterator[int | ExactError]:
+    """The administrations to ask through, each once; an error in place of the one that the user opened last."""
+    tried = list(dict.fromkeys(first))[:_MOST_STARTS]
+    yield from tried
+    try:
+        current: int | ExactError = current_division(client)
+    except (StreamError, DivisionError, ServerFault, ForeignAnswer, BrokenAnswer) as exc:
+        current = exc
+    if current not in tried:
+        yield current
+    yield from [code for code in dict.fromkeys(fallback) if code not in {*tried, current}][:_MOST_STARTS]
 
 
 def current_division(client: ExactClient) -> int:

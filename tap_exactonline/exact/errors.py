@@ -19,6 +19,7 @@
     │   ├── NotLicensed              the licence or the user's rights do not cover it
     │   ├── EndpointMissing          404
     │   ├── QueryRefused             400: field, filter or missing $select
+    │   ├── Unauthorized             401 although the login works
     │   ├── UnclearRefusal           refused in words that the tap does not know
     │   ├── KeyBlocked               too many errors: Exact blocks this endpoint for an hour or more
     │   └── AnswerTooLarge           more bytes than an answer may have
@@ -191,6 +192,12 @@ class QueryRefused(StreamError):
             status=400,
         )
         self.message = message
+
+
+class Unauthorized(StreamError):
+    """Exact answers 401 for an endpoint in a division, while the same token is good elsewhere."""
+
+    refusal_kind = "unauthorized"
 
 
 class UnclearRefusal(StreamError):

@@ -30,8 +30,9 @@ SHORTEST = 0.05
 LONGEST_REFUSAL = 300.0
 """Seconds of ``Retry-After`` beyond which it cannot be the minute that is meant."""
 
-MAX_ERRORS = 8
-"""Errors per endpoint and hour after which we stop by ourselves; Exact blocks after ten."""
+MAX_ERRORS = 4
+"""Errors per endpoint and hour after which we stop by ourselves. Exact blocks after ten, and counts those of other
+programs and of runs at the same time with ours."""
 
 COUNTED_ERRORS = frozenset({400, 401, 403, 404})
 

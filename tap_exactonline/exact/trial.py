@@ -22,7 +22,9 @@ class Trial:
         subject: What is read.
         announced: The page before said that there is this one.
         without_content: How often it came without content.
-        rejected: Exact has refused a token for it.
+        token: The access token of the last try.
+        number: Of the last try, among all calls.
+        rejected: The token that Exact refused for it; "" if none.
         errors: Its answers that count towards the ten errors an hour (`limits.COUNTED_ERRORS`).
         too_many: Its answers 429.
     """
@@ -31,7 +33,9 @@ class Trial:
     subject: Subject
     announced: bool = False
     without_content: int = 0
-    rejected: bool = False
+    token: str = field(default="", repr=False)
+    number: int = 0
+    rejected: str = field(default="", repr=False)
     errors: int = 0
     too_many: TooMany = field(default_factory=TooMany)
 

@@ -9,13 +9,49 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tap_exactonline.exact.errors import EndpointMissing, ExactError, NotLicensed, ScopeViolated
+from tap_exactonline.exact.errors import (
+    DivisionError,
+    EndpointMissing,
+    ExactError,
+    NotLicensed,
+    ScopeViolated,
+    Unauthorized,
+)
 from tap_exactonline.sync.refusals import SPAN, Rest
 from tap_exactonline.sync.report import Status
 
 NOT_COVERED = (ScopeViolated, NotLicensed, EndpointMissing)
 _NOT_COVERED_KINDS = frozenset(error.refusal_kind for error in NOT_COVERED)
 _STANDS_STILL = "Rows were delivered before; they are kept, and nothing new comes until then"
+
+
+_ENOUGH_401 = 3
+
+
+class DivisionAnswers:
+    """What a division has answered so far, stream after stream.
+
+    Attributes:
+        closed: Why its other streams are not asked for; None as long as they are.
+    """
+
+    def __init__(self, division: int) -> None:
+        self._division = division
+        self._streams = 0
+        self._unauthorized = 0
+        self.closed: str | None = None
+
+    def add(self, failure: ExactError | None) -> None:
+        """Take in how the read of a stream ended; None: not by a refusal or failure of Exact's."""
+        self._streams += 1
+        self._unauthorized += isinstance(failure, Unauthorized)
+        if isinstance(failure, DivisionError):
+            self.closed = str(failure)
+        elif self._unauthorized == self._streams == _ENOUGH_401:
+            self.closed = (
+                f"division {self._division}: Exact Online answers HTTP 401 to every stream although the login works. "
+                "Give the user who logged in access to the administration, or leave it out: exclude_divisions"
+            )
 
 
 def delivered(bookmark: Mapping[str, Any]) -> bool:

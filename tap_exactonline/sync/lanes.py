@@ -26,7 +26,7 @@ from tap_exactonline.exact.errors import (
 from tap_exactonline.sync.convert import Codec, Envelope
 from tap_exactonline.sync.deletions import LOG, NO_RIGHTS, Tombstones, log_is_due
 from tap_exactonline.sync.events import Ended, LaneOver, Shared, Task, Written
-from tap_exactonline.sync.evidence import delivered, of_refusal, of_rest
+from tap_exactonline.sync.evidence import DivisionAnswers, delivered, of_refusal, of_rest
 from tap_exactonline.sync.functions import user_has_rights
 from tap_exactonline.sync.reading import Job, Reader
 from tap_exactonline.sync.refusals import remember, resting
@@ -75,24 +75,24 @@ class Lane(threading.Thread):
     def _work(self, task: Task) -> None:
         code = task.division.code
         bookmarks = {job.name: self._bookmark(job.name, None if task.once else code) for job in task.jobs}
-        closed: str | None = None
+        answers = DivisionAnswers(code)
         tombstones: Tombstones | None = None
         jobs = list(task.jobs)
         if self._log_job and not task.once:
             wanted = any(job.name == LOG for job in jobs)
             jobs = [job for job in jobs if job.name != LOG]
-            closed, tombstones = self._read_log(task.division, jobs, bookmarks, wanted=wanted)
+            tombstones = self._read_log(task.division, jobs, bookmarks, answers, wanted=wanted)
         for job in jobs:
             if self._halt.is_set():
                 raise Stopped("the run was asked to stop")
             place = None if task.once else code
-            if closed is not None:
-                self._events.put(Ended(job, Outcome(job.name, place, Status.NOT_READ, note=closed)))
+            if answers.closed is not None:
+                self._events.put(Ended(job, Outcome(job.name, place, Status.NOT_READ, note=answers.closed)))
                 continue
             bookmark = bookmarks[job.name]
             if tombstones is not None:
                 bookmark = {**bookmark, **tombstones.bookmark(job.name)}
-            closed = self._read(job, task, bookmark)
+            self._read(job, task, bookmark, answers)
 
     def _reader(self, job: Job, division: Division, bookmark: Any) -> Reader:
         return Reader(
@@ -100,14 +100,14 @@ class Lane(threading.Thread):
             start_date=self._settings.start_date, logger=self._logger, zone=self._settings.zone, turn=self._turn,
         )  # fmt: skip
 
-    def _read(self, job: Job, task: Task, bookmark: Any) -> str | None:
-        """Read one stream; returns why the rest of the division can't be read, or None."""
+    def _read(self, job: Job, task: Task, bookmark: Any, answers: DivisionAnswers) -> None:
+        """Read one stream."""
         outcome = Outcome(job.name, None if task.once else task.division.code)
         outcome.from_scratch = bookmark.get("replication_key_value") is None
         if (rest := resting(bookmark, datetime.now(UTC))) is not None:
             outcome.status, outcome.note = of_rest(rest, had_rows=delivered(bookmark))
             self._events.put(Ended(job, outcome))
-            return None
+            return
         reader = self._reader(job, task.division, bookmark)
         said = time.monotonic()
         known = delivered(bookmark)
@@ -138,6 +138,7 @@ class Lane(threading.Thread):
 
         errors = self._errors(job, task.division.code)
         failure = self._guarded(outcome, task.division.code, read, had_rows=lambda: known)
+        answers.add(failure)
         self._look_closer(outcome, reader, job, task.division.code)
         changes = self._after(outcome, bookmark, failure, self._errors(job, task.division.code) - errors)
         if outcome.status is Status.OK and job.name == LOG:
@@ -151,7 +152,6 @@ class Lane(threading.Thread):
                 # The bookmark is the start date: nothing was delivered yet.
                 changes["no_rows"] = True
         self._events.put(Ended(job, outcome, changes))
-        return str(failure) if isinstance(failure, DivisionError) else None
 
     def _errors(self, job: Job, division: int) -> int:
         return self._client.errors(None if job.endpoint.login_wide else division, job.endpoint.path)
@@ -218,12 +218,18 @@ class Lane(threading.Thread):
             )
 
     def _read_log(
-        self, division: Division, jobs: Sequence[Job], bookmarks: dict[str, Any], *, wanted: bool
-    ) -> tuple[str | None, Tombstones | None]:
+        self,
+        division: Division,
+        jobs: Sequence[Job],
+        bookmarks: dict[str, Any],
+        answers: DivisionAnswers,
+        *,
+        wanted: bool,
+    ) -> Tombstones | None:
         log = self._log_job
         targets = [job for job in jobs if job.codec.tombstones]
         if log is None or not (targets or wanted):
-            return None, None
+            return None
         bookmark = bookmarks.setdefault(LOG, self._bookmark(LOG, division.code))
         tombstones = Tombstones(
             division, log, wanted=wanted, targets=targets, bookmarks=bookmarks, zone=self._settings.zone
@@ -235,7 +241,7 @@ class Lane(threading.Thread):
         if (rest := resting(bookmark, datetime.now(UTC))) is not None:
             outcome.status, outcome.note = of_rest(rest, had_rows=known)
             self._events.put(Ended(log, outcome))
-            return None, tombstones
+            return tombstones
         start = tombstones.start()
         reader = self._reader(log, division, {} if start is None else {"replication_key_value": start})
         names = {job.name: job for job in [*targets, log]}
@@ -248,6 +254,7 @@ class Lane(threading.Thread):
 
         errors = self._errors(log, division.code)
         failure = self._guarded(outcome, division.code, read, had_rows=lambda: known or tombstones.rows > 0)
+        answers.add(failure)
         if failure is None and outcome.status is Status.OK:
             read_at = self._trust(
                 outcome, division.code, log, tombstones.rows, tombstones.read_at(), known=known
@@ -256,7 +263,7 @@ class Lane(threading.Thread):
                 self._hand_over(division.code, [], tombstones.complete(read_at), [])
         errors = self._errors(log, division.code) - errors
         self._events.put(Ended(log, outcome, self._after(outcome, bookmark, failure, errors)))
-        return str(failure) if isinstance(failure, DivisionError) else None, tombstones
+        return tombstones
 
     def _hand_over(
         self,

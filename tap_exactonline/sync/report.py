@@ -116,6 +116,8 @@ class Report:
             streams = sorted({outcome.stream for outcome in missing})
             divisions = sorted({outcome.division for outcome in missing if outcome.division is not None})
             where = f" in division {some(divisions)}" if divisions else ""
+            # What closes a whole division says more than what one stream met.
+            missing.sort(key=lambda outcome: outcome.status is not Status.NOT_READ)
             notes = list(dict.fromkeys(outcome.note for outcome in missing if outcome.note))
             parts.append(f"{some(streams)}{where}: {' | '.join(notes[:3])}".rstrip(": "))
         refused = self.refused()

@@ -16,6 +16,7 @@ from tap_exactonline.exact.errors import (
     LoginError,
     QueryRefused,
     ServerFault,
+    StreamError,
     Unreachable,
 )
 from tap_exactonline.exact.refused_fields import RefusedFields
@@ -92,7 +93,7 @@ def test_pages_that_go_round_in_a_circle_end(w):
 
 def test_a_start_that_is_given_spares_a_call(w):
     w.say(rows(ROW))
-    assert [one.code for one in list_divisions(w.client, start=202)] == [101]
+    assert [one.code for one in list_divisions(w.client, first=[202])] == [101]
     assert w.server.paths[0].startswith("/api/v1/202/system/Divisions?")
     assert len(w.server.requests) == 1
 
@@ -118,6 +119,47 @@ def test_configured_administrations_help_where_the_current_one_is_not_granted(w)
     w.say(ME, OUTSIDE, OUTSIDE, rows(ROW))
     assert [one.code for one in list_divisions(w.client, fallback=[202, 101, 303])] == [101]
     assert [path.split("/")[3] for path in w.server.paths[1:]] == ["101", "202", "303"]
+
+
+REFUSED = {
+    "forbidden": problem(403, "Forbidden"),
+    "not granted": OUTSIDE,
+    "wrong": problem(403, "Forbidden", "WrongDivision"),
+    "unknown words": problem(403, "Well, well"),
+    "blocked for errors": problem(429, "API rate limit exceeded: too many erroneous requests."),
+    "day spent": Reply(429, b"", {"X-RateLimit-Remaining": "0"}),
+    "its database is down": Reply(503),
+}
+
+
+@pytest.mark.parametrize("refused", REFUSED.values(), ids=REFUSED.keys())
+def test_configured_administrations_are_asked_first_and_one_after_the_other(w, refused):
+    w.server.rule = lambda request: refused if "/202/" in request.path else rows(ROW)
+    assert [one.code for one in list_divisions(w.client, first=[202, 303])] == [101]
+    assert not [path for path in w.server.paths if "current/Me" in path]
+    assert w.server.paths[-1].startswith("/api/v1/303/")
+
+
+def test_a_login_that_may_not_open_one_is_no_login_that_may_open_none(w):
+    answers = {"/202/": Reply(401), "current/Me": ME}
+    w.server.rule = lambda request: next(
+        (reply for part, reply in answers.items() if part in request.path), rows(ROW)
+    )
+    assert [one.code for one in list_divisions(w.client, first=[202, 303])] == [101]
+
+
+def test_after_the_configured_ones_the_one_opened_last_is_asked(w):
+    w.say(OUTSIDE, ME, rows(ROW))
+    assert [one.code for one in list_divisions(w.client, first=[202], fallback=[303])] == [101]
+    assert [path.split("/")[3] for path in w.server.paths] == ["202", "current", "101"]
+
+
+@pytest.mark.parametrize("reply", [problem(403, "Forbidden - Application Scope Violated."), problem(404, "Resource not found"), problem(400, "No")])  # fmt: skip
+def test_what_is_alike_everywhere_is_not_asked_everywhere(w, reply):
+    w.server.default = reply
+    with pytest.raises(StreamError):
+        list_divisions(w.client, first=[202, 303], fallback=[404])
+    assert {path.split("/")[3] for path in w.server.paths} == {"202"}
 
 
 def test_no_administration_is_granted(w):
@@ -173,7 +215,7 @@ def test_one_field_goes_however_the_refusal_is_worded(w, wording):
     assert first - second == {"DivisionMoveDate"}
     assert (one.move_date, one.hr_link_date) == (None, ""), "unknown is not the same as never"
     assert refused.names == refused.new == {"DivisionMoveDate"}
-    list_divisions(w.client, start=101, refused=refused)
+    list_divisions(w.client, first=[101], refused=refused)
     assert "DivisionMoveDate" not in w.server.paths[-1]
 
 
@@ -185,7 +227,7 @@ def test_many_fields_that_are_unknown_cost_few_refusals(w):
     assert [one.code for one in list_divisions(w.client)] == [101]
     w.say(say("CustomerName"), say("Status"), say("Hid"), rows({"Code": 101}))
     with pytest.raises(QueryRefused):
-        list_divisions(w.new_client(), start=202)
+        list_divisions(w.new_client(), first=[202])
     assert len(w.server.requests) == 7
 
 

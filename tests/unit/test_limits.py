@@ -238,7 +238,7 @@ def test_exact_never_sees_more_than_ten_errors_in_an_hour(steps):
         if status in COUNTED_ERRORS:
             made.append(now)
     for begin in made:
-        assert sum(begin <= moment < begin + HOUR for moment in made) <= 8
+        assert sum(begin <= moment < begin + HOUR for moment in made) <= 4
 
 
 @given(

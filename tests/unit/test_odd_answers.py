@@ -61,7 +61,7 @@ NUMBERS = [
 ]
 READS: dict[str, Callable[[ExactClient], Any]] = {
     "current/Me": current_division,
-    "the list of administrations": lambda client: list_divisions(client, 101),
+    "the list of administrations": lambda client: list_divisions(client, [101]),
     "$metadata": lambda client: edmx.read_metadata(client, "crm", 101),
     "UserHasRights": lambda client: ask_rights(client, by_name("crm_contacts"), 101),
     "SyncTimestamp": lambda client: first_timestamp(client, by_name("sync_crm_accounts"), 101, None),  # type: ignore[arg-type]
