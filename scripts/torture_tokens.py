@@ -107,8 +107,6 @@ def _location(kind: str, folder: Path) -> Iterator[str]:
     if kind == "postgres":
         with embedded() as server:
             yield server.sqlalchemy_url
-    elif kind == "sqlite":
-        yield f"sqlite:///{folder / 'tokens.db'}"
     else:
         yield str(folder / "tokens.json")
 
@@ -118,7 +116,7 @@ def _options() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--store", choices=["file", "sqlite", "postgres"], default="file")
+    parser.add_argument("--store", choices=["file", "postgres"], default="file")
     parser.add_argument("--signal", choices=["KILL", "TERM", "INT"], default="KILL")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="repeats the same random choices")
     return parser.parse_args()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from scripts.postgres import Postgres, embedded
 
 E2E = Path(__file__).parent / "e2e"
 # On a busy machine an example takes as long as it takes.
@@ -53,3 +56,16 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     return (yield from _watched(item))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """One server for all tests of a process."""
+    with embedded() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres_server: Postgres, request: pytest.FixtureRequest) -> Postgres:
+    """An empty database of this test's own."""
+    return postgres_server.database(re.sub(r"\W", "_", request.node.name)[:60])

@@ -28,6 +28,7 @@ from tap_exactonline.exact.errors import (
 from tap_exactonline.exact.secret_text import check_secret, is_sendable
 from tap_exactonline.exact.server_clock import ServerClock
 from tap_exactonline.exact.token_endpoint import Answer, Outcome, TokenEndpoint, authorize_url
+from tap_exactonline.exact.token_holder import is_gone, new_mark
 from tap_exactonline.exact.token_outcome import Later, Plan, logged_in, plan
 from tap_exactonline.exact.token_refresh import Unsaved, refresh, save_granted
 from tap_exactonline.exact.token_signals import SETTLE_TIMEOUT, settle, unbroken
@@ -115,6 +116,8 @@ class Credentials:
         self._use = InUse(self._clock)
         self._seed_failed = False
         self._asked_time = False
+        self._mark = new_mark()
+        self._watched: tuple[tuple[str, float], float] | None = None
         self._unsaved: Unsaved | None = None
         self._failed: tuple[str, float, ExactError] | None = None
         self.token_calls = 0
@@ -200,7 +203,7 @@ class Credentials:
         waited = 0.0
         error: ExactError | None = None
         while True:
-            stored = self._store.load()
+            stored = self._store.load(LOCK_TIMEOUT, cancelled=self._stop.is_set)
             if (tokens := self._good(stored)) is not None:
                 return self._use.take_up(tokens)
             if self._stop.is_set():
@@ -250,6 +253,8 @@ class Credentials:
             todo = plan(stored, self._seed, self._given, seed_counts=self._seed_counts(stored))
             self._raise_known_failure(todo.spend_print)
             later = todo.postponed(self._clock.now())
+            if later is None and not held.certain:
+                later = self._under_way(todo)
             if later is None:
                 with unbroken():
                     outcome = self._refresh(held, todo)
@@ -264,9 +269,20 @@ class Credentials:
             standing = held.load()
             return standing if standing and self._use.is_usable(standing) else later
 
+    def _under_way(self, todo: Plan) -> Later | None:
+        """Whether somebody who has lost the lock may still be waiting for Exact's answer to this renewal."""
+        by = todo.base.attempted_by
+        if not by or by == self._mark or todo.base.attempt_of != todo.spend_print or is_gone(by):
+            return None
+        now = self._clock.now()
+        attempt = (by, todo.base.attempted_at)
+        if self._watched is None or self._watched[0] != attempt:
+            self._watched = (attempt, now)
+        return todo.under_way(now, now - self._watched[1])
+
     def _refresh(self, held: LockedStore, todo: Plan) -> Tokens | Later:
         try:
-            return refresh(held, todo, self._post, self._clock)
+            return refresh(held, todo, self._post, self._clock, self._mark)
         except (LoginError, NotExactOnline, SettingsError) as error:
             self._failed = (todo.spend_print, math.inf, error)
             raise

@@ -177,16 +177,17 @@ def _read(body: bytes) -> tuple[dict[str, Any], str]:
     body = body.removeprefix(BOM)
     if not body.strip():
         return {}, "empty"
-    # Worth a second look where it is damaged: a refresh token may stand in it, and there is no other copy.
-    for text in (body, mend(body) or b""):
+    try:
+        data = decode_json(body)
+    except MalformedPage:
+        # Worth a second look: a refresh token may stand in it, and there is no other copy.
         try:
-            data = decode_json(text)
+            data = decode_json(mend(body) or b"")
         except MalformedPage:
-            continue
-        if isinstance(data, dict):
-            return data, "json" if data else "empty"
-        break
-    return {}, "other"
+            return {}, "other"
+    if not isinstance(data, dict):
+        return {}, "other"
+    return data, "json" if data else "empty"
 
 
 def _read_success(status: int, data: dict[str, Any], shape: str) -> Answer:

@@ -1,215 +1,276 @@
-"""How a SQL token store reaches its database: URL, driver, tables, and errors without secrets."""
+"""How a token store reaches PostgreSQL: the address, one transaction at a time, and errors without secrets."""
 
 from __future__ import annotations
 
-import importlib.util
-import os
+import logging
 import re
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from urllib.parse import parse_qsl, unquote
 
-from tap_exactonline.exact.errors import SettingsError, TokenStoreError
+from tap_exactonline.exact.errors import SettingsError, Stopped, TokenStoreError
 from tap_exactonline.exact.token_codec import need
+from tap_exactonline.exact.tokens import LOCK_TIMEOUT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from psycopg import Connection
 
-    from sqlalchemy import Connection, Engine
-    from sqlalchemy.engine import URL
+    Work = Callable[[Connection], "T"]
+
+T = TypeVar("T")
+
+log = logging.getLogger("tap-exactonline.tokens")
 
 TABLE = "tap_exactonline_tokens"
 LOCK_TABLE = "tap_exactonline_locks"
-_CHECK = "Check the setting 'token_store'"
-_POSTGRES = {"postgres", "postgresql"}
+
+_EXAMPLE = "Write it like postgresql://user:password@host/database"
+_CREATE = {
+    LOCK_TABLE: "id VARCHAR(190) PRIMARY KEY, held_by VARCHAR(500) NOT NULL",
+    TABLE: "id VARCHAR(190) PRIMARY KEY, version BIGINT NOT NULL, chain VARCHAR(32) NOT NULL, payload TEXT NOT NULL",
+}
 # libpq's own names. A database that has vanished must not hold a run for longer than the lock's wait.
-_LIBPQ = {"connect_timeout": 10, "tcp_user_timeout": 20_000, "application_name": "tap-exactonline"}
+_LIBPQ = {"connect_timeout": "10", "tcp_user_timeout": "20000", "application_name": "tap-exactonline"}
+# How long a statement waits for a table that somebody's DDL has locked, until a signal to stop is looked at.
+_LOOK_UP = "1000ms"
+# Seconds before each further try of what a broken connection cut off: a server takes some to start again.
+_AGAIN = (0.2, 1.0, 3.0, 6.0)
 
 
-class Database:
-    """An engine that keeps no connections open, and the two tables.
+class Address(NamedTuple):
+    """Where the database is.
+
+    Attributes:
+        parameters: For libpq.
+        where: For people, without user, password and options.
+    """
+
+    parameters: dict[str, str]
+    where: str
+
+
+class TokenDatabase:
+    """PostgreSQL, reached by a new connection for each transaction, and the two tables.
 
     Args:
-        location: An SQLAlchemy URL.
+        location: ``postgresql://…``
 
     Raises:
         SettingsError: The URL can't be used.
-        TokenStoreError: SQLAlchemy or the driver is not installed.
+        TokenStoreError: The driver is not installed.
+
+    Attributes:
+        where: The table, for people.
+        Error: What the driver raises if anything is wrong.
+        Locked: What it raises if somebody's DDL has a table locked.
     """
 
     def __init__(self, location: str) -> None:
-        sql = need(_sqlalchemy, "sql", "A database as 'token_store'")
-        url = _parse(sql, location)
-        self.sqlite_file = _sqlite_file(url) if url.get_backend_name() == "sqlite" else None
-        self.where = _describe(url, self.sqlite_file)
-        arguments: dict[str, Any] = {}
-        if url.drivername in {"postgresql+psycopg", "postgresql+psycopg2"}:
-            arguments = {k: v for k, v in _LIBPQ.items() if k not in url.query}
-        elif self.sqlite_file is not None:
-            arguments = {"timeout": 15}
-        try:
-            self.engine: Engine = sql.create_engine(
-                url, poolclass=sql.pool.NullPool, hide_parameters=True, connect_args=arguments
-            )
-        except sql.exc.NoSuchModuleError:
-            kind = url.get_backend_name()
-            raise SettingsError("token_store", f"SQLAlchemy knows no database '{kind}'", _CHECK) from None
-        except ImportError as error:
-            name = error.name or url.drivername
-            extra = "singer-tap-exactonline[postgres]" if url.get_backend_name() == "postgresql" else name
-            raise TokenStoreError(
-                f"'token_store' needs the database driver '{name}', which is not installed",
-                f"Run: pip install '{extra}'",
-            ) from None
-        if self.sqlite_file is not None:
-            _begin_immediately(sql, self.engine)
-        self.sql = sql
-        metadata = sql.MetaData()
-        # A record's name is a hash and a host name: 190 characters fit any index that MySQL can make.
-        self.tokens = sql.Table(
-            TABLE,
-            metadata,
-            sql.Column("id", sql.String(190), primary_key=True),
-            sql.Column("version", sql.BigInteger, nullable=False),
-            sql.Column("chain", sql.String(32), nullable=False),
-            sql.Column("payload", sql.Text, nullable=False),
-        )
-        self.locks = sql.Table(
-            LOCK_TABLE,
-            metadata,
-            sql.Column("id", sql.String(190), primary_key=True),
-            sql.Column("held_by", sql.String(500), nullable=False),
-        )
-        self._metadata = metadata
+        self._parameters, place = read_address(location)
+        self.where = f"table {TABLE} in {place}"
+        self._psycopg = need(_psycopg, "postgres", "A database as 'token_store'")
+        self.Error: type[Exception] = self._psycopg.Error
+        self.Locked: type[Exception] = self._psycopg.errors.LockNotAvailable
         self._there = False
 
-    @property
-    def is_postgresql(self) -> bool:
-        """Whether PostgreSQL's own settings can be used."""
-        return self.engine.dialect.name == "postgresql"
+    def run(
+        self,
+        doing: str,
+        work: Work[T],
+        *,
+        timeout: float = LOCK_TIMEOUT,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> T:
+        """Do something in one transaction; once more if the connection is cut, or if somebody's DDL has the table locked.
 
-    def exists(self) -> bool:
+        Args:
+            doing: What, for the error's text.
+            work: May be done twice: after a cut nobody knows whether it was committed.
+            timeout: Seconds to wait for a table.
+            cancelled: Asked while waiting; True ends the wait.
+
+        Raises:
+            TokenStoreError: It can't be done.
+            Stopped: ``cancelled`` said so.
+        """
+        deadline = time.monotonic() + timeout
+        cuts = Cuts(self, doing)
+        while True:
+            connection: Connection | None = None
+            try:
+                with self.connect() as connection:  # commits at the end
+                    begin(connection)
+                    return work(connection)
+            except self.Locked:
+                if time.monotonic() >= deadline:
+                    raise self.table_locked(timeout) from None
+            except self.Error as error:
+                cuts.wait(error, cut=is_cut(connection))
+            check_stop(cancelled)
+
+    def connect(self) -> Connection:
+        """A new connection, whose transactions begin by themselves.
+
+        Raises:
+            self.Error: There is none.
+        """
+        connection: Connection = self._psycopg.connect(**self._parameters)
+        connection.isolation_level = self._psycopg.IsolationLevel.READ_COMMITTED
+        return connection
+
+    def exists(self, cancelled: Callable[[], bool] | None = None) -> bool:
         """Whether there is anything to read; touches nothing."""
-        if self._there:
-            return True
-        if self.sqlite_file is not None and not self.sqlite_file.exists():
-            return False
-        with self.trouble("read"), self.reading() as connection:
-            self._there = self.sql.inspect(connection).has_table(TABLE)
+        if not self._there:
+            self._there = self.run("read", lambda c: _has_table(c, TABLE), cancelled=cancelled)
         return self._there
 
-    def create(self) -> None:
-        """Make the tables unless they are there. Many may do so at once: all but one see them appear."""
+    def create(self, cancelled: Callable[[], bool] | None = None) -> None:
+        """Make the tables unless they are there."""
         if self._there:
             return
-        if self.sqlite_file is not None:
-            self._create_file(self.sqlite_file)
-        with self.trouble("make the tables of"):
-            for table in (self.locks, self.tokens):
-                try:
-                    with self.engine.begin() as connection:
-                        table.create(connection, checkfirst=True)
-                except self.sql.exc.DBAPIError:
-                    with self.reading() as connection:
-                        if not self.sql.inspect(connection).has_table(table.name):
-                            raise
+        for name in (LOCK_TABLE, TABLE):
+            self.run("make the tables of", partial(self._create, name), cancelled=cancelled)
         self._there = True
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A connection on which each statement stands alone."""
-        with self.engine.connect() as connection:
-            yield connection.execution_options(isolation_level="AUTOCOMMIT")
-
-    @contextmanager
-    def trouble(self, doing: str) -> Iterator[None]:
-        """Turn the database's errors into one of ours: its first line, without statement or parameters."""
+    def _create(self, name: str, connection: Connection) -> None:
+        if _has_table(connection, name):
+            return  # also where the user may not make tables
         try:
-            yield
-        except self.sql.exc.SQLAlchemyError as error:
-            told = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()
-            reason = told[0][:300] if told else type(error).__name__
-            raise TokenStoreError(
-                f"Can't {doing} the token store, {self.where}: {reason}",
-                "Check that the database of 'token_store' is reachable and that its user may create tables "
-                f"once and then read and write {TABLE} and {LOCK_TABLE}",
-            ) from None
+            with connection.transaction():
+                connection.execute(f"CREATE TABLE {name} ({_CREATE[name]})")
+        except self._psycopg.Error:
+            # Many may do so at once; all but one see the table appear.
+            if connection.closed or not _has_table(connection, name):
+                raise
 
-    def _create_file(self, path: Path) -> None:
-        """An empty file that nobody else can read, before SQLite makes one that everybody can."""
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        except FileExistsError:
-            return
-        except OSError as error:
-            raise TokenStoreError(
-                f"Can't make the token store, {self.where}: {error.strerror}", _CHECK
-            ) from None
+    def trouble(self, doing: str, error: Exception) -> TokenStoreError:
+        """The driver's error as one of ours: its first line, without statement or parameters."""
+        told = str(error).strip().splitlines()
+        reason = told[0][:300] if told else type(error).__name__
+        return TokenStoreError(
+            f"Can't {doing} the token store, {self.where}: {reason}",
+            "Check that the database of 'token_store' is reachable and that its user may create tables "
+            f"once and then read and write {TABLE} and {LOCK_TABLE}",
+        )
 
-
-def _sqlalchemy() -> Any:
-    import sqlalchemy  # noqa: PLC0415 - an extra
-    import sqlalchemy.pool  # noqa: PLC0415
-
-    return sqlalchemy
+    def table_locked(self, timeout: float) -> TokenStoreError:
+        """The error of one who waited in vain for a table."""
+        return TokenStoreError(
+            f"Another session of the database has kept the token store, {self.where}, locked for the {timeout:.0f} s "
+            "that this run waited",
+            f"Look in pg_stat_activity for what locks {TABLE} or {LOCK_TABLE} (a change of the table, VACUUM FULL); "
+            "when it has ended, start this run again",
+        )
 
 
-def _parse(sql: Any, location: str) -> URL:
+def read_address(location: str) -> Address:
+    """Take a database URL apart. Characters that would have to be %-encoded are taken as they are where that is clear.
+
+    Raises:
+        SettingsError: It can't be used. It is not quoted: it may hold a password.
+    """
+    scheme, _, behind = location.partition("://")
+    kind = scheme.partition("+")[0].lower()
+    if kind == "sqlite":
+        raise SettingsError(
+            "token_store",
+            "SQLite is no longer supported",
+            "Name a file for one machine, or a PostgreSQL database for several, and run 'tap-exactonline login' once",
+        )
+    if kind not in {"postgres", "postgresql"}:
+        raise SettingsError("token_store", "this is not the URL of a PostgreSQL database", _EXAMPLE)
     # Whatever stands between two "@" would be taken for a part of the host and shown.
-    _, _, behind_the_user = location.partition("://")
-    if re.sub(r"^[^:/]*", "", behind_the_user).count("@") > 1:
+    if re.sub(r"^[^:/]*", "", behind).count("@") > 1:
         raise SettingsError(
             "token_store",
             "the database URL holds more than one '@'",
             "In the password and behind it, write '@' as %40",
         )
-    try:
-        url: URL = sql.engine.make_url(location)
-    except (sql.exc.ArgumentError, ValueError):
-        # The URL is not quoted: it may hold a password.
+    found = _URL.fullmatch(behind)
+    if found is None or not all(part.isdigit() for part in (found["port"] or "").split(",") if part):
         raise SettingsError(
             "token_store",
-            "this is no database URL",
-            "Write it like postgresql://user:password@host/database; special characters in the password "
-            "have to be %-encoded",
-        ) from None
-    if url.drivername in _POSTGRES:
-        # psycopg 3 is what the extra installs; an old psycopg2 will do where it is the only one.
-        old = importlib.util.find_spec("psycopg") is None and importlib.util.find_spec("psycopg2")
-        url = url.set(drivername="postgresql+psycopg2" if old else "postgresql+psycopg")
-    return url
+            "this is not a valid database URL",
+            f"{_EXAMPLE}; special characters in the password have to be %-encoded",
+        )
+    host = unquote(found["ipv6"] or found["host"] or "")
+    named = {"user": found["user"], "password": found["password"], "dbname": found["database"]}
+    parameters = {name: unquote(value) for name, value in named.items() if value}
+    parameters |= {name: value for name, value in (("host", host), ("port", found["port"])) if value}
+    parameters |= dict(parse_qsl(found["options"] or "", keep_blank_values=True))
+    place = f"{host or parameters.get('host', '')}{':' if found['port'] else ''}{found['port'] or ''}"
+    return Address(_LIBPQ | parameters, f"postgresql://{place}/{unquote(found['database'] or '')}")
 
 
-def _sqlite_file(url: URL) -> Path:
-    name = url.database or ""
-    if name.startswith("file:"):
-        name = unquote(name[5:].partition("?")[0])
-        if url.query.get("mode") == "memory":
-            name = ""
-    if name in {"", ":memory:"}:
-        raise SettingsError("token_store", "a database in memory can't keep a login", "Name a file")
-    return Path(os.path.realpath(name))
+_URL = re.compile(
+    r"(?:(?P<user>[^:/]*)(?::(?P<password>[^@]*))?@)?"
+    r"(?:\[(?P<ipv6>[^/?\]]+)\]|(?P<host>[^/:?]*))?(?::(?P<port>[^/?]*))?"
+    r"(?:/(?P<database>[^?]*))?(?:\?(?P<options>.*))?",
+    re.DOTALL,
+)
 
 
-def _describe(url: URL, sqlite_file: Path | None) -> str:
-    """Without user, password and parameters."""
-    if sqlite_file is not None:
-        return f"table {TABLE} in the SQLite file {sqlite_file}"
-    host = url.host or str(url.query.get("host", ""))
-    port = f":{url.port}" if url.port else ""
-    return f"table {TABLE} in {url.get_backend_name()}://{host}{port}/{url.database or ''}"
+class Cuts:
+    """The broken connections of one operation: a server that starts again or changes over is back in seconds.
+
+    Args:
+        database: Where, for the error's text.
+        doing: What, for the error's text.
+    """
+
+    def __init__(self, database: TokenDatabase, doing: str) -> None:
+        self._database = database
+        self._doing = doing
+        self._pauses = iter(_AGAIN)
+        self._cut = False
+
+    def wait(self, error: Exception, *, cut: bool) -> None:
+        """Wait before the next try.
+
+        Args:
+            error: What went wrong.
+            cut: Whether it was a connection that had been made. Once one was, it may take a while until there is
+                another; without that, a database that can't be reached is told at once.
+
+        Raises:
+            TokenStoreError: It is not worth a further try.
+        """
+        self._cut = self._cut or cut
+        pause = next(self._pauses, None) if self._cut else None
+        if pause is None:
+            raise self._database.trouble(self._doing, error) from None
+        log.info("The connection to the token store, %s, broke; it is made again", self._database.where)
+        time.sleep(pause)
 
 
-def _begin_immediately(sql: Any, engine: Engine) -> None:
-    """Let every SQLite transaction take the write lock at its start: a later upgrade could deadlock."""
+def begin(connection: Connection) -> None:
+    """Let no statement of this transaction wait longer than a moment for a table that somebody's DDL has locked."""
+    connection.execute("SELECT set_config('lock_timeout', %s, true)", [_LOOK_UP])
 
-    def connected(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # else the driver begins by itself, and too late
 
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+def is_cut(connection: Connection | None) -> bool:
+    """Whether a connection that had been made was broken from outside."""
+    return connection is not None and connection.broken
 
-    sql.event.listen(engine, "connect", connected)
-    sql.event.listen(engine, "begin", begin)
+
+def check_stop(cancelled: Callable[[], bool] | None) -> None:
+    """End a wait if the run is to stop.
+
+    Raises:
+        Stopped: It is.
+    """
+    if cancelled is not None and cancelled():
+        raise Stopped("The run was asked to stop while it waited for the token store")
+
+
+def _has_table(connection: Connection, name: str) -> bool:
+    found = connection.execute("SELECT to_regclass(%s)", [name]).fetchone()
+    return found is not None and found[0] is not None
+
+
+def _psycopg() -> Any:
+    import psycopg  # noqa: PLC0415 - an extra
+
+    return psycopg

@@ -66,7 +66,12 @@ class FileStore(TokenStore):
         """``file /home/me/.local/state/…``."""
         return f"file {self.path}"
 
-    def load(self) -> Tokens | None:
+    def load(
+        self,
+        timeout: float = LOCK_TIMEOUT,  # noqa: ARG002 - a file is read at once
+        *,
+        cancelled: Callable[[], bool] | None = None,  # noqa: ARG002
+    ) -> Tokens | None:
         """Read the record; None if the file is missing, empty or holds other logins only."""
         return self.pick(self.read(self.path))
 
@@ -207,9 +212,11 @@ class _LockedFile(LockedStore):
                 self.close()
                 raise self._store.trouble(error, "write") from None
 
-    def save(self, tokens: Tokens) -> Tokens:
+    def save(self, tokens: Tokens, *, if_unchanged: bool = False) -> Tokens:
         document = self._store.read(self._store.path) or _Document()
         standing = self._store.pick(document)
+        if standing is not None and if_unchanged and standing.is_other_than(self._loaded):
+            return standing
         if standing is None:
             if self._loaded is not None:
                 log.warning(

@@ -14,15 +14,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import json
 import os
 import random
-import socket
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tap_exactonline.exact.errors import Stopped, TokenStoreError
+from tap_exactonline.exact.token_holder import busy, holder
 from tap_exactonline.exact.token_owner import check_owner
 
 if TYPE_CHECKING:
@@ -64,24 +63,6 @@ def file_lock(
         with contextlib.suppress(OSError):
             os.ftruncate(descriptor, 0)
         _close(descriptor)
-
-
-def holder() -> str:
-    """This process, as waiters will read it: JSON with pid, host and since."""
-    since = time.strftime("%Y-%m-%d %H:%M:%S %z")
-    return json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since})
-
-
-def busy(where: str, timeout: float, held_by: str) -> TokenStoreError:
-    """The error of one who waited in vain."""
-    who = "another process"
-    with contextlib.suppress(ValueError, KeyError, TypeError):
-        told = json.loads(held_by)
-        who = f"process {told['pid']} on {told['host']} (since {told['since']})"
-    return TokenStoreError(
-        f"{who} has held the lock of the token store, {where}, for the {timeout:.0f} s that this run waited",
-        "If that process hangs, end it (its lock goes with it); then start this run again",
-    )
 
 
 def _try_lock(path: Path, where: str) -> int | None:

@@ -22,7 +22,7 @@ from tap_exactonline.exact.errors import (
     Unreachable,
 )
 from tap_exactonline.exact.token_endpoint import Answer, Outcome
-from tap_exactonline.exact.tokens import LIFETIME, Tokens, fingerprint
+from tap_exactonline.exact.tokens import LIFETIME, LONGEST_RENEWAL, Tokens, fingerprint
 
 #: Part of its life after which a token may be renewed: 570 of 600 s (Exact, API limits).
 RENEW_AFTER = 0.95
@@ -36,6 +36,7 @@ _EARLY_BACKOFF = (15.0, 60.0, 150.0, 345.0)
 _EARLY_STEP = 10.0
 # A longer one means that the clock was set back since it was written.
 _LONGEST_WAIT = 700.0
+_MOST_SKEW = 300.0
 Refusal = LoginError | NotExactOnline | SettingsError
 """A definite no: asking again does not help."""
 
@@ -69,6 +70,21 @@ class Plan:
             return None
         error = ServerFault(f"The login can't be renewed yet: {base.trouble}", _AGAIN)
         return Later(base.not_before, self.spend_print, error, early=base.early, asked=False)
+
+    def under_way(self, now: float, watched: float) -> Later | None:
+        """Whether another process may still be waiting for the answer to this very renewal.
+
+        Args:
+            now: Epoch seconds.
+            watched: Seconds since this process first saw that attempt.
+        """
+        base = self.base
+        left = LONGEST_RENEWAL - watched
+        # Clocks of machines differ: an attempt that has long ended by ours, and one that we have seen for long enough.
+        if left <= 0 or now - base.attempted_at > LONGEST_RENEWAL + _MOST_SKEW:
+            return None
+        error = ServerFault("Another run is renewing the login", "Start this run again in a minute")
+        return Later(now + left, self.spend_print, error, asked=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +223,7 @@ def after_failure(todo: Plan, marked: Tokens, answer: Answer, now: float) -> Tok
         marked,
         attempted_at=attempted,
         attempt_of=marked.attempt_of,
+        attempted_by="",
         not_before=until,
         tries=marked.tries + 1,
         early=answer.outcome is Outcome.TOO_EARLY,

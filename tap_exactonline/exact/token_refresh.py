@@ -27,7 +27,7 @@ log = logging.getLogger("tap-exactonline.tokens")
 
 
 def refresh(
-    held: LockedStore, todo: Plan, post: Callable[[str], Answer], clock: ServerClock
+    held: LockedStore, todo: Plan, post: Callable[[str], Answer], clock: ServerClock, mark: str
 ) -> Tokens | Later:
     """Spend the refresh token of the plan and record the outcome.
 
@@ -36,6 +36,7 @@ def refresh(
         todo: What to spend.
         post: Sends the token request.
         clock: Exact's time, as far as it is known.
+        mark: Who is at it.
 
     Returns:
         The new tokens, saved; or when to try again.
@@ -46,8 +47,9 @@ def refresh(
         NotExactOnline, SettingsError: The address is not Exact's, or can't be reached so.
     """
     spend = todo.spend_print
-    marked = held.save(replace(todo.base, attempted_at=clock.now(), attempt_of=spend))
-    if marked.attempt_of != spend:  # a newer login appeared although we hold the lock: look again
+    noted = replace(todo.base, attempted_at=clock.now(), attempt_of=spend, attempted_by=mark)
+    marked = held.save(noted, if_unchanged=True)
+    if marked.attempted_by != mark:  # another process was here although we hold the lock: look again
         return Later(
             0.0, spend, TokenStoreError("The token store changes under the lock", "Check 'token_store'")
         )
@@ -55,7 +57,7 @@ def refresh(
         held.prepare()
     except TokenStoreError:
         with contextlib.suppress(TokenStoreError):
-            held.save(replace(marked, attempted_at=todo.base.attempted_at, attempt_of=todo.base.attempt_of))
+            held.save(_as_before(marked, todo))
         raise
     answer = post(todo.spend)
     if answer.outcome is Outcome.GRANTED:
@@ -119,8 +121,7 @@ def _give_up(held: LockedStore, todo: Plan, marked: Tokens, answer: Answer, erro
         and bool(todo.stored.refresh_token)
         and answer.outcome in {Outcome.SUPERSEDED, Outcome.EXPIRED, Outcome.REFUSED}
     )
-    # An attempt whose answer was lost stays on record: the next run should give the same explanation.
-    record = replace(marked, attempted_at=todo.base.attempted_at, attempt_of=todo.base.attempt_of)
+    record = _as_before(marked, todo)
     if falls_back:
         record = record.with_old_seeds(todo.spend_print)
     with contextlib.suppress(TokenStoreError):
@@ -129,3 +130,13 @@ def _give_up(held: LockedStore, todo: Plan, marked: Tokens, answer: Answer, erro
         raise error
     log.warning("%s. The login in the token store is used instead", error.what)
     return Later(0.0, todo.spend_print, error)
+
+
+def _as_before(marked: Tokens, todo: Plan) -> Tokens:
+    """The record without the note of this attempt.
+
+    An earlier one whose answer was lost stays on record: the next run should give the same explanation.
+    """
+    return replace(
+        marked, attempted_at=todo.base.attempted_at, attempt_of=todo.base.attempt_of, attempted_by=""
+    )

@@ -1,15 +1,12 @@
-"""Tokens in a SQL database, for runs on several machines.
+"""Tokens in PostgreSQL, for runs on several machines.
 
 The lock is a row that the holder keeps locked in an open transaction, so it ends with the holder's connection.
 The tokens stand in a table of their own and are saved over a second connection: the note that a refresh was
 begun has to be durable while the lock is held. Each save compares the record with the one that was read, so that
 a holder whose connection broke can't overwrite what its successor saved.
 
-SQLite locks a whole database at a time, which nobody else should have to wait for during a request to Exact. There
-the lock is the one of a file beside the database; the saves are transactions that begin immediately.
-
-Tested with PostgreSQL and SQLite. Other databases need ``FOR UPDATE SKIP LOCKED`` (MySQL 8, MariaDB 10.6, Oracle;
-SQL Server's ``READPAST`` is used there).
+A connection can break while its holder lives and waits for Exact's answer. So having the lock does not mean that no
+renewal is under way; the note of the attempt says so.
 """
 
 from __future__ import annotations
@@ -18,42 +15,74 @@ import contextlib
 import logging
 import random
 import time
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from tap_exactonline.exact.errors import Stopped, TokenStoreError
+from tap_exactonline.exact.errors import TokenStoreError
 from tap_exactonline.exact.token_codec import Codec, Record, damaged
-from tap_exactonline.exact.token_engine import Database
-from tap_exactonline.exact.token_lock import busy, file_lock, holder
+from tap_exactonline.exact.token_engine import (
+    Cuts,
+    TokenDatabase,
+    begin,
+    check_stop,
+    is_cut,
+)
+from tap_exactonline.exact.token_holder import busy, holder
 from tap_exactonline.exact.tokens import LOCK_TIMEOUT, LockedStore, Tokens, TokenStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy import Connection
+    from psycopg import Connection
 
 log = logging.getLogger("tap-exactonline.tokens")
 
 _POLL = 0.1
 _SAVE_TRIES = 10
+# Seconds that a save waits for a table that is locked. It is tried several times, and signals wait for it.
+_SAVE_TIMEOUT = 15.0
+_READ = "SELECT version, chain, payload FROM tap_exactonline_tokens WHERE id = %s"
+_INSERT = """
+    INSERT INTO tap_exactonline_tokens (id, version, chain, payload) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING
+"""
+_UPDATE = """
+    UPDATE tap_exactonline_tokens SET version = %s, chain = %s, payload = %s
+    WHERE id = %s AND version = %s AND chain = %s
+"""
+_DELETE = "DELETE FROM tap_exactonline_tokens WHERE id = %s"
+_LOCK = "SELECT id FROM tap_exactonline_locks WHERE id = %s FOR UPDATE SKIP LOCKED"
+_READ_HOLDER = "SELECT held_by FROM tap_exactonline_locks WHERE id = %s"
+_INSERT_HOLDER = "INSERT INTO tap_exactonline_locks (id, held_by) VALUES (%s, '') ON CONFLICT DO NOTHING"
+_UPDATE_HOLDER = "UPDATE tap_exactonline_locks SET held_by = %s WHERE id = %s"
+# A server that ends idle transactions would end the lock in the middle of a request to Exact.
+_STAY = """
+    SELECT set_config(name, '0', true) FROM pg_settings
+    WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')
+"""
+
+
+class _Row(NamedTuple):
+    version: int
+    chain: str
+    payload: str
 
 
 class SqlStore(TokenStore):
     """Keeps tokens in one row of a table.
 
     Args:
-        location: An SQLAlchemy URL.
+        location: ``postgresql://…``
         codec: Names the record and encrypts it.
 
     Raises:
         SettingsError: The URL can't be used.
-        TokenStoreError: A package is not installed.
+        TokenStoreError: The driver is not installed.
     """
 
     def __init__(self, location: str, codec: Codec) -> None:
-        self.database = Database(location)
+        self.database = TokenDatabase(location)
         self.codec = codec
 
     def __repr__(self) -> str:
@@ -64,16 +93,19 @@ class SqlStore(TokenStore):
         """Without user and password."""
         return self.database.where
 
-    def load(self) -> Tokens | None:
+    def load(
+        self, timeout: float = LOCK_TIMEOUT, *, cancelled: Callable[[], bool] | None = None
+    ) -> Tokens | None:
         """Read the row; None if there is no row, or no table."""
-        database = self.database
-        if not database.exists():
+        if not self.database.exists(cancelled):
             return None
-        with database.trouble("read"), database.reading() as connection:
-            row = connection.execute(
-                database.sql.select(database.tokens.c.payload).where(database.tokens.c.id == self.codec.name)
-            ).first()
+        row = self.database.run("read", self.read_row, timeout=timeout, cancelled=cancelled)
         return self.decode(row.payload) if row else None
+
+    def read_row(self, connection: Connection) -> _Row | None:
+        """The row as it is."""
+        found = connection.execute(_READ, [self.codec.name]).fetchone()
+        return _Row(*found) if found else None
 
     def decode(self, payload: str) -> Tokens:
         """The tokens of a row."""
@@ -88,164 +120,141 @@ class SqlStore(TokenStore):
         self, timeout: float = LOCK_TIMEOUT, *, cancelled: Callable[[], bool] | None = None
     ) -> Iterator[LockedStore]:
         """Hold the row's lock; see ``TokenStore.lock``."""
-        self.database.create()
-        with ExitStack() as stack:
-            self._acquire(stack, timeout, cancelled)
-            yield _LockedRow(self)
-
-    def _acquire(self, stack: ExitStack, timeout: float, cancelled: Callable[[], bool] | None) -> None:
-        beside = self.database.sqlite_file
-        if beside is None:
-            stack.enter_context(self._row_lock(timeout, cancelled))
-            return
-        path = beside.with_name(beside.name + ".tap-exactonline.lock")
+        database = self.database
+        database.create(cancelled)
+        database.run("lock", self._ensure_lock_rows, timeout=timeout, cancelled=cancelled)
+        connection = self._acquire(timeout, cancelled)
         try:
-            stack.enter_context(file_lock(path, timeout, where=self.describe(), cancelled=cancelled))
-        except OSError as error:
-            raise TokenStoreError(
-                f"Can't lock the token store, {self.describe()}: {error.strerror}",
-                "Give the user that runs the tap the right to write into the database's folder",
-            ) from None
-
-    @contextmanager
-    def _row_lock(self, timeout: float, cancelled: Callable[[], bool] | None) -> Iterator[None]:
-        database, name = self.database, self.codec.name
-        for key in (name, _holder_key(name)):
-            self._ensure_lock_row(key)
-        with ExitStack() as stack:
-            with database.trouble("lock"):
-                connection = stack.enter_context(database.engine.connect())
-                stack.callback(_quietly, connection.rollback)
-                deadline = time.monotonic() + timeout
-                while not self._try_row(connection):
-                    connection.rollback()
-                    if cancelled is not None and cancelled():
-                        raise Stopped("The run was asked to stop while it waited for the token store")
-                    if time.monotonic() >= deadline:
-                        raise busy(self.describe(), timeout, self._held_by())
-                    time.sleep(_POLL * (0.5 + random.random()))  # noqa: S311 - spreads the waiters
             # Also proves, before anything is asked of Exact, that this user may write.
-            self._tell_holder(holder())
-            yield
+            database.run("write", self._tell_holder, timeout=timeout, cancelled=cancelled)
+            yield _LockedRow(self, cancelled)
+        finally:
+            _close(connection)
+
+    def _acquire(self, timeout: float, cancelled: Callable[[], bool] | None) -> Connection:
+        """The connection that holds the lock until it is closed."""
+        deadline = time.monotonic() + timeout
+        cuts = Cuts(self.database, "lock")
+        while True:
+            connection: Connection | None = None
+            try:
+                connection = self.database.connect()
+                self._wait_for_row(connection, deadline, timeout, cancelled)
+            except self.database.Error as error:
+                cut = is_cut(connection)
+                _close(connection)
+                cuts.wait(error, cut=cut)
+            except BaseException:
+                _close(connection)
+                raise
+            else:
+                return connection
+            check_stop(cancelled)
+
+    def _wait_for_row(
+        self, connection: Connection, deadline: float, timeout: float, cancelled: Callable[[], bool] | None
+    ) -> None:
+        while True:
+            in_vain = self._busy
+            try:
+                begin(connection)
+                connection.execute(_STAY)
+                if self._try_row(connection):
+                    return
+            except self.database.Locked:
+                in_vain = self.database.table_locked
+            connection.rollback()
+            check_stop(cancelled)
+            if time.monotonic() >= deadline:
+                raise in_vain(timeout)
+            time.sleep(_POLL * (0.5 + random.random()))  # noqa: S311 - spreads the waiters
 
     def _try_row(self, connection: Connection) -> bool:
-        database = self.database
-        if database.is_postgresql:
-            # A server that ends idle transactions would end the lock in the middle of a request to Exact.
-            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
-        locks = database.locks
-        query = (
-            database.sql.select(locks.c.id)
-            .where(locks.c.id == self.codec.name)
-            .with_hint(locks, "WITH (UPDLOCK, ROWLOCK, READPAST)", "mssql")
-            .with_for_update(skip_locked=True)
-        )
-        return connection.execute(query).first() is not None
+        return connection.execute(_LOCK, [self.codec.name]).fetchone() is not None
 
-    def _ensure_lock_row(self, key: str) -> None:
-        database = self.database
-        locks = database.locks
-        with database.trouble("lock"):
-            with database.reading() as connection:
-                if connection.execute(database.sql.select(locks.c.id).where(locks.c.id == key)).first():
-                    return
-            # Unless another process was quicker.
-            with contextlib.suppress(database.sql.exc.IntegrityError), database.engine.begin() as connection:
-                connection.execute(locks.insert().values(id=key, held_by=""))
+    def _busy(self, timeout: float) -> TokenStoreError:
+        return busy(self.describe(), timeout, self.database.run("read", self._held_by))
 
-    def _tell_holder(self, text: str) -> None:
-        locks = self.database.locks
-        with self.database.trouble("write"), self.database.engine.begin() as connection:
-            connection.execute(
-                locks.update().where(locks.c.id == _holder_key(self.codec.name)).values(held_by=text)
-            )
+    def _ensure_lock_rows(self, connection: Connection) -> None:
+        for key in (self.codec.name, self._holder_key):
+            # First a look: the user may lack the right to insert.
+            if connection.execute(_READ_HOLDER, [key]).fetchone() is None:
+                connection.execute(_INSERT_HOLDER, [key])
 
-    def _held_by(self) -> str:
-        locks, key = self.database.locks, _holder_key(self.codec.name)
-        with self.database.trouble("read"), self.database.reading() as connection:
-            row = connection.execute(
-                self.database.sql.select(locks.c.held_by).where(locks.c.id == key)
-            ).first()
-        return str(row.held_by) if row else ""
+    @property
+    def _holder_key(self) -> str:
+        return f"{self.codec.name}#holder"
+
+    def _tell_holder(self, connection: Connection) -> None:
+        connection.execute(_UPDATE_HOLDER, [holder(), self._holder_key])
+
+    def _held_by(self, connection: Connection) -> str:
+        found = connection.execute(_READ_HOLDER, [self._holder_key]).fetchone()
+        return str(found[0]) if found else ""
 
 
 class _LockedRow(LockedStore):
-    def __init__(self, store: SqlStore) -> None:
+    certain = False
+
+    def __init__(self, store: SqlStore, cancelled: Callable[[], bool] | None) -> None:
         self._store = store
+        self._cancelled = cancelled
         self._loaded: Tokens | None = None
 
     def load(self) -> Tokens | None:
-        self._loaded = self._store.load()
+        self._loaded = self._store.load(cancelled=self._cancelled)
         return self._loaded
 
     def prepare(self) -> None:
         """Nothing left to do: taking the lock has written already."""
 
-    def save(self, tokens: Tokens) -> Tokens:
-        database = self._store.database
-        with database.trouble("write"):
-            for _ in range(_SAVE_TRIES):
-                saved = self._try_save(tokens)
-                if saved is not None:
-                    return saved
+    def save(self, tokens: Tokens, *, if_unchanged: bool = False) -> Tokens:
+        for _ in range(_SAVE_TRIES):
+            saved = self._store.database.run(
+                "write", lambda c: self._try_save(c, tokens, if_unchanged=if_unchanged), timeout=_SAVE_TIMEOUT
+            )
+            if saved is not None:
+                self._loaded = saved
+                return saved
         raise TokenStoreError(
             f"The row of the token store, {self._store.describe()}, keeps changing",
             "Find out which program writes to it without its lock",
         )
 
     def delete(self) -> None:
-        database = self._store.database
-        with database.trouble("write"), database.engine.begin() as connection:
-            connection.execute(database.tokens.delete().where(database.tokens.c.id == self._store.codec.name))
+        self._store.database.run("write", lambda c: c.execute(_DELETE, [self._store.codec.name]))
 
-    def _try_save(self, tokens: Tokens) -> Tokens | None:
+    def _try_save(self, connection: Connection, tokens: Tokens, *, if_unchanged: bool) -> Tokens | None:
         """Compare and swap once; None if the row changed in between."""
-        database, name = self._store.database, self._store.codec.name
-        table = database.tokens
-        with database.reading() as connection:
-            row = connection.execute(
-                database.sql.select(table.c.version, table.c.chain, table.c.payload).where(table.c.id == name)
-            ).first()
-        standing = self._store.decode(row.payload) if row else None
-        if standing is not None and standing.supersedes(tokens, self._loaded):
+        store, loaded = self._store, self._loaded
+        row = store.read_row(connection)
+        standing = store.decode(row.payload) if row else None
+        if standing is not None and if_unchanged and standing.is_other_than(loaded):
+            return standing
+        if standing is not None and standing.supersedes(tokens, loaded):
             log.warning(
-                "The token store, %s, got a newer login meanwhile; that one is used", self._store.describe()
+                "The token store, %s, got a newer login meanwhile; that one is used", store.describe()
             )
             return standing
-        if row is None and self._loaded is not None:
-            log.warning("The row of %s was removed meanwhile; it is written anew", self._store.describe())
-        tokens = msgspec.structs.replace(
-            tokens, version=max(tokens.version, standing.version if standing else 0) + 1
-        )
-        values: dict[str, Any] = {
-            "version": tokens.version,
-            "chain": tokens.chain,
-            "payload": msgspec.json.encode(self._store.codec.encode(tokens)).decode(),
-        }
-        if not self._swap(row, values):
-            return None
-        self._loaded = tokens
-        return tokens
+        if row is None and loaded is not None:
+            log.warning("The row of %s was removed meanwhile; it is written again", store.describe())
+        version = max(tokens.version, standing.version if standing else 0) + 1
+        tokens = msgspec.structs.replace(tokens, version=version)
+        return tokens if self._swap(connection, row, tokens) else None
 
-    def _swap(self, row: Any, values: dict[str, Any]) -> bool:
-        database, name = self._store.database, self._store.codec.name
-        table = database.tokens
-        try:
-            with database.engine.begin() as connection:
-                if row is None:
-                    connection.execute(table.insert().values(id=name, **values))
-                    return True
-                same = (table.c.id == name) & (table.c.chain == row.chain) & (table.c.version == row.version)
-                return connection.execute(table.update().where(same).values(**values)).rowcount == 1
-        except database.sql.exc.IntegrityError:
-            return False
+    def _swap(self, connection: Connection, row: _Row | None, tokens: Tokens) -> bool:
+        codec = self._store.codec
+        payload = msgspec.json.encode(codec.encode(tokens)).decode()
+        if row is None:
+            done = connection.execute(_INSERT, [codec.name, tokens.version, tokens.chain, payload])
+        else:
+            new = [tokens.version, tokens.chain, payload]
+            done = connection.execute(_UPDATE, [*new, codec.name, row.version, row.chain])
+        return done.rowcount == 1
 
 
-def _holder_key(name: str) -> str:
-    return f"{name}#holder"
-
-
-def _quietly(close: Callable[[], None]) -> None:
+def _close(connection: Connection | None) -> None:
     """End the transaction; if the connection is gone, the lock is gone with it."""
-    with contextlib.suppress(Exception):
-        close()
+    if connection is not None:
+        with contextlib.suppress(Exception):
+            connection.close()

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 LIFETIME = 600.0
 #: Seconds that a refresh token lives unused: 30 days (Exact, OAuth step 4).
 REFRESH_LIFETIME = 30 * 86400.0
-#: Seconds to wait for a lock. Above the 40 s that a token request may take at most.
+#: Seconds after which nobody can still be waiting for the answer to a renewal, or saving it: above the 40 s that a
+#: token request may take at most.
+LONGEST_RENEWAL = 55.0
+#: Seconds to wait for a lock.
 LOCK_TIMEOUT = 60.0
 _KEPT_SEEDS = 32
 
@@ -47,6 +50,7 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
         old_seeds: Fingerprints of configured refresh tokens that have had their turn.
         attempted_at: When a refresh was begun whose answer was never saved; 0 if none is open.
         attempt_of: Fingerprint of the refresh token that this open attempt spent.
+        attempted_by: Who waits for the answer of that attempt (`token_holder.new_mark`); "" once nobody does.
         not_before: No token call may be made before this time.
         tries: Token calls that failed since the last success.
         early: The last failure was that Exact called it too early.
@@ -63,6 +67,7 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     old_seeds: tuple[str, ...] = ()
     attempted_at: float = 0.0
     attempt_of: str = ""
+    attempted_by: str = ""
     not_before: float = 0.0
     tries: int = 0
     early: bool = False
@@ -86,6 +91,10 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
         """A copy that remembers more fingerprints (the newest few are kept)."""
         merged = dict.fromkeys([*self.old_seeds, *(s for s in seeds if s)])
         return msgspec.structs.replace(self, old_seeds=tuple(merged)[-_KEPT_SEEDS:])
+
+    def is_other_than(self, loaded: Tokens | None) -> bool:
+        """Whether this record is not the one that was loaded."""
+        return loaded is None or loaded.version != self.version
 
     def supersedes(self, tokens: Tokens, loaded: Tokens | None) -> bool:
         """Whether this record, found in the store, should stand although ``tokens`` are to be saved.
@@ -112,7 +121,14 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LockedStore(ABC):
-    """A store while its lock is held. Use it only inside the ``with`` block that gave it."""
+    """A store while its lock is held. Use it only inside the ``with`` block that gave it.
+
+    Attributes:
+        certain: Whether all who had the lock before have ended what they did under it. False where a lock can get
+            lost, as that of a database does with its connection, while its holder goes on.
+    """
+
+    certain = True
 
     @abstractmethod
     def load(self) -> Tokens | None:
@@ -123,12 +139,16 @@ class LockedStore(ABC):
         """Make sure, as far as that can be known, that the next ``save`` will succeed."""
 
     @abstractmethod
-    def save(self, tokens: Tokens) -> Tokens:
+    def save(self, tokens: Tokens, *, if_unchanged: bool = False) -> Tokens:
         """Replace the record durably: when this returns, a power failure does not undo it.
+
+        Args:
+            tokens: The new record.
+            if_unchanged: Leave the record alone if it is not the one that was loaded.
 
         Returns:
             The record that stands now. That is ``tokens`` with its new version, unless somebody who
-            bypassed the lock put a newer login there: then theirs is kept and returned.
+            bypassed or lost the lock put another one there that is to stay: then theirs is returned.
 
         Raises:
             TokenStoreError: Nothing was changed; what stood before still stands.
@@ -143,10 +163,17 @@ class TokenStore(ABC):
     """Keeps the record of one client id and host."""
 
     @abstractmethod
-    def load(self) -> Tokens | None:
+    def load(
+        self, timeout: float = LOCK_TIMEOUT, *, cancelled: Callable[[], bool] | None = None
+    ) -> Tokens | None:
         """Read the record without the lock; None if there is no login.
 
+        Args:
+            timeout: Seconds to wait where the store can't be read at once.
+            cancelled: Asked now and then while waiting; True ends the wait.
+
         Raises:
+            Stopped: ``cancelled`` said so.
             TokenStoreError: The store can't be reached, read, understood or decrypted.
         """
 

@@ -6,7 +6,6 @@ Nothing is skipped when an environment is missing: the fixture fails and names t
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,9 +15,9 @@ import pytest
 
 from scripts.compare import Row, differences, source_rows
 from scripts.meltano_project import ROOT, Project
-from scripts.postgres import Postgres, embedded
+from scripts.postgres import Postgres
 from scripts.warehouse import Stream, Warehouse, streams
-from tests.e2e.token_torture import FILE, POSTGRES, SEALED, SQLITE, Make, Torture, stand_in
+from tests.e2e.token_torture import FILE, POSTGRES, SEALED, Make, Torture, stand_in
 from tests.exact_online import ExactOnline
 
 DIVISIONS = (101, 102)
@@ -63,19 +62,6 @@ def exact() -> Iterator[ExactOnline]:
 def catalogue() -> dict[str, Stream]:
     """The tap's streams, as `--discover` tells."""
     return streams()
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[Postgres]:
-    """One server for all tests of a process."""
-    with embedded() as server:
-        yield server
-
-
-@pytest.fixture
-def database(postgres_server: Postgres, request: pytest.FixtureRequest) -> Postgres:
-    """An empty database of this test's own."""
-    return postgres_server.database(re.sub(r"\W", "_", request.node.name)[:60])
 
 
 @pytest.fixture
@@ -125,9 +111,7 @@ def make(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Make]:
         exact = context.__enter__()
         stack.append(context)
         location = str(tmp_path / "tokens.json")
-        if kind == SQLITE:
-            location = f"sqlite:///{tmp_path / 'tokens.db'}"
-        elif kind == POSTGRES:
+        if kind == POSTGRES:
             location = request.getfixturevalue("database").sqlalchemy_url
         made.append(Torture(exact, location, tmp_path, "correct horse" if kind == SEALED else None))
         return made[-1]

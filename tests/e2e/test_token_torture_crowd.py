@@ -10,7 +10,7 @@ import time
 import pytest
 
 from scripts.postgres import Postgres
-from tests.e2e.token_torture import FILE, POSTGRES, SEALED, SQLITE, Make, process_state, survives, wait_until
+from tests.e2e.token_torture import FILE, POSTGRES, SEALED, Make, process_state, survives, wait_until
 from tests.exact_online import Call
 
 
@@ -20,7 +20,6 @@ from tests.exact_online import Call
         (FILE, "login"),
         (FILE, "seed"),
         (SEALED, "login"),
-        (SQLITE, "seed"),
         (POSTGRES, "login"),
         (POSTGRES, "seed"),
     ],
@@ -50,7 +49,7 @@ def test_processes_hand_tokens_on_over_many_lives(make: Make, kind: str) -> None
     assert sum(e["calls"] for e in ended) == len(torture.statuses)
 
 
-@pytest.mark.parametrize("kind", [FILE, SQLITE, POSTGRES])
+@pytest.mark.parametrize("kind", [FILE, POSTGRES])
 def test_hanging_holder_is_named_after_a_bounded_wait(make: Make, kind: str) -> None:
     torture = make(kind)
     torture.log_in()

@@ -13,7 +13,7 @@ import pytest
 
 from tap_exactonline.exact.tokens import open_store
 from tests.e2e.token_child import PLACES, SQL_PLACES, Job
-from tests.e2e.token_torture import FILE, POSTGRES, SEALED, SQLITE, Make, survives, when_answering
+from tests.e2e.token_torture import FILE, POSTGRES, SEALED, Make, survives, when_answering
 from tests.exact_online.raw import raw_server
 
 # -- killed ----------------------------------------------------------------------------------------
@@ -25,8 +25,6 @@ from tests.exact_online.raw import raw_server
         *((FILE, place) for place in PLACES),
         (SEALED, "half written"),
         (SEALED, "written"),
-        (SQLITE, "answered"),
-        (SQLITE, "swapped"),
         *((POSTGRES, place) for place in SQL_PLACES),
     ],
 )
@@ -37,7 +35,7 @@ def test_killed_anywhere_in_a_refresh(make: Make, kind: str, place: str) -> None
     survives(torture)
 
 
-@pytest.mark.parametrize("kind", [FILE, SQLITE, POSTGRES])
+@pytest.mark.parametrize("kind", [FILE, POSTGRES])
 def test_killed_while_the_request_is_in_flight(make: Make, kind: str) -> None:
     torture = make(kind, token_lifetime=2.0)
     torture.log_in()
@@ -66,7 +64,7 @@ def test_killed_where_exact_forgives_nothing(make: Make, place: str) -> None:
 
 
 def test_killed_holder_frees_the_lock_at_once(make: Make) -> None:
-    for kind in (FILE, SQLITE, POSTGRES):
+    for kind in (FILE, POSTGRES):
         torture = make(kind)
         torture.log_in()
         torture.run(place="before request", signal=signal.SIGKILL)
@@ -104,10 +102,9 @@ def test_signal_waits_for_the_save(make: Make, number: signal.Signals, place: st
     assert torture.statuses == [200]
 
 
-@pytest.mark.parametrize("kind", [SQLITE, POSTGRES])
 @pytest.mark.parametrize("place", ["answered", "swapped"])
-def test_signal_waits_for_the_database(make: Make, kind: str, place: str) -> None:
-    torture = make(kind)
+def test_signal_waits_for_the_database(make: Make, place: str) -> None:
+    torture = make(POSTGRES)
     torture.log_in()
     assert torture.run(place=place, signal=signal.SIGTERM)["exit"] == -signal.SIGTERM
     saved = torture.store.load()

@@ -18,10 +18,10 @@ from tap_exactonline.exact.tokens import Tokens, TokenStore, open_store
 from tests.e2e.token_child import Job, run
 from tests.exact_online import Call, ExactOnline
 
-FILE, SEALED, SQLITE, POSTGRES = "file", "sealed file", "sqlite", "postgres"
+FILE, SEALED, POSTGRES = "file", "sealed file", "postgres"
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["tests.e2e.token_child", "sqlalchemy.dialects.sqlite", "psycopg"])
+FORKS.set_forkserver_preload(["tests.e2e.token_child", "psycopg"])
 
 
 @dataclass

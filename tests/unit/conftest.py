@@ -27,16 +27,17 @@ def runner(exact: ExactOnline, tmp_path: Path) -> Runner:
     return Runner(exact, tmp_path)
 
 
-@pytest.fixture(params=["file", "sqlite"])
-def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A token store of each kind, in a folder that is not there yet."""
-    path = tmp_path / "store" / "tokens"
-    return str(path) if request.param == "file" else f"sqlite:///{path}"
+@pytest.fixture(params=["file", pytest.param("postgres", marks=pytest.mark.process)])
+def location(request: pytest.FixtureRequest, path: Path) -> str:
+    """A token store of each kind, in a folder that is not there yet or an empty database."""
+    if request.param == "file":
+        return str(path)
+    return request.getfixturevalue("database").sqlalchemy_url
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """The file of a token store, the same as that of `location`."""
+    """The file of a token store, the same as that of `location`; its folder is not there yet."""
     return tmp_path / "store" / "tokens"
 
 

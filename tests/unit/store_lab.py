@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-import sqlalchemy
+import psycopg
 
 from tap_exactonline.exact.token_file import FileStore
 from tap_exactonline.exact.tokens import Tokens, TokenStore, open_store
@@ -36,7 +37,7 @@ def bypass(store: TokenStore, tokens: Tokens) -> None:
     if hasattr(store, "database"):
         from tap_exactonline.exact.token_sql import _LockedRow
 
-        _LockedRow(store).save(tokens)  # type: ignore[arg-type]
+        _LockedRow(store, None).save(tokens)  # type: ignore[arg-type]
     else:
         assert isinstance(store, FileStore)
         path = store.path
@@ -45,11 +46,38 @@ def bypass(store: TokenStore, tokens: Tokens) -> None:
         Path(str(path) + ".copy").replace(path)
 
 
-def execute(path: Path, statement: str) -> None:
-    engine = sqlalchemy.create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(statement)
-    engine.dispose()
+def is_file(location: str | Path) -> bool:
+    return "://" not in str(location)
+
+
+def execute(location: str, statement: str) -> list[tuple[Any, ...]]:
+    """A statement on the database, past the store."""
+    with psycopg.connect(location.replace("+psycopg", ""), autocommit=True) as connection:
+        done = connection.execute(statement)
+        return done.fetchall() if done.description else []
+
+
+def raw(location: str) -> bytes:
+    """All that is kept, as somebody sees it who steals the disk."""
+    if is_file(location):
+        return everything_in(Path(location).parent)
+    return repr(execute(location, "SELECT * FROM tap_exactonline_tokens")).encode()
+
+
+def damage(location: str) -> None:
+    """Cut the login off in its middle."""
+    if is_file(location):
+        path = Path(location)
+        path.write_bytes(path.read_bytes()[:-40])
+    else:
+        execute(location, "UPDATE tap_exactonline_tokens SET payload = left(payload, -40)")
+
+
+def remove(location: str) -> None:
+    if is_file(location):
+        Path(location).unlink()
+    else:
+        execute(location, "DELETE FROM tap_exactonline_tokens")
 
 
 def refresh_token_in(store: TokenStore) -> str | None:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_exactonline.exact.errors import SettingsError, TokenStoreError
-from tap_exactonline.exact.token_sql import SqlStore
-from tests.unit.store_lab import TOKENS, execute, opened
+from tap_exactonline.exact.token_engine import read_address
+from tests.unit.store_lab import opened
 
 
 @pytest.mark.parametrize(
@@ -42,10 +42,9 @@ def test_unreachable_database_is_named_without_its_password() -> None:
     [
         ("postgresql://me:hunter2@host:port/x", SettingsError),
         ("nosuch://me:hunter2@host/x", SettingsError),
-        ("sqlite://", SettingsError),
-        ("sqlite:///:memory:", SettingsError),
-        ("sqlite:///file:x?mode=memory&uri=true", SettingsError),
-        ("mysql+mysqldb://me:hunter2@host/x", TokenStoreError),
+        ("mysql+mysqldb://me:hunter2@host/x", SettingsError),
+        ("oracle://me:hunter2@host/x", SettingsError),
+        ("hunter2://host/x", SettingsError),
     ],
 )
 def test_unusable_url_is_refused_without_quoting_it(url: str, error: type[Exception]) -> None:
@@ -64,7 +63,6 @@ def test_unusable_url_is_refused_without_quoting_it(url: str, error: type[Except
         "postgresql://me:p@hunter2?a=hunter2@127.0.0.1:1/x",
         "postgresql://:p@hunter2@127.0.0.1:1/x",
         "postgresql://me@tenant:p@hunter2@127.0.0.1:1/x",
-        "sqlite:///x@hunter2:p@y",
     ],
 )
 def test_an_at_sign_in_the_password_is_told_and_not_echoed(url: str) -> None:
@@ -83,9 +81,10 @@ def test_no_password_shows_whatever_it_holds(password: str) -> None:
 
 
 def test_encoded_at_sign_is_part_of_the_password() -> None:
-    store = opened("postgresql://me%40home:p%40ss@127.0.0.1:1/x")
-    assert isinstance(store, SqlStore)
-    assert (store.database.engine.url.username, store.database.engine.url.password) == ("me@home", "p@ss")
+    assert read_address("postgresql://me%40home:p%40ss@127.0.0.1:1/x").parameters.items() >= {
+        ("user", "me@home"),
+        ("password", "p@ss"),
+    }
 
 
 @pytest.mark.parametrize("text", ["postgresql:/me:hunter2@host/x", "postgres:me:hunter2@host/x"])
@@ -95,19 +94,29 @@ def test_half_a_url_is_no_file_name(text: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
-def test_file_that_is_no_database(path: Path) -> None:
-    path.parent.mkdir()
-    path.write_text("this is not a database, although it is long enough to be one " * 20)
-    before = path.read_bytes()
-    for action in (opened(f"sqlite:///{path}").load, opened(f"sqlite:///{path}").probe):
-        with pytest.raises(TokenStoreError, match="not a database"):
-            action()
-    assert path.read_bytes() == before
+@pytest.mark.parametrize(
+    ("url", "expected", "told"),
+    [
+        ("postgresql://host/x", {"host": "host", "dbname": "x"}, "postgresql://host/x"),
+        ("postgresql+psycopg://host:5433", {"host": "host", "port": "5433"}, "postgresql://host:5433/"),
+        ("postgres://[::1]:5/x", {"host": "::1", "port": "5", "dbname": "x"}, "postgresql://::1:5/x"),
+        ("postgresql://me@/x?host=/run/pg", {"user": "me", "dbname": "x", "host": "/run/pg"}, "postgresql:///run/pg/x"),
+        (
+            "postgresql://me:a/b?c#d@h/x%20y?sslmode=require&connect_timeout=3",
+            {"password": "a/b?c#d", "dbname": "x y", "sslmode": "require", "connect_timeout": "3"},
+            "postgresql://h/x y",
+        ),
+        ("postgresql:///x", {"dbname": "x"}, "postgresql:///x"),
+    ],
+)  # fmt: skip
+def test_address_is_understood(url: str, expected: dict[str, str], told: str) -> None:
+    address = read_address(url)
+    assert address.parameters.items() >= expected.items()
+    assert address.where == told
 
 
-def test_other_tables_of_the_database_are_not_locked_during_a_refresh(path: Path) -> None:
-    store = opened(f"sqlite:///{path}")
-    with store.lock() as held:
-        held.load()
-        execute(path, "CREATE TABLE somebody_elses (x int)")
-        held.save(TOKENS)
+def test_old_sqlite_store_is_told_what_to_use_instead(path: Path) -> None:
+    with pytest.raises(SettingsError, match="SQLite is no longer supported") as caught:
+        opened(f"sqlite:///{path}")
+    assert "file" in caught.value.remedy
+    assert "tap-exactonline login" in caught.value.remedy

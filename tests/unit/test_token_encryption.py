@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import hashlib
-from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
@@ -13,40 +12,35 @@ from msgspec.structs import replace
 
 from tap_exactonline.exact.errors import TokenStoreError
 from tap_exactonline.exact.token_codec import Codec
-from tests.unit.store_lab import ACCESS, REFRESH, TOKENS, everything_in, execute, opened
+from tests.unit.store_lab import ACCESS, REFRESH, TOKENS, opened, raw
 
 
-def test_encrypted_store_shows_nothing_and_opens_with_its_passphrase(location: str, path: Path) -> None:
+def test_encrypted_store_shows_nothing_and_opens_with_its_passphrase(location: str) -> None:
     saved = opened(location, "correct horse").save(TOKENS)
-    raw = everything_in(path.parent)
     for secret in (ACCESS, REFRESH, "correct horse"):
-        assert secret.encode() not in raw
+        assert secret.encode() not in raw(location)
     assert opened(location, "correct horse").load() == saved
 
 
 @pytest.mark.parametrize("passphrase", ["wrong", None])
-def test_wrong_or_missing_passphrase_changes_nothing(
-    location: str, path: Path, passphrase: str | None
-) -> None:
+def test_wrong_or_missing_passphrase_changes_nothing(location: str, passphrase: str | None) -> None:
     opened(location, "right").save(TOKENS)
-    before = everything_in(path.parent)
+    before = raw(location)
     store = opened(location, passphrase)
     for action in (store.load, lambda: store.save(TOKENS), store.probe):
         with pytest.raises(TokenStoreError, match="token_store_passphrase") as caught:
             action()
         assert "right" not in str(caught.value)
-    assert everything_in(path.parent) == before
+    assert raw(location) == before
 
 
-def test_plain_store_is_encrypted_with_the_next_save(location: str, path: Path) -> None:
+def test_plain_store_is_encrypted_with_the_next_save(location: str) -> None:
     opened(location).save(TOKENS)
     store = opened(location, "secret")
     loaded = store.load()
     assert loaded == replace(TOKENS, version=1)
     store.save(loaded)
-    if location.startswith("sqlite"):
-        execute(path, "VACUUM")
-    assert REFRESH.encode() not in everything_in(path.parent)
+    assert REFRESH.encode() not in raw(location)
     assert store.load() == replace(TOKENS, version=2)
 
 
@@ -65,12 +59,14 @@ def test_missing_package_says_what_to_install(location: str, monkeypatch: pytest
     real = builtins.__import__
 
     def without(name: str, *args: Any) -> Any:
-        if name.partition(".")[0] in {"cryptography", "sqlalchemy"}:
+        if name.partition(".")[0] in {"cryptography", "psycopg"}:
             raise ImportError(f"No module named '{name}'", name=name)
         return real(name, *args)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(TokenStoreError, match=r"pip install 'singer-tap-exactonline\[(encryption|sql)\]'"):
+    with pytest.raises(
+        TokenStoreError, match=r"pip install 'singer-tap-exactonline\[(encryption|postgres)\]'"
+    ):
         opened(location, "secret")
 
 

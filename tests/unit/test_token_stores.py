@@ -13,7 +13,18 @@ import pytest
 from msgspec.structs import replace
 
 from tap_exactonline.exact.errors import Stopped, TokenStoreError
-from tests.unit.store_lab import REFRESH, TOKENS, bypass, everything_in, execute, opened, refresh_token_in
+from tests.unit.store_lab import (
+    REFRESH,
+    TOKENS,
+    bypass,
+    damage,
+    execute,
+    is_file,
+    opened,
+    raw,
+    refresh_token_in,
+    remove,
+)
 
 
 def test_store_gives_back_what_it_got(location: str) -> None:
@@ -40,7 +51,10 @@ def test_store_keeps_logins_apart(location: str) -> None:
 
 def test_reading_makes_nothing(location: str, path: Path) -> None:
     assert opened(location).load() is None
-    assert not path.parent.exists()
+    if is_file(location):
+        assert not path.parent.exists()
+    else:
+        assert execute(location, "SELECT * FROM pg_tables WHERE schemaname = 'public'") == []
 
 
 def test_probe_leaves_no_login_behind(location: str) -> None:
@@ -52,10 +66,10 @@ def test_probe_leaves_no_login_behind(location: str) -> None:
     assert store.load() == replace(TOKENS, version=1)
 
 
-def test_files_are_for_the_owner_only(location: str, path: Path) -> None:
+def test_files_are_for_the_owner_only(path: Path) -> None:
     before = os.umask(0)
     try:
-        opened(location).save(TOKENS)
+        opened(path).save(TOKENS)
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -144,43 +158,53 @@ def test_older_login_put_there_meanwhile_is_replaced(location: str) -> None:
     assert refresh_token_in(store) == "renewed"
 
 
-def test_login_removed_meanwhile_is_written_anew(location: str, path: Path) -> None:
+def test_login_removed_meanwhile_is_written_again(location: str) -> None:
     store = opened(location)
     store.save(TOKENS)
     with store.lock() as held:
         held.load()
-        if location.startswith("sqlite"):
-            execute(path, "DELETE FROM tap_exactonline_tokens")
-        else:
-            path.unlink()
+        remove(location)
         held.save(replace(TOKENS, refresh_token="renewed"))
     assert refresh_token_in(store) == "renewed"
 
 
-def test_damaged_store_is_refused_and_left_alone(location: str, path: Path) -> None:
+def test_damaged_store_is_refused_and_left_alone(location: str) -> None:
     store = opened(location)
     store.save(TOKENS)
-    if location.startswith("sqlite"):
-        execute(path, 'UPDATE tap_exactonline_tokens SET payload = \'{"tokens": {"acc\'')
-    else:
-        path.write_bytes(path.read_bytes()[:-40])
-    before = everything_in(path.parent)
+    damage(location)
+    before = raw(location)
     for action in (store.load, lambda: store.save(TOKENS), store.probe):
         with pytest.raises(TokenStoreError, match="damaged") as caught:
             action()
         assert "token_store" in str(caught.value)
         assert "tap-exactonline login" in str(caught.value)
-    assert everything_in(path.parent) == before
+    assert raw(location) == before
 
 
 def test_delete_leaves_no_secret(path: Path, location: str) -> None:
     store = opened(location)
     store.save(TOKENS)
-    if not location.startswith("sqlite"):
+    if is_file(location):
         path.with_name("tokens.new").write_bytes(path.read_bytes())
-        store.delete()
-        assert REFRESH.encode() not in everything_in(path.parent)
-    else:
-        store.delete()
+    store.delete()
+    assert REFRESH.encode() not in raw(location)
     assert store.load() is None
     store.delete()
+
+
+def test_note_is_taken_only_of_the_record_that_was_loaded(location: str) -> None:
+    """Two who think that they hold the lock must not both begin to renew."""
+    store, other = opened(location), opened(location)
+    store.save(TOKENS)
+    with store.lock() as held:
+        loaded = held.load()
+        assert loaded is not None
+        theirs = replace(loaded, attempted_by="them")
+        bypass(other, theirs)
+        standing = held.save(replace(loaded, attempted_by="us"), if_unchanged=True)
+        assert standing.attempted_by == "them"
+        held.load()
+        assert held.save(replace(loaded, attempted_by="us"), if_unchanged=True).attempted_by == "us"
+    saved = store.load()
+    assert saved is not None
+    assert saved.attempted_by == "us"
