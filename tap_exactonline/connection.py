@@ -13,6 +13,7 @@ from tap_exactonline import DISTRIBUTION
 from tap_exactonline.config import Config, require_app
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.divisions import Chosen, Division, choose, list_divisions
+from tap_exactonline.exact.large_answers import LargeAnswers
 from tap_exactonline.exact.oauth import Credentials
 from tap_exactonline.exact.refused_fields import RefusedFields
 from tap_exactonline.exact.tokens import TokenStore, open_store
@@ -36,6 +37,7 @@ class Connection:
         stop: Set to end waiting and asking.
         on_wait: Told before each waiting: division, seconds, why.
         idle: Entered while a thread only waits.
+        large: Places for large answers.
         max_tries: Tries of one call when Exact or the network fails.
         patience: Seconds to wait for an access token; None for as long as a run may wait.
         known: Administrations that were read before. If the one that the user opened last can't be asked, one of
@@ -47,6 +49,7 @@ class Connection:
     stop: threading.Event
     on_wait: Callable[[int | None, float, str], None] | None = None
     idle: Callable[[], AbstractContextManager[None]] = nullcontext
+    large: LargeAnswers | None = None
     max_tries: int = 6
     patience: float | None = None
     known: set[int] = field(default_factory=set)
@@ -100,6 +103,7 @@ class Connection:
             on_wait=self.on_wait,
             idle=self.idle,
             max_tries=self.max_tries,
+            large=self.large,
         )
 
     @cached_property

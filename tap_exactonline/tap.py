@@ -133,7 +133,7 @@ class TapExactOnline(Tap):
     @cached_property
     def connection(self) -> Connection:
         """The way to Exact."""
-        return Connection(self.checked, self.stop, self._tell_wait, self.permits.idle)
+        return Connection(self.checked, self.stop, self._tell_wait, self.permits.idle, self.permits.large)
 
     @classproperty
     def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805

@@ -27,6 +27,7 @@ from tap_exactonline.exact.errors import (
     TemporaryError,
 )
 from tap_exactonline.exact.lanes import Lane, Lanes
+from tap_exactonline.exact.large_answers import LargeAnswers
 from tap_exactonline.exact.limits import Budget, Go, Spent, Wait
 from tap_exactonline.exact.login_doubt import LoginDoubt
 from tap_exactonline.exact.odata import read_rows, select_query
@@ -69,6 +70,7 @@ class ExactClient:
         connect_timeout: Seconds for connecting.
         read_timeout: Seconds for which the server may be silent. A whole answer may take five times that.
         max_response: Bytes that one answer may have, decompressed.
+        large: Places for large answers.
         max_tries: Tries of one page when Exact or the network fails.
         stop: When set, waiting ends and no further call is made.
         on_wait: Told before each waiting: division, seconds, why.
@@ -88,6 +90,7 @@ class ExactClient:
         connect_timeout: float = 10,
         read_timeout: float = 120,
         max_response: int = 64 * MEGABYTE,
+        large: LargeAnswers | None = None,
         max_tries: int = 6,
         stop: threading.Event | None = None,
         on_wait: Callable[[int | None, float, str], None] | None = None,
@@ -109,12 +112,14 @@ class ExactClient:
         self._refusals = Refusals(self._clock.now, reserve_calls)
         self._outage = Outage()
         self._login = LoginDoubt(self._me_refuses, self._clock.now)
+        self._large = large or LargeAnswers(self._stop)
         self._transport = Transport(
             self.api_url,
             user_agent,
             Bounds(connect_timeout, read_timeout, 5 * read_timeout, max_response),
             stop=self._stop,
             clock=clock,
+            before_more=self._large.take,
         )
         self._lanes = Lanes(self._clock.now, reserve_calls, self._check_stop, idle)
         self._answered = False
@@ -220,11 +225,14 @@ class ExactClient:
                 error.division = subject.division
             error.stream = error.stream or subject.stream_name
             raise
+        finally:
+            self._large.answered()
 
     def _try(self, trial: Trial, decode: Callable[[bytes], T], lane: Lane) -> T:
         patience = Patience(self._outage.tries(self._max_tries), self._max_retry_time, self._retry_base)
         url, subject = trial.url, trial.subject
         while True:
+            self._large.drop()
             self._refusals.check(url, subject)
             self._outage.check()
             # First the budget, then the token: it lives for ten minutes and would age in the waiting.

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from tap_exactonline.exact.errors import Stopped
+from tap_exactonline.exact.large_answers import LargeAnswers
 
 T = TypeVar("T")
 
@@ -26,6 +27,9 @@ class Permits:
     Args:
         places: How many threads may work at once.
         stop: When set, waiting for a place ends.
+
+    Attributes:
+        large: Places for answers that are larger than usual.
     """
 
     def __init__(self, places: int, stop: threading.Event) -> None:
@@ -33,6 +37,7 @@ class Permits:
         self._free = threading.Semaphore(places)
         self._room = threading.Semaphore(places)
         self._stop = stop
+        self.large = LargeAnswers(stop)
         self._works = threading.Lock()
         self._mine = threading.local()
 
@@ -45,7 +50,8 @@ class Permits:
         """
         self._take()
         try:
-            yield
+            with self.large.pages():
+                yield
         finally:
             self._give()
 
@@ -78,7 +84,13 @@ class Permits:
             Stopped: If the run is asked to stop meanwhile.
         """
         self._acquire(self._room)
-        return self._room.release
+        leave = self.large.hand_over()
+
+        def written() -> None:
+            leave()
+            self._room.release()
+
+        return written
 
     def turn(self) -> Turn:
         """A lane's turns at making lines of a page; of all turns made here, one is held at a time."""

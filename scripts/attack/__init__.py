@@ -1,0 +1,1 @@
+"""Attacks on the tap, repeated on the present tree: ``python -m scripts.attack``."""

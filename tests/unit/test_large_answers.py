@@ -1,0 +1,140 @@
+"""Large answers wait for a place, so that many workers never fill the memory; and nobody waits for ever."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from tap_exactonline.exact import payload
+from tap_exactonline.exact.errors import AnswerTooLarge, Stopped
+from tap_exactonline.exact.large_answers import LargeAnswers
+from tap_exactonline.sync import permits
+from tap_exactonline.tap import TapExactOnline
+from tests.convergence.runs import Sink, catalog
+from tests.exact_online import Clock, ExactOnline, faults
+from tests.unit.scripted import rows, world
+
+STREAMS = ["sync_financial_gl_accounts", "financial_journals", "sync_crm_contacts"]
+DIVISIONS = range(101, 109)
+
+
+def test_a_place_is_taken_once_and_given_back_once() -> None:
+    large = LargeAnswers(threading.Event(), places=1)
+    large.take()
+    large.take()
+    large.answered()
+    large.drop()
+    assert can_take(large)
+    with large.pages():
+        large.take()
+        large.answered()
+        assert not can_take(large), "the page is still being made"
+        written = large.hand_over()
+        large.drop()
+    assert not can_take(large), "it belongs to the page now"
+    written()
+    assert can_take(large)
+    with large.pages():
+        large.take()
+    assert can_take(large)
+
+
+def can_take(large: LargeAnswers) -> bool:
+    if not large._free.acquire(blocking=False):
+        return False
+    large._free.release()
+    return True
+
+
+def test_whoever_waits_for_a_place_ends_when_the_run_does() -> None:
+    stop = threading.Event()
+    large = LargeAnswers(stop, places=1)
+    threading.Thread(target=large.take).start()
+    while can_take(large):
+        pass
+    stop.set()
+    with pytest.raises(Stopped):
+        large.take()
+
+
+class Watched(LargeAnswers):
+    """Knows how many places were taken at most."""
+
+    def __init__(self, stop: threading.Event, places: int = 2) -> None:
+        super().__init__(stop, places)
+        self.most = self.taken = 0
+        self._lock = threading.Lock()
+
+    def take(self) -> None:
+        had = getattr(self._mine, "held", False)
+        super().take()
+        with self._lock:
+            self.taken += not had
+            self.most = max(self.most, self.taken)
+
+    def hand_over(self):
+        if not getattr(self._mine, "held", False):
+            return super().hand_over()
+        leave = super().hand_over()
+
+        def given() -> None:
+            with self._lock:
+                self.taken -= 1
+            leave()
+
+        return given
+
+
+@pytest.mark.parametrize("deletions", ["log", "tombstones"])
+def test_every_page_arrives_and_no_more_than_the_places_are_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deletions: str
+) -> None:
+    monkeypatch.setattr(payload, "LARGE", 100)  # each page is a large one
+    monkeypatch.setattr(permits, "LargeAnswers", Watched)
+    exact = ExactOnline(clock=Clock.manual(), seed=4, page_rows=5, error_limit=10**6)
+    exact.limits(minute=10**6, day=10**7)
+    for code in DIVISIONS:
+        exact.add_division(code, rows=dict.fromkeys(STREAMS, 12))
+    exact.faults.add("sync_crm_contacts", faults.truncated(), times=5)
+    sink = Sink()
+    with exact.serve():
+        tap = TapExactOnline(
+            config={
+                "api_url": exact.url,
+                "access_token": exact.issue_access_token(),
+                "token_store": str(tmp_path / "tokens.json"),
+                "max_parallel_divisions": 8,
+                "deletions": deletions,
+            },
+            catalog=catalog(STREAMS, deletions=deletions),
+            message_writer=sink,
+        )
+        large = tap.permits.large
+        assert isinstance(large, Watched)
+        run = threading.Thread(target=tap.sync_all, daemon=True)
+        run.start()
+        run.join(60)
+        assert not run.is_alive()
+    assert sum(b'"RECORD"' in line[:200] for line in sink.lines) == 12 * len(STREAMS) * len(DIVISIONS)
+    assert large.most == 2
+    assert large.taken == 0, "all were given back"
+
+
+def test_a_place_is_given_back_when_the_answer_is_no_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(payload, "LARGE", 10)
+    with world(max_response=2000) as w:
+        large = Watched(threading.Event(), places=1)
+        w.client = w.new_client(large=large, max_response=2000)
+        w.server.default = rows(*[{"ID": str(number)} for number in range(500)])
+        for _ in range(3):
+            with pytest.raises(
+                AnswerTooLarge, match="division 101, stream crm_accounts: the answer has more than"
+            ):
+                w.get()
+        assert len(w.server.requests) == 3, "asking again gives the same"
+        w.server.default = rows({"ID": "1"})
+        assert len(w.get().rows) == 1
+        assert large.most == 1
+        assert large.taken == 0
