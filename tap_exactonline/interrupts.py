@@ -1,7 +1,7 @@
 """Signals while the program starts: it ends at once, with the exit code of a program that a signal ended.
 
 A run installs handlers of its own (:class:`tap_exactonline.tap.TapExactOnline`), and so does a renewal of the login
-(:mod:`tap_exactonline.exact.token_signals`). Before that there is nothing to finish, and Python's way, an exception
+(:mod:`tap_exactonline.exact.auth.signals`). Before that there is nothing to finish, and Python's way, an exception
 in the middle of an import, ends in a traceback.
 """
 

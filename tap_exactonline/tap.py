@@ -26,9 +26,9 @@ from tap_exactonline.catalog import CatalogError, check_known, check_shape, sele
 from tap_exactonline.config import Config, parse
 from tap_exactonline.connection import Connection
 from tap_exactonline.endpoints import Endpoint, by_name, load
+from tap_exactonline.exact.auth.signals import settle
 from tap_exactonline.exact.divisions import recall_refused
 from tap_exactonline.exact.errors import SettingsError
-from tap_exactonline.exact.token_signals import settle
 from tap_exactonline.settings import SCHEMA
 from tap_exactonline.sources import environment_settings
 from tap_exactonline.sync.bookmarks import StateError, check_state, known_divisions

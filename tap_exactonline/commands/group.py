@@ -75,7 +75,7 @@ class PlainCommand(click.Command):
         """
         if not (os.environ.get("TAP_EXACTONLINE_LOGLEVEL") or os.environ.get("LOGLEVEL")):
             logging.getLogger().setLevel(logging.WARNING)
-        from tap_exactonline.exact.token_signals import hold_signals
+        from tap_exactonline.exact.auth.signals import hold_signals
 
         interrupts.restore()
         try:

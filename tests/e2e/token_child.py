@@ -19,15 +19,8 @@ from typing import Any
 
 import requests
 
-from tap_exactonline.exact import (
-    oauth,
-    token_endpoint,
-    token_file,
-    token_refresh,
-    token_signals,
-    token_sql,
-    tokens,
-)
+from tap_exactonline.exact import oauth, token_endpoint, token_file, token_refresh, token_sql, tokens
+from tap_exactonline.exact.auth import signals as token_signals
 from tap_exactonline.exact.errors import ExactError
 from tap_exactonline.exact.oauth import Credentials
 from tap_exactonline.exact.tokens import open_store

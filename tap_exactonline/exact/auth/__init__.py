@@ -1,0 +1,1 @@
+"""The login: who may ask Exact Online, with which token, and where that is kept."""

@@ -1,0 +1,1 @@
+"""Where the tokens of a login are kept: in a file, or in PostgreSQL."""
