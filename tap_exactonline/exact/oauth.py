@@ -17,6 +17,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tap_exactonline.exact.addresses import check_api_url
+from tap_exactonline.exact.auth.current import InUse
 from tap_exactonline.exact.auth.signals import SETTLE_TIMEOUT, settle, unbroken
 from tap_exactonline.exact.errors import (
     ExactError,
@@ -33,7 +34,6 @@ from tap_exactonline.exact.token_holder import is_gone, new_mark
 from tap_exactonline.exact.token_outcome import Later, Plan, logged_in, plan
 from tap_exactonline.exact.token_refresh import Unsaved, refresh, save_granted
 from tap_exactonline.exact.token_status import LoginStatus, status_of
-from tap_exactonline.exact.token_use import InUse
 from tap_exactonline.exact.tokens import (
     LOCK_TIMEOUT,
     LockedStore,
