@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import pytest
 
+from tap_exactonline.exact.auth.grants import Outcome, TokenEndpoint
 from tap_exactonline.exact.errors import BrokenAnswer, NotExactOnline, SettingsError, Unreachable
-from tap_exactonline.exact.token_endpoint import Outcome, TokenEndpoint
 from tap_exactonline.exact.transport import Bounds, Transport
 from tests.exact_online.raw import raw_server
 from tests.unit import scripted

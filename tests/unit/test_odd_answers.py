@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 
 from tap_exactonline.endpoints import by_name
 from tap_exactonline.exact import edmx
+from tap_exactonline.exact.auth.grants import Outcome, read_answer
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.divisions import current_division, list_divisions
 from tap_exactonline.exact.errors import ExactError, StreamError
 from tap_exactonline.exact.limits import DivisionLimits
 from tap_exactonline.exact.odata import MalformedPage
 from tap_exactonline.exact.server_clock import ServerClock, clock_time, retry_after
-from tap_exactonline.exact.token_endpoint import Outcome, read_answer
 from tap_exactonline.sync.functions import ask_rights, first_timestamp
 from tests.exact_online import faults
 from tests.exact_online.wire import Reply as Wire

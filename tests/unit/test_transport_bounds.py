@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_exactonline.exact import payload
+from tap_exactonline.exact.auth.grants import Outcome, TokenEndpoint
 from tap_exactonline.exact.errors import (
     AnswerTooLarge,
     BrokenAnswer,
@@ -25,7 +26,6 @@ from tap_exactonline.exact.errors import (
     Stopped,
     Unreachable,
 )
-from tap_exactonline.exact.token_endpoint import Outcome, TokenEndpoint
 from tap_exactonline.exact.transport import MEGABYTE, Bounds, Transport
 from tests.exact_online.raw import RawServer, head, raw_server
 
