@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tap_exactonline.exact.auth.grants import Answer, Outcome
+from tap_exactonline.exact.auth.renewal import Later, Plan, Refusal, after_failure, granted, later_error
 from tap_exactonline.exact.errors import ExactError, TokenStoreError
-from tap_exactonline.exact.token_outcome import Later, Plan, Refusal, after_failure, granted, later_error
 from tap_exactonline.exact.tokens import Tokens
 
 if TYPE_CHECKING:

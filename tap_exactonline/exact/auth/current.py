@@ -6,7 +6,7 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from tap_exactonline.exact.token_outcome import RENEW_AFTER, USABLE_UNTIL
+from tap_exactonline.exact.auth.renewal import RENEW_AFTER, USABLE_UNTIL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
