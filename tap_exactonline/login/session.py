@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from tap_exactonline.config import Config
 from tap_exactonline.connection import Connection
+from tap_exactonline.exact.auth.credentials import authorize_url
 from tap_exactonline.exact.errors import ExactError, SettingsError
 from tap_exactonline.exact.foreign_text import clean_text
-from tap_exactonline.exact.oauth import authorize_url
 from tap_exactonline.exact.odata import read_rows, select_query
 from tap_exactonline.exact.secret_text import check_secret
 from tap_exactonline.login.redirect import check_redirect_uri, read_code

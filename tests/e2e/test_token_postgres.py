@@ -196,7 +196,7 @@ def test_two_that_think_they_hold_the_lock_ask_once(strict: Lab, monkeypatch: py
             )
         return real(held, *others)
 
-    monkeypatch.setattr("tap_exactonline.exact.oauth.refresh", refresh)
+    monkeypatch.setattr("tap_exactonline.exact.auth.credentials.refresh", refresh)
     run = lab.credentials(patience=15.0)
     with pytest.raises(TemporaryError, match="Another run is renewing the login"):
         run.access_token()

@@ -6,8 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tap_exactonline.exact.auth.credentials import authorize_url
 from tap_exactonline.exact.errors import NotLoggedIn, SettingsError
-from tap_exactonline.exact.oauth import authorize_url
 from tests.unit.token_lab import DAY, START, Lab
 
 

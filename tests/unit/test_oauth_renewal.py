@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tap_exactonline.exact.auth.credentials import Credentials
 from tap_exactonline.exact.errors import Stopped, TemporaryError
-from tap_exactonline.exact.oauth import Credentials
 from tests.exact_online import faults
 from tests.unit.token_lab import DAY, Lab, laboratory
 

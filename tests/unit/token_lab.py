@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tap_exactonline.exact.oauth import Credentials
+from tap_exactonline.exact.auth.credentials import Credentials
 from tap_exactonline.exact.tokens import Tokens, TokenStore, open_store
 from tests.exact_online import Clock, ExactOnline
 
