@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, unquote
 
+from tap_exactonline.exact.auth.store.record import need
 from tap_exactonline.exact.errors import SettingsError, Stopped, TokenStoreError
-from tap_exactonline.exact.token_codec import need
 from tap_exactonline.exact.tokens import LOCK_TIMEOUT
 
 if TYPE_CHECKING:

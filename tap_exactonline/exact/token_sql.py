@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from tap_exactonline.exact.auth.store.record import Codec, Record, damaged
 from tap_exactonline.exact.errors import TokenStoreError
-from tap_exactonline.exact.token_codec import Codec, Record, damaged
 from tap_exactonline.exact.token_engine import (
     Cuts,
     TokenDatabase,

@@ -264,7 +264,7 @@ def open_store(
         SettingsError: The location makes no sense.
         TokenStoreError: A package that the URL or the passphrase needs is not installed.
     """
-    from tap_exactonline.exact.token_codec import Codec  # noqa: PLC0415 - it imports this module
+    from tap_exactonline.exact.auth.store.record import Codec  # noqa: PLC0415 - it imports this module
 
     text = (location or "").strip()
     codec = Codec(login_id(client_id, api_url), passphrase or None)

@@ -10,8 +10,8 @@ from unittest.mock import Mock
 import pytest
 from msgspec.structs import replace
 
+from tap_exactonline.exact.auth.store.record import Codec
 from tap_exactonline.exact.errors import TokenStoreError
-from tap_exactonline.exact.token_codec import Codec
 from tests.unit.store_lab import ACCESS, REFRESH, TOKENS, opened, raw
 
 

@@ -13,8 +13,8 @@ from uuid import uuid4
 
 import pytest
 
+from tap_exactonline.exact.auth.store.record import Codec, Record
 from tap_exactonline.exact.errors import TokenStoreError
-from tap_exactonline.exact.token_codec import Codec, Record
 from tap_exactonline.exact.tokens import Tokens
 from tests.unit.token_lab import Lab, laboratory
 
