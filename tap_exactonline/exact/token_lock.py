@@ -20,9 +20,9 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from tap_exactonline.exact.auth.store.holder import busy, holder
 from tap_exactonline.exact.auth.store.ownership import check_owner
 from tap_exactonline.exact.errors import Stopped, TokenStoreError
-from tap_exactonline.exact.token_holder import busy, holder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
