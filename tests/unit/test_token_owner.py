@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from tap_exactonline.exact.auth.store.file_lock import file_lock
 from tap_exactonline.exact.errors import TokenStoreError
-from tap_exactonline.exact.token_lock import file_lock
 from tests.unit.store_lab import REFRESH, TOKENS, opened, refresh_token_in
 
 STRANGER = 12_345
