@@ -279,7 +279,7 @@ def open_store(
             "it is not a valid database URL",
             "Write it like postgresql://user:password@host/database",
         )
-    from tap_exactonline.exact.token_file import FileStore  # noqa: PLC0415 - it imports this module
+    from tap_exactonline.exact.auth.store.file import FileStore  # noqa: PLC0415 - it imports this module
 
     if not text:
         return FileStore(default_path(client_id, api_url), codec)
