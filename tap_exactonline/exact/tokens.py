@@ -269,7 +269,7 @@ def open_store(
     text = (location or "").strip()
     codec = Codec(login_id(client_id, api_url), passphrase or None)
     if "://" in text and not text.startswith("file://"):
-        from tap_exactonline.exact.token_sql import SqlStore  # noqa: PLC0415 - needs an extra
+        from tap_exactonline.exact.auth.store.sql import SqlStore  # noqa: PLC0415 - needs an extra
 
         return SqlStore(text, codec)
     if re.match(r"postgres\w*(\+\w+)?:", text):

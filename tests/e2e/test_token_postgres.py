@@ -411,7 +411,7 @@ def test_save_waits_for_a_table_that_is_locked_in_the_middle_of_a_renewal(
     lab = strict
     lab.logged_in()
     lab.advance(1_000)
-    monkeypatch.setattr("tap_exactonline.exact.token_sql._SAVE_TIMEOUT", 0.0)
+    monkeypatch.setattr("tap_exactonline.exact.auth.store.sql._SAVE_TIMEOUT", 0.0)
     other = contextlib.ExitStack()
     naps: list[float] = []
 

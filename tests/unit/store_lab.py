@@ -35,7 +35,7 @@ def everything_in(folder: Path) -> bytes:
 def bypass(store: TokenStore, tokens: Tokens) -> None:
     """Write as somebody does who has no idea of the lock."""
     if hasattr(store, "database"):
-        from tap_exactonline.exact.token_sql import _LockedRow
+        from tap_exactonline.exact.auth.store.sql import _LockedRow
 
         _LockedRow(store, None).save(tokens)  # type: ignore[arg-type]
     else:
