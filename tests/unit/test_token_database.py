@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tap_exactonline.exact.auth.store.database import read_address
 from tap_exactonline.exact.errors import SettingsError, TokenStoreError
-from tap_exactonline.exact.token_engine import read_address
 from tests.unit.store_lab import opened
 
 

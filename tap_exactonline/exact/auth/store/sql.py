@@ -20,16 +20,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from tap_exactonline.exact.auth.store.holder import busy, holder
-from tap_exactonline.exact.auth.store.record import Codec, Record, damaged
-from tap_exactonline.exact.errors import TokenStoreError
-from tap_exactonline.exact.token_engine import (
+from tap_exactonline.exact.auth.store.database import (
     Cuts,
     TokenDatabase,
     begin,
     check_stop,
     is_cut,
 )
+from tap_exactonline.exact.auth.store.holder import busy, holder
+from tap_exactonline.exact.auth.store.record import Codec, Record, damaged
+from tap_exactonline.exact.errors import TokenStoreError
 from tap_exactonline.exact.tokens import LOCK_TIMEOUT, LockedStore, Tokens, TokenStore
 
 if TYPE_CHECKING:
