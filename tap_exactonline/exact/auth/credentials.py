@@ -23,6 +23,7 @@ from tap_exactonline.exact.auth.refresh import Unsaved, refresh, save_granted
 from tap_exactonline.exact.auth.renewal import Later, Plan, logged_in, plan
 from tap_exactonline.exact.auth.signals import SETTLE_TIMEOUT, settle, unbroken
 from tap_exactonline.exact.auth.store.holder import is_gone, new_mark
+from tap_exactonline.exact.auth.token_status import LoginStatus, status_of
 from tap_exactonline.exact.errors import (
     ExactError,
     LoginError,
@@ -33,7 +34,6 @@ from tap_exactonline.exact.errors import (
 )
 from tap_exactonline.exact.secret_text import check_secret, is_sendable
 from tap_exactonline.exact.server_clock import ServerClock
-from tap_exactonline.exact.token_status import LoginStatus, status_of
 from tap_exactonline.exact.tokens import (
     LOCK_TIMEOUT,
     LockedStore,
