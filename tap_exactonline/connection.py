@@ -12,11 +12,11 @@ from importlib.metadata import PackageNotFoundError, version
 from tap_exactonline import DISTRIBUTION
 from tap_exactonline.config import Config, require_app
 from tap_exactonline.exact.auth.credentials import Credentials
+from tap_exactonline.exact.auth.tokens import TokenStore, open_store
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.divisions import Chosen, Division, choose, list_divisions
 from tap_exactonline.exact.large_answers import LargeAnswers
 from tap_exactonline.exact.refused_fields import RefusedFields
-from tap_exactonline.exact.tokens import TokenStore, open_store
 from tap_exactonline.exact.transport import MEGABYTE
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from tap_exactonline.commands.console import confirm, connect, interactive
+from tap_exactonline.exact.auth.tokens import TokenStore
 from tap_exactonline.exact.errors import ExactError, SettingsError, TokenStoreError
-from tap_exactonline.exact.tokens import TokenStore
 
 
 def forget(raw: Mapping[str, Any], *, sure: bool) -> None:

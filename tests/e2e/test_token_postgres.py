@@ -20,8 +20,8 @@ from scripts.meltano_project import FOREIGN, executable
 from scripts.postgres import Postgres
 from tap_exactonline.exact import token_engine, token_refresh
 from tap_exactonline.exact.auth.store.database import TokenDatabase
+from tap_exactonline.exact.auth.tokens import LONGEST_RENEWAL, Tokens
 from tap_exactonline.exact.errors import LoginSuperseded, Stopped, TemporaryError, TokenStoreError
-from tap_exactonline.exact.tokens import LONGEST_RENEWAL, Tokens
 from tests.e2e.token_torture import POSTGRES, Make, survives, wait_until
 from tests.exact_online import Call, faults
 from tests.unit.store_lab import TOKENS, bypass, opened

@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 import pytest
 
-from tap_exactonline.exact.tokens import open_store
+from tap_exactonline.exact.auth.tokens import open_store
 from tests.e2e.token_child import PLACES, SQL_PLACES, Job
 from tests.e2e.token_torture import FILE, POSTGRES, SEALED, Make, survives, when_answering
 from tests.exact_online.raw import raw_server

@@ -22,8 +22,8 @@ import requests
 from tap_exactonline.exact import oauth, token_endpoint, token_file, token_refresh, token_sql, tokens
 from tap_exactonline.exact.auth import signals as token_signals
 from tap_exactonline.exact.auth.credentials import Credentials
+from tap_exactonline.exact.auth.tokens import open_store
 from tap_exactonline.exact.errors import ExactError
-from tap_exactonline.exact.tokens import open_store
 
 # In the order of a refresh. All but the first two come after Exact has spent the refresh token.
 PLACES = ("noted", "before request", "answered", "saving", "half written", "written", "renamed", "saved")

@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tap_exactonline.exact.tokens import Tokens, TokenStore, open_store
+from tap_exactonline.exact.auth.tokens import Tokens, TokenStore, open_store
 from tests.e2e.token_child import Job, run
 from tests.exact_online import Call, ExactOnline
 

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from tap_exactonline.exact.auth.grants import Answer, Outcome, TokenEndpoint, read_answer
 from tap_exactonline.exact.auth.renewal import Plan, after_failure, granted
+from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import LoginError
-from tap_exactonline.exact.tokens import Tokens
 
 NOW = 1_763_640_000.0
 

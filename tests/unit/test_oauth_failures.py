@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import LoginSuperseded, NotExactOnline, TemporaryError
-from tap_exactonline.exact.tokens import Tokens
 from tests.exact_online import faults
 from tests.unit.scripted import world
 from tests.unit.token_lab import Lab, laboratory

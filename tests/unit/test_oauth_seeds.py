@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import NotLoggedIn
-from tap_exactonline.exact.tokens import Tokens
 from tests.unit.token_lab import Lab
 
 

@@ -14,8 +14,8 @@ from uuid import uuid4
 import pytest
 
 from tap_exactonline.exact.auth.store.record import Codec, Record
+from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import TokenStoreError
-from tap_exactonline.exact.tokens import Tokens
 from tests.unit.token_lab import Lab, laboratory
 
 BY_PATH = ("open", "stat", "lstat", "mkdir", "unlink", "replace")

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from tap_exactonline.exact.auth.tokens import TokenStore
 from tap_exactonline.exact.errors import TokenStoreError
-from tap_exactonline.exact.tokens import TokenStore
 from tests.unit.store_lab import REFRESH, TOKENS, opened, refresh_token_in
 
 

@@ -8,8 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tap_exactonline.exact.auth.tokens import (
+    Tokens,
+    clean_token,
+    default_path,
+    fingerprint,
+    login_id,
+    open_store,
+)
 from tap_exactonline.exact.errors import SettingsError
-from tap_exactonline.exact.tokens import Tokens, clean_token, default_path, fingerprint, login_id, open_store
 from tests.unit.store_lab import API, CLIENT, opened
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tap_exactonline.exact.auth.credentials import Credentials
-from tap_exactonline.exact.tokens import Tokens, TokenStore, open_store
+from tap_exactonline.exact.auth.tokens import Tokens, TokenStore, open_store
 from tests.exact_online import Clock, ExactOnline
 
 START = 1_763_640_000.0

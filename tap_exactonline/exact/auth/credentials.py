@@ -24,6 +24,14 @@ from tap_exactonline.exact.auth.renewal import Later, Plan, logged_in, plan
 from tap_exactonline.exact.auth.signals import SETTLE_TIMEOUT, settle, unbroken
 from tap_exactonline.exact.auth.store.holder import is_gone, new_mark
 from tap_exactonline.exact.auth.token_status import LoginStatus, status_of
+from tap_exactonline.exact.auth.tokens import (
+    LOCK_TIMEOUT,
+    LockedStore,
+    Tokens,
+    TokenStore,
+    clean_token,
+    fingerprint,
+)
 from tap_exactonline.exact.errors import (
     ExactError,
     LoginError,
@@ -34,14 +42,6 @@ from tap_exactonline.exact.errors import (
 )
 from tap_exactonline.exact.secret_text import check_secret, is_sendable
 from tap_exactonline.exact.server_clock import ServerClock
-from tap_exactonline.exact.tokens import (
-    LOCK_TIMEOUT,
-    LockedStore,
-    Tokens,
-    TokenStore,
-    clean_token,
-    fingerprint,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,8 +11,8 @@ from tap_exactonline.exact.auth.renewal import RENEW_AFTER, USABLE_UNTIL
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tap_exactonline.exact.auth.tokens import Tokens
     from tap_exactonline.exact.server_clock import ServerClock
-    from tap_exactonline.exact.tokens import Tokens
 
 # Clocks of machines that share a store differ a little; more than this means that the clock was set back.
 _SKEW = 30.0

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from tap_exactonline.exact.addresses import check_api_url
+from tap_exactonline.exact.auth.tokens import LIFETIME
 from tap_exactonline.exact.bodies import mend
 from tap_exactonline.exact.errors import ExactError, NotConnected, NotExactOnline, SettingsError
 from tap_exactonline.exact.foreign_text import clean_text
 from tap_exactonline.exact.odata import BOM, MalformedPage, decode_json
 from tap_exactonline.exact.server_clock import ServerClock, retry_after
-from tap_exactonline.exact.tokens import LIFETIME
 from tap_exactonline.exact.transport import MEGABYTE, Bounds, Response, Transport
 
 if TYPE_CHECKING:

@@ -14,14 +14,14 @@ from msgspec.structs import replace
 
 from tap_exactonline.exact.auth.grants import Answer, Outcome
 from tap_exactonline.exact.auth.renewal import Later, Plan, Refusal, after_failure, granted, later_error
+from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import ExactError, TokenStoreError
-from tap_exactonline.exact.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tap_exactonline.exact.auth.tokens import LockedStore
     from tap_exactonline.exact.server_clock import ServerClock
-    from tap_exactonline.exact.tokens import LockedStore
 
 log = logging.getLogger("tap-exactonline.tokens")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from tap_exactonline.exact.auth.grants import Answer, Outcome
+from tap_exactonline.exact.auth.tokens import LIFETIME, LONGEST_RENEWAL, Tokens, fingerprint
 from tap_exactonline.exact.errors import (
     AppRefused,
     BrokenAnswer,
@@ -22,7 +23,6 @@ from tap_exactonline.exact.errors import (
     TemporaryError,
     Unreachable,
 )
-from tap_exactonline.exact.tokens import LIFETIME, LONGEST_RENEWAL, Tokens, fingerprint
 
 #: Part of its life after which a token may be renewed: 570 of 600 s (Exact, API limits).
 RENEW_AFTER = 0.95

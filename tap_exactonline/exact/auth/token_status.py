@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tap_exactonline.exact.tokens import REFRESH_LIFETIME, Tokens
+from tap_exactonline.exact.auth.tokens import REFRESH_LIFETIME, Tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, unquote
 
 from tap_exactonline.exact.auth.store.record import need
+from tap_exactonline.exact.auth.tokens import LOCK_TIMEOUT
 from tap_exactonline.exact.errors import SettingsError, Stopped, TokenStoreError
-from tap_exactonline.exact.tokens import LOCK_TIMEOUT
 
 if TYPE_CHECKING:
     from psycopg import Connection

@@ -25,8 +25,8 @@ import msgspec
 from tap_exactonline.exact.auth.store.file_lock import file_lock
 from tap_exactonline.exact.auth.store.ownership import check_links, check_owner, open_to_all
 from tap_exactonline.exact.auth.store.record import Codec, Record, damaged
+from tap_exactonline.exact.auth.tokens import LOCK_TIMEOUT, LockedStore, Tokens, TokenStore
 from tap_exactonline.exact.errors import TokenStoreError
-from tap_exactonline.exact.tokens import LOCK_TIMEOUT, LockedStore, Tokens, TokenStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

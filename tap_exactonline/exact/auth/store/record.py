@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import TokenStoreError
-from tap_exactonline.exact.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -29,8 +29,8 @@ from tap_exactonline.exact.auth.store.database import (
 )
 from tap_exactonline.exact.auth.store.holder import busy, holder
 from tap_exactonline.exact.auth.store.record import Codec, Record, damaged
+from tap_exactonline.exact.auth.tokens import LOCK_TIMEOUT, LockedStore, Tokens, TokenStore
 from tap_exactonline.exact.errors import TokenStoreError
-from tap_exactonline.exact.tokens import LOCK_TIMEOUT, LockedStore, Tokens, TokenStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
