@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from tap_exactonline import DISTRIBUTION
 from tap_exactonline.config import Config, require_app
 from tap_exactonline.exact.auth.credentials import Credentials
-from tap_exactonline.exact.auth.tokens import TokenStore, open_store
+from tap_exactonline.exact.auth.store import TokenStore, open_store
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.divisions import Chosen, Division, choose, list_divisions
 from tap_exactonline.exact.large_answers import LargeAnswers

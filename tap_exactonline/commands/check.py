@@ -18,7 +18,7 @@ from tap_exactonline.commands.survey import Survey, ask
 from tap_exactonline.config import require_app
 from tap_exactonline.connection import Connection
 from tap_exactonline.endpoints import Endpoint
-from tap_exactonline.exact.auth.token_status import LoginStatus
+from tap_exactonline.exact.auth.tokens import LoginStatus
 from tap_exactonline.exact.errors import ExactError
 
 _DAY = 86400.0

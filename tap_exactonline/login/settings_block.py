@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tap_exactonline.config import Config
 from tap_exactonline.exact.addresses import api_url_for
-from tap_exactonline.exact.auth.tokens import default_path
+from tap_exactonline.exact.auth.store import default_path
 
 SECRET_PLACE = "<the client secret>"  # noqa: S105 - where it belongs, not what it is
 

@@ -18,9 +18,10 @@ from msgspec.structs import replace
 
 from scripts.meltano_project import FOREIGN, executable
 from scripts.postgres import Postgres
-from tap_exactonline.exact import token_engine, token_refresh
+from tap_exactonline.exact.auth import refresh as one_refresh
+from tap_exactonline.exact.auth.renewal import LONGEST_RENEWAL
 from tap_exactonline.exact.auth.store.database import TokenDatabase
-from tap_exactonline.exact.auth.tokens import LONGEST_RENEWAL, Tokens
+from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import LoginSuperseded, Stopped, TemporaryError, TokenStoreError
 from tests.e2e.token_torture import POSTGRES, Make, survives, wait_until
 from tests.exact_online import Call, faults
@@ -184,7 +185,7 @@ def test_two_that_think_they_hold_the_lock_ask_once(strict: Lab, monkeypatch: py
     lab.logged_in()
     lab.advance(1_000)
     noted: list[Tokens] = []
-    real = token_refresh.refresh
+    real = one_refresh.refresh
 
     def refresh(held: Any, *others: Any) -> Any:
         if not noted:
@@ -282,7 +283,7 @@ def test_no_cut_connection_costs_the_login_or_ends_the_run(
         cutter(made)
         return made
 
-    monkeypatch.setattr(token_engine, "_AGAIN", (0.01, 0.01, 0.01))
+    monkeypatch.setattr("tap_exactonline.exact.auth.store.database._AGAIN", (0.01, 0.01, 0.01))
     monkeypatch.setattr(TokenDatabase, "connect", connect)
 
     def renew() -> str:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 import pytest
 
-from tap_exactonline.exact.auth.tokens import open_store
+from tap_exactonline.exact.auth.store import open_store
 from tests.e2e.token_child import PLACES, SQL_PLACES, Job
 from tests.e2e.token_torture import FILE, POSTGRES, SEALED, Make, survives, when_answering
 from tests.exact_online.raw import raw_server
@@ -189,7 +189,7 @@ def test_interpreter_waits_at_its_end_for_a_daemon_thread(make: Make) -> None:
         "job = token_child.Job(**json.loads(sys.argv[1]))\n"
         "token_child._set_trap(job)\n"
         "threading.Thread(target=token_child._work, args=(job, {}), daemon=True).start()\n"
-        "while not token_child.token_signals._section.busy: time.sleep(0.005)\n"
+        "while not token_child.signals._section.busy: time.sleep(0.005)\n"
         "raise SystemExit(3)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, json.dumps(asdict(job))], timeout=60, check=False)

@@ -19,10 +19,12 @@ from typing import Any
 
 import requests
 
-from tap_exactonline.exact import oauth, token_endpoint, token_file, token_refresh, token_sql, tokens
-from tap_exactonline.exact.auth import signals as token_signals
+from tap_exactonline.exact.auth import credentials, grants, refresh, signals
 from tap_exactonline.exact.auth.credentials import Credentials
-from tap_exactonline.exact.auth.tokens import open_store
+from tap_exactonline.exact.auth.store import open_store
+from tap_exactonline.exact.auth.store.file import _LockedFile
+from tap_exactonline.exact.auth.store.sql import _LockedRow
+from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import ExactError
 
 # In the order of a refresh. All but the first two come after Exact has spent the refresh token.
@@ -73,15 +75,15 @@ def run(job: Job, results: Connection | None) -> None:
         os.setgroups([])
         os.setgid(job.user)
         os.setuid(job.user)
-    oauth.LOCK_TIMEOUT = job.lock_timeout
+    credentials.LOCK_TIMEOUT = job.lock_timeout
     if "request_seconds" in job.extra:
-        token_endpoint.BOUNDS = replace(token_endpoint.BOUNDS, total=job.extra["request_seconds"])
+        grants.BOUNDS = replace(grants.BOUNDS, total=job.extra["request_seconds"])
     _set_trap(job)
     told: dict[str, Any] = {}
     flag = threading.Event()
     with contextlib.ExitStack() as stack:
         if job.guard == "hold":
-            stack.enter_context(token_signals.hold_signals())
+            stack.enter_context(signals.hold_signals())
         elif job.guard == "flag":
             signal.signal(signal.SIGTERM, lambda *_: flag.set())
         time.sleep(max(0.0, job.until - time.time()))
@@ -102,7 +104,7 @@ def run(job: Job, results: Connection | None) -> None:
 def _work(job: Job, told: dict[str, Any]) -> None:
     given: dict[str, Any] = {"client_id": job.client_id, "api_url": job.url}
     store = open_store(job.location, passphrase=job.passphrase, **given)
-    credentials = Credentials(
+    login = Credentials(
         **given,
         client_secret=job.client_secret,
         store=store,
@@ -113,14 +115,14 @@ def _work(job: Job, told: dict[str, Any]) -> None:
     try:
         for number in range(job.rounds):
             time.sleep(job.pause if number else 0)
-            told["token"] = credentials.access_token()
+            told["token"] = login.access_token()
         header = {"Authorization": f"Bearer {told['token']}"}
         me = requests.get(f"{job.url}/api/v1/current/Me", headers=header, timeout=30)
         told["works"] = me.status_code == 200
     except ExactError as error:
         logging.getLogger("child").exception("failed")
         told |= {"error": str(error), "kind": type(error).__name__}
-    told["calls"] = credentials.token_calls
+    told["calls"] = login.token_calls
 
 
 def _set_trap(job: Job) -> None:
@@ -142,15 +144,15 @@ def _set_trap(job: Job) -> None:
             time.sleep(0.05)  # for signals that another thread takes
 
     armed = threading.Event()  # from Exact's answer on
-    real_granted = token_refresh.granted
+    real_granted = refresh.granted
 
-    def granted(*args: Any) -> tokens.Tokens:
+    def granted(*args: Any) -> Tokens:
         armed.set()
         if job.place == "answered":
             spring()
         return real_granted(*args)
 
-    token_refresh.granted = granted
+    refresh.granted = granted
 
     def wrap(owner: Any, name: str, place: str, *, after: bool = False, always: bool = False) -> None:
         if job.place != place:
@@ -167,12 +169,12 @@ def _set_trap(job: Job) -> None:
 
         setattr(owner, name, wrapped)
 
-    wrap(token_file._LockedFile, "prepare", "noted", always=True)
-    wrap(token_sql._LockedRow, "prepare", "noted", always=True)
+    wrap(_LockedFile, "prepare", "noted", always=True)
+    wrap(_LockedRow, "prepare", "noted", always=True)
     wrap(Credentials, "_post", "before request", always=True)
-    wrap(token_file._LockedFile, "save", "saving")
-    wrap(token_sql._LockedRow, "save", "saving")
-    wrap(token_sql._LockedRow, "_swap", "swapped", after=True)
+    wrap(_LockedFile, "save", "saving")
+    wrap(_LockedRow, "save", "saving")
+    wrap(_LockedRow, "_swap", "swapped", after=True)
     wrap(os, "fsync", "written", after=True)
     wrap(os, "replace", "renamed", after=True)
     wrap(Credentials, "_refresh", "saved", after=True)

@@ -14,7 +14,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tap_exactonline.exact.auth.tokens import Tokens, TokenStore, open_store
+from tap_exactonline.exact.auth.store import TokenStore, open_store
+from tap_exactonline.exact.auth.tokens import Tokens
 from tests.e2e.token_child import Job, run
 from tests.exact_online import Call, ExactOnline
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tap_exactonline.exact.auth.credentials import Credentials
-from tap_exactonline.exact.auth.tokens import open_store
+from tap_exactonline.exact.auth.store import open_store
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.odata import read_rows, select_query, timestamp_filter
 from tests.exact_online import Clock, ExactOnline

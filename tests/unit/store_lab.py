@@ -7,8 +7,9 @@ from typing import Any
 
 import psycopg
 
+from tap_exactonline.exact.auth.store import TokenStore, open_store
 from tap_exactonline.exact.auth.store.file import FileStore
-from tap_exactonline.exact.auth.tokens import Tokens, TokenStore, open_store
+from tap_exactonline.exact.auth.tokens import Tokens
 
 CLIENT = "{5A0F3D52-2f7e-4d1b-9f0a-7e6f1c2b3a4d}"
 API = "https://start.exactonline.nl"

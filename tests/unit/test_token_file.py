@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tap_exactonline.exact.auth.tokens import TokenStore
+from tap_exactonline.exact.auth.store import TokenStore
 from tap_exactonline.exact.errors import TokenStoreError
 from tests.unit.store_lab import REFRESH, TOKENS, opened, refresh_token_in
 

@@ -8,14 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_exactonline.exact.auth.tokens import (
-    Tokens,
-    clean_token,
-    default_path,
-    fingerprint,
-    login_id,
-    open_store,
-)
+from tap_exactonline.exact.auth.store import default_path, login_id, open_store
+from tap_exactonline.exact.auth.tokens import Tokens, clean_token, fingerprint
 from tap_exactonline.exact.errors import SettingsError
 from tests.unit.store_lab import API, CLIENT, opened
 

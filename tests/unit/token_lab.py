@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tap_exactonline.exact.auth.credentials import Credentials
-from tap_exactonline.exact.auth.tokens import Tokens, TokenStore, open_store
+from tap_exactonline.exact.auth.store import TokenStore, open_store
+from tap_exactonline.exact.auth.tokens import Tokens
 from tests.exact_online import Clock, ExactOnline
 
 START = 1_763_640_000.0

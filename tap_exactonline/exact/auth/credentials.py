@@ -22,16 +22,9 @@ from tap_exactonline.exact.auth.grants import Answer, Outcome, TokenEndpoint, au
 from tap_exactonline.exact.auth.refresh import Unsaved, refresh, save_granted
 from tap_exactonline.exact.auth.renewal import Later, Plan, logged_in, plan
 from tap_exactonline.exact.auth.signals import SETTLE_TIMEOUT, settle, unbroken
+from tap_exactonline.exact.auth.store import LOCK_TIMEOUT, LockedStore, TokenStore
 from tap_exactonline.exact.auth.store.holder import is_gone, new_mark
-from tap_exactonline.exact.auth.token_status import LoginStatus, status_of
-from tap_exactonline.exact.auth.tokens import (
-    LOCK_TIMEOUT,
-    LockedStore,
-    Tokens,
-    TokenStore,
-    clean_token,
-    fingerprint,
-)
+from tap_exactonline.exact.auth.tokens import LoginStatus, Tokens, clean_token, fingerprint, status_of
 from tap_exactonline.exact.errors import (
     ExactError,
     LoginError,

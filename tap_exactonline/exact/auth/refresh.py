@@ -20,7 +20,7 @@ from tap_exactonline.exact.errors import ExactError, TokenStoreError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_exactonline.exact.auth.tokens import LockedStore
+    from tap_exactonline.exact.auth.store import LockedStore
     from tap_exactonline.exact.server_clock import ServerClock
 
 log = logging.getLogger("tap-exactonline.tokens")

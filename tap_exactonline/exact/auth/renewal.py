@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from tap_exactonline.exact.auth.grants import Answer, Outcome
-from tap_exactonline.exact.auth.tokens import LIFETIME, LONGEST_RENEWAL, Tokens, fingerprint
+from tap_exactonline.exact.auth.tokens import LIFETIME, Tokens, fingerprint
 from tap_exactonline.exact.errors import (
     AppRefused,
     BrokenAnswer,
@@ -26,6 +26,9 @@ from tap_exactonline.exact.errors import (
 
 #: Part of its life after which a token may be renewed: 570 of 600 s (Exact, API limits).
 RENEW_AFTER = 0.95
+#: Seconds after which nobody can still be waiting for the answer to a renewal, or saving it: above the 40 s that a
+#: token request may take at most.
+LONGEST_RENEWAL = 55.0
 #: Part of its life up to which a request may still start with it.
 USABLE_UNTIL = 0.99
 LOGIN = "Run 'tap-exactonline login'"

@@ -1,38 +1,18 @@
-"""The tokens of one login, and the places that can keep them.
-
-A *store* keeps one record for each pair of client id and host. Everything that changes a record happens
-under the store's lock, which holds across threads, processes and (for SQL) machines, and which a dead
-holder gives up by dying. Reading needs no lock: a record is replaced as a whole or not at all.
-"""
+"""The tokens of one login: the record that a store keeps, and what it tells of the login without asking Exact."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import re
-from abc import ABC, abstractmethod
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import unquote
 
 import msgspec
-import platformdirs
-
-from tap_exactonline.exact.errors import SettingsError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
 
 #: Seconds that an access token lives when the answer does not say (Exact, OAuth step 3).
 LIFETIME = 600.0
 #: Seconds that a refresh token lives unused: 30 days (Exact, OAuth step 4).
 REFRESH_LIFETIME = 30 * 86400.0
-#: Seconds after which nobody can still be waiting for the answer to a renewal, or saving it: above the 40 s that a
-#: token request may take at most.
-LONGEST_RENEWAL = 55.0
-#: Seconds to wait for a lock.
-LOCK_TIMEOUT = 60.0
 _KEPT_SEEDS = 32
 
 
@@ -120,98 +100,54 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
         return [("version", self.version), ("obtained_at", self.obtained_at)]
 
 
-class LockedStore(ABC):
-    """A store while its lock is held. Use it only inside the ``with`` block that gave it.
+@dataclass(frozen=True, slots=True)
+class LoginStatus:
+    """What `check` shows. Times are epoch seconds, None where unknown.
 
     Attributes:
-        certain: Whether all who had the lock before have ended what they did under it. False where a lock can get
-            lost, as that of a database does with its connection, while its holder goes on.
+        kind: Where the next token comes from: the store, the configured refresh token, the configured access
+            token, or nowhere.
+        store: Description of the store.
+        obtained_at: When the tokens were last renewed.
+        expires_at: End of the access token.
+        refresh_expires_at: End of the login if it is not used before then.
+        logged_in_at: When a person logged in.
+        interrupted_at: When a renewal was begun whose answer was never saved.
+        trouble: Why the last renewal failed, "" if it did not.
     """
 
-    certain = True
-
-    @abstractmethod
-    def load(self) -> Tokens | None:
-        """Read the record; completes a save that was cut off half-way, where that is possible."""
-
-    @abstractmethod
-    def prepare(self) -> None:
-        """Make sure, as far as that can be known, that the next ``save`` will succeed."""
-
-    @abstractmethod
-    def save(self, tokens: Tokens, *, if_unchanged: bool = False) -> Tokens:
-        """Replace the record durably: when this returns, a power failure does not undo it.
-
-        Args:
-            tokens: The new record.
-            if_unchanged: Leave the record alone if it is not the one that was loaded.
-
-        Returns:
-            The record that stands now. That is ``tokens`` with its new version, unless somebody who
-            bypassed or lost the lock put another one there that is to stay: then theirs is returned.
-
-        Raises:
-            TokenStoreError: Nothing was changed; what stood before still stands.
-        """
-
-    @abstractmethod
-    def delete(self) -> None:
-        """Remove the record."""
+    kind: Literal["stored", "refresh_token", "access_token", "none"]
+    store: str
+    obtained_at: float | None = None
+    expires_at: float | None = None
+    refresh_expires_at: float | None = None
+    logged_in_at: float | None = None
+    interrupted_at: float | None = None
+    trouble: str = ""
 
 
-class TokenStore(ABC):
-    """Keeps the record of one client id and host."""
+def status_of(stored: Tokens | None, store: str, *, seed_counts: bool, given: bool) -> LoginStatus:
+    """Put the record of the store into words.
 
-    @abstractmethod
-    def load(
-        self, timeout: float = LOCK_TIMEOUT, *, cancelled: Callable[[], bool] | None = None
-    ) -> Tokens | None:
-        """Read the record without the lock; None if there is no login.
-
-        Args:
-            timeout: Seconds to wait where the store can't be read at once.
-            cancelled: Asked now and then while waiting; True ends the wait.
-
-        Raises:
-            Stopped: ``cancelled`` said so.
-            TokenStoreError: The store can't be reached, read, understood or decrypted.
-        """
-
-    @abstractmethod
-    def lock(
-        self, timeout: float = LOCK_TIMEOUT, *, cancelled: Callable[[], bool] | None = None
-    ) -> AbstractContextManager[LockedStore]:
-        """Take the lock, waiting at most ``timeout`` seconds.
-
-        Args:
-            timeout: Seconds.
-            cancelled: Asked now and then while waiting; True ends the wait.
-
-        Raises:
-            TokenStoreError: Not obtained in time (the message names the holder), or not possible.
-            Stopped: ``cancelled`` said so.
-        """
-
-    @abstractmethod
-    def describe(self) -> str:
-        """Where the tokens are, for people; holds no password."""
-
-    def probe(self) -> None:
-        """Lock, read and find out whether a save would succeed; raises TokenStoreError if not."""
-        with self.lock() as held:
-            held.load()
-            held.prepare()
-
-    def save(self, tokens: Tokens) -> Tokens:
-        """Lock, replace the record, release."""
-        with self.lock() as held:
-            held.load()
-            return held.save(tokens)
-
-    def delete(self) -> None:
-        """Lock, remove the record, release."""
-        with self.lock() as held:
-            held.delete()
+    Args:
+        stored: The record, if there is one.
+        store: Description of the store.
+        seed_counts: Whether a configured refresh token will be tried first.
+        given: Whether an access token is configured.
+    """
+    if stored is None:
+        return LoginStatus("refresh_token" if seed_counts else "access_token" if given else "none", store)
+    renewed = stored.obtained_at or None
+    return LoginStatus(
+        "refresh_token" if seed_counts else "stored",
+        store,
+        obtained_at=renewed,
+        expires_at=stored.expires_at if renewed else None,
+        refresh_expires_at=renewed + REFRESH_LIFETIME if renewed and stored.refresh_token else None,
+        logged_in_at=stored.logged_in_at or None,
+        interrupted_at=stored.attempted_at or None,
+        trouble=stored.trouble,
+    )
 
 
 def fingerprint(token: str | None) -> str:
@@ -227,76 +163,6 @@ def clean_token(token: str | None) -> str | None:
     if "%21" in text:  # Exact's tokens hold a "!", never a "%"
         text = unquote(text)
     return text or None
-
-
-def login_id(client_id: str, api_url: str) -> str:
-    """Name of the record: one for each client id (hashed) and host."""
-    client = client_id.strip().strip("{}").lower()
-    parts = urlsplit(api_url if "://" in api_url else f"https://{api_url}")
-    host = (parts.hostname or "").lower()
-    if parts.port is not None and parts.port != {"https": 443, "http": 80}.get(parts.scheme):
-        host = f"{host}:{parts.port}"
-    return f"{hashlib.sha256(client.encode()).hexdigest()[:16]}@{host}"
-
-
-def default_path(client_id: str, api_url: str) -> Path:
-    """Where tokens are kept unless ``token_store`` says otherwise."""
-    name = f"tokens-{login_id(client_id, api_url).replace('@', '-').replace(':', '_')}.json"
-    system = os.environ.get("MELTANO_SYS_DIR_ROOT")
-    folder = (
-        Path(system, "tap-exactonline") if system else Path(platformdirs.user_state_dir("tap-exactonline"))
-    )
-    return folder / name
-
-
-def open_store(
-    location: str | None, *, client_id: str, api_url: str, passphrase: str | None = None
-) -> TokenStore:
-    """The store that the setting ``token_store`` means. Opening touches nothing yet.
-
-    Args:
-        location: None for the default file; a path (a folder takes the default name); or an SQLAlchemy URL.
-        client_id: Of the app at Exact.
-        api_url: Address of Exact's country; its host is part of the record's name.
-        passphrase: Encrypts the record at rest.
-
-    Raises:
-        SettingsError: The location makes no sense.
-        TokenStoreError: A package that the URL or the passphrase needs is not installed.
-    """
-    from tap_exactonline.exact.auth.store.record import Codec  # noqa: PLC0415 - it imports this module
-
-    text = (location or "").strip()
-    codec = Codec(login_id(client_id, api_url), passphrase or None)
-    if "://" in text and not text.startswith("file://"):
-        from tap_exactonline.exact.auth.store.sql import SqlStore  # noqa: PLC0415 - needs an extra
-
-        return SqlStore(text, codec)
-    if re.match(r"postgres\w*(\+\w+)?:", text):
-        # Not quoted: it holds a password.
-        raise SettingsError(
-            "token_store",
-            "it is not a valid database URL",
-            "Write it like postgresql://user:password@host/database",
-        )
-    from tap_exactonline.exact.auth.store.file import FileStore  # noqa: PLC0415 - it imports this module
-
-    if not text:
-        return FileStore(default_path(client_id, api_url), codec)
-    if text.startswith("file://"):
-        parts = urlsplit(text)
-        if parts.netloc not in {"", "localhost"}:
-            raise SettingsError("token_store", "a file:// address can't name a host", "Write the path alone")
-        text = unquote(parts.path)
-    try:
-        path = Path(text).expanduser()
-    except RuntimeError as exc:
-        raise SettingsError(
-            "token_store", "the home directory in it is unknown", "Write the whole path"
-        ) from exc
-    if text.endswith(os.sep) or os.path.isdir(path):  # noqa: PTH112 - a path that can't be has its own failure later
-        path /= default_path(client_id, api_url).name
-    return FileStore(path, codec)
 
 
 def _veil(secret: str | None) -> str:

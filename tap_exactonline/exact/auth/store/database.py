@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, unquote
 
+from tap_exactonline.exact.auth.store.base import LOCK_TIMEOUT
 from tap_exactonline.exact.auth.store.record import need
-from tap_exactonline.exact.auth.tokens import LOCK_TIMEOUT
 from tap_exactonline.exact.errors import SettingsError, Stopped, TokenStoreError
 
 if TYPE_CHECKING:

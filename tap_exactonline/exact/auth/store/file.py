@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tap_exactonline.exact.auth.store.base import LOCK_TIMEOUT, LockedStore, TokenStore
 from tap_exactonline.exact.auth.store.file_lock import file_lock
 from tap_exactonline.exact.auth.store.ownership import check_links, check_owner, open_to_all
 from tap_exactonline.exact.auth.store.record import Codec, Record, damaged
-from tap_exactonline.exact.auth.tokens import LOCK_TIMEOUT, LockedStore, Tokens, TokenStore
+from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import TokenStoreError
 
 if TYPE_CHECKING:

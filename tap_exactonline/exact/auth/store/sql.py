@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from tap_exactonline.exact.auth.store.base import LOCK_TIMEOUT, LockedStore, TokenStore
 from tap_exactonline.exact.auth.store.database import (
     Cuts,
     TokenDatabase,
@@ -29,7 +30,7 @@ from tap_exactonline.exact.auth.store.database import (
 )
 from tap_exactonline.exact.auth.store.holder import busy, holder
 from tap_exactonline.exact.auth.store.record import Codec, Record, damaged
-from tap_exactonline.exact.auth.tokens import LOCK_TIMEOUT, LockedStore, Tokens, TokenStore
+from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import TokenStoreError
 
 if TYPE_CHECKING:

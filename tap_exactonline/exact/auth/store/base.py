@@ -1,0 +1,114 @@
+"""What every token store can do.
+
+A *store* keeps one record for each pair of client id and host. Everything that changes a record happens
+under the store's lock, which holds across threads, processes and (for PostgreSQL) machines, and which a dead
+holder gives up by dying. Reading needs no lock: a record is replaced as a whole or not at all.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from tap_exactonline.exact.auth.tokens import Tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+#: Seconds to wait for a lock: longer than the 40 s that a token request may take at most.
+LOCK_TIMEOUT = 60.0
+
+
+class LockedStore(ABC):
+    """A store while its lock is held. Use it only inside the ``with`` block that gave it.
+
+    Attributes:
+        certain: Whether all who had the lock before have ended what they did under it. False where a lock can get
+            lost, as that of a database does with its connection, while its holder goes on.
+    """
+
+    certain = True
+
+    @abstractmethod
+    def load(self) -> Tokens | None:
+        """Read the record; completes a save that was cut off half-way, where that is possible."""
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Make sure, as far as that can be known, that the next ``save`` will succeed."""
+
+    @abstractmethod
+    def save(self, tokens: Tokens, *, if_unchanged: bool = False) -> Tokens:
+        """Replace the record durably: when this returns, a power failure does not undo it.
+
+        Args:
+            tokens: The new record.
+            if_unchanged: Leave the record alone if it is not the one that was loaded.
+
+        Returns:
+            The record that stands now. That is ``tokens`` with its new version, unless somebody who
+            bypassed or lost the lock put another one there that is to stay: then theirs is returned.
+
+        Raises:
+            TokenStoreError: Nothing was changed; what stood before still stands.
+        """
+
+    @abstractmethod
+    def delete(self) -> None:
+        """Remove the record."""
+
+
+class TokenStore(ABC):
+    """Keeps the record of one client id and host."""
+
+    @abstractmethod
+    def load(
+        self, timeout: float = LOCK_TIMEOUT, *, cancelled: Callable[[], bool] | None = None
+    ) -> Tokens | None:
+        """Read the record without the lock; None if there is no login.
+
+        Args:
+            timeout: Seconds to wait where the store can't be read at once.
+            cancelled: Asked now and then while waiting; True ends the wait.
+
+        Raises:
+            Stopped: ``cancelled`` said so.
+            TokenStoreError: The store can't be reached, read, understood or decrypted.
+        """
+
+    @abstractmethod
+    def lock(
+        self, timeout: float = LOCK_TIMEOUT, *, cancelled: Callable[[], bool] | None = None
+    ) -> AbstractContextManager[LockedStore]:
+        """Take the lock, waiting at most ``timeout`` seconds.
+
+        Args:
+            timeout: Seconds.
+            cancelled: Asked now and then while waiting; True ends the wait.
+
+        Raises:
+            TokenStoreError: Not obtained in time (the message names the holder), or not possible.
+            Stopped: ``cancelled`` said so.
+        """
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Where the tokens are, for people; holds no password."""
+
+    def probe(self) -> None:
+        """Lock, read and find out whether a save would succeed; raises TokenStoreError if not."""
+        with self.lock() as held:
+            held.load()
+            held.prepare()
+
+    def save(self, tokens: Tokens) -> Tokens:
+        """Lock, replace the record, release."""
+        with self.lock() as held:
+            held.load()
+            return held.save(tokens)
+
+    def delete(self) -> None:
+        """Lock, remove the record, release."""
+        with self.lock() as held:
+            held.delete()
