@@ -30,7 +30,7 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
         old_seeds: Fingerprints of configured refresh tokens that have had their turn.
         attempted_at: When a refresh was begun whose answer was never saved; 0 if none is open.
         attempt_of: Fingerprint of the refresh token that this open attempt spent.
-        attempted_by: Who waits for the answer of that attempt (`token_holder.new_mark`); "" once nobody does.
+        attempted_by: Who waits for the answer of that attempt (`store.holder.new_mark`); "" once nobody does.
         not_before: No token call may be made before this time.
         tries: Token calls that failed since the last success.
         early: The last failure was that Exact called it too early.

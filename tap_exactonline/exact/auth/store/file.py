@@ -4,7 +4,7 @@ A save writes ``<file>.new``, forces it to the disk, renames it over the file an
 dies before the rename leaves a ``.new`` that is either incomplete, and then it is thrown away, or complete,
 and then the next holder of the lock finishes the rename: the tokens in it are the newest there are.
 
-What another user can have put there is refused (`token_owner`): a store, a lock, the rest of a save.
+What another user can have put there is refused (`ownership`): a store, a lock, the rest of a save.
 
 One file may hold the logins of several apps and countries, each under its own name. For several machines use
 a SQL token store: locks and renames on network file systems are not to be trusted with a login.
