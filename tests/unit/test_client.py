@@ -106,6 +106,7 @@ def test_no_content_is_an_empty_page(w):
     assert len(w.server.requests) == 1
 
 
+@pytest.mark.slow
 def test_a_page_of_38_megabytes(w):
     name = "x" * 37_900
     body = json.dumps({"d": {"results": [{"ID": str(i), "Name": name} for i in range(1000)]}}).encode()

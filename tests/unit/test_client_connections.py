@@ -171,6 +171,7 @@ def test_a_bundle_of_certificates_that_is_none(tmp_path, monkeypatch, content):
         assert answer.outcome is Outcome.UNUSABLE
 
 
+@pytest.mark.slow
 def test_over_tls(tmp_path, monkeypatch):
     with world() as w:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(w.server.encrypt(tmp_path)))

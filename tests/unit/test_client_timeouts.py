@@ -29,6 +29,7 @@ def test_a_hanging_answer_ends(before):
         assert len(w.server.requests) == 1
 
 
+@pytest.mark.slow
 def test_a_slow_but_steady_answer_is_good():
     with world(read_timeout=1) as w:
         w.say(

@@ -15,6 +15,8 @@ from tests.exact_online import Clock, ExactOnline
 from tests.exact_online.company import Company, Publisher, chart
 from tests.exact_online.company.corrections import correct
 
+pytestmark = pytest.mark.slow
+
 TODAY = date(2026, 11, 27)
 DIVISIONS = (101, 102)
 SHARED = {"Creator", "Modifier"}

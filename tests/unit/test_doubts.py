@@ -86,6 +86,7 @@ DOUBTS: dict[str, dict[str, Any]] = {
 ZONES = ("Europe/Amsterdam", "America/New_York")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("doubt", "zone"),
     [

@@ -40,6 +40,7 @@ def test_the_data_files_are_what_the_build_makes(catalogue: list[Resource], name
     assert (FOLDER / name).read_text(encoding="utf-8") == built(catalogue)[name], "run `make endpoints`"
 
 
+@pytest.mark.slow
 def test_the_catalogue_has_one_spelling(catalogue: list[Resource]) -> None:
     files = {file.name: file.read_text(encoding="utf-8") for file in CATALOGUE.glob("*.json")}
     assert files == rendered(catalogue)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from email.utils import formatdate
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -110,6 +111,7 @@ def test_honest_headers_never_lead_to_a_429(phase, skew, limit, calls):
     assert caller.server.refused == 0
 
 
+@pytest.mark.slow
 @given(phase=st.floats(0, 60), skew=skews, limit=st.integers(20, 300), latency=st.floats(0.001, 1.5))
 @settings(max_examples=150, deadline=None)
 def test_at_least_95_percent_of_every_window_is_used(phase, skew, limit, latency):
@@ -154,6 +156,7 @@ def test_the_day_is_used_down_to_the_reserve_and_not_further(day_limit, reserve,
     assert caller.call(0.01, 0.01) == 200
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.dictionaries(

@@ -89,6 +89,7 @@ def test_many_threads_share_one_renewal(lab: Lab) -> None:
     assert lab.token_calls == 1
 
 
+@pytest.mark.slow
 def test_chain_survives_months_of_daily_runs(lab: Lab) -> None:
     seed = lab.exact.issue_login()
     for _ in range(90):
@@ -205,6 +206,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield made
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     skews=st.lists(SKEWS, min_size=2, max_size=3),

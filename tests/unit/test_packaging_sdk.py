@@ -142,6 +142,7 @@ def fingerprint(name: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12] if text else "gone"
 
 
+@pytest.mark.slow
 def test_the_table_names_all_that_we_touch() -> None:
     assert sorted(TOUCHED) == sorted(places())
 

@@ -44,6 +44,7 @@ def test_linking_hr_touches_only_hr(exact: ExactOnline) -> None:
     assert exact.table(101, "sync_crm_accounts").rows()[0]["Timestamp"] == old["sync_crm_accounts"]
 
 
+@pytest.mark.slow
 def test_lists_of_administrations(exact: ExactOnline) -> None:
     for code in (101, 102, 103):
         exact.add_division(code, Country="BE" if code == 103 else "NL")

@@ -51,6 +51,7 @@ def path(endpoint: Endpoint, division: int) -> str:
     return f"{'beta/' if endpoint.beta else ''}{division}/{endpoint.path}"
 
 
+@pytest.mark.slow
 def test_every_endpoint_brings_exactly_what_is_expected(exact: ExactOnline) -> None:
     """354 endpoints, every flat column of every row, over the wire and back."""
     exact.add_division(101, rows=13)

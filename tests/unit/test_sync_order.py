@@ -41,6 +41,7 @@ def cut_everywhere(home: Lab, streams: tuple[str, ...], how: Cut, check: Callabl
     raise AssertionError("the run has no end")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("order", "page_rows"), [*((order, 3) for order in ORDERS), ("across", 1), ("key", 1)]
 )
@@ -53,6 +54,7 @@ def test_no_row_is_lost_wherever_the_first_read_is_cut(tmp_path: Path, order: Or
         cut_everywhere(home, (ACCOUNTS,), "kill", check)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("order", "how"), [("across", "kill"), ("across", "pipe"), ("key", "kill")])
 def test_no_tombstone_and_no_entry_of_the_log_is_lost(tmp_path: Path, order: Order, how: Cut) -> None:
     with lab(tmp_path, {ITEMS: 8}, sync_order=order, deletions="tombstones") as home:
@@ -70,6 +72,7 @@ def test_no_tombstone_and_no_entry_of_the_log_is_lost(tmp_path: Path, order: Ord
         cut_everywhere(home, (ITEMS, LOG), how, check)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["kill", "term"])
 def test_a_row_that_was_read_before_its_older_deletion_lives_wherever_the_run_is_cut(
     tmp_path: Path, how: Cut
@@ -125,6 +128,7 @@ def test_a_change_behind_a_read_in_another_order_comes_with_the_next_run(tmp_pat
         assert (names[first], names[last]) == ("behind", "ahead")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [2, 4])
 def test_rows_that_share_a_timestamp_across_a_border_survive_a_cut(tmp_path: Path, shared: int) -> None:
     with lab(tmp_path, {ACCOUNTS: 9}) as home:

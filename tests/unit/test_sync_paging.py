@@ -195,6 +195,7 @@ def test_no_content_in_the_middle_is_no_end(tmp_path: Path, stream: str) -> None
         assert {row[column] for row in home.target.tables[stream].live().values()} == {"changed"}
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     rows=st.integers(0, 9),

@@ -208,6 +208,7 @@ def test_values_of_another_type_become_null_and_are_told(tmp_path: Path) -> None
             assert run.said(ITEMS, "3 values", name)
 
 
+@pytest.mark.slow
 def test_the_largest_answer_that_exact_gives(tmp_path: Path) -> None:
     with lab(tmp_path, {ITEMS: 2}, page_rows=0) as home:
         # 38 MB in the Netherlands and Belgium (Exact, "REST API Restrictions").

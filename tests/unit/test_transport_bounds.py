@@ -100,6 +100,7 @@ SLOW: dict[str, Callable[[], Iterator[bytes]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SLOW)
 def test_what_trickles_ends(server: RawServer, name: str) -> None:
     server.handler = lambda connection, _came: server.trickle(connection, SLOW[name]())
@@ -107,6 +108,7 @@ def test_what_trickles_ends(server: RawServer, name: str) -> None:
         get(server, QUICK)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SLOW)
 def test_what_trickles_ends_at_the_token_service_too(server: RawServer, name: str) -> None:
     server.handler = lambda connection, _came: server.trickle(connection, SLOW[name]())
@@ -196,6 +198,7 @@ LARGE: dict[str, Callable[[RawServer, int], None]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LARGE)
 def test_a_large_body_is_refused_and_fills_no_memory(server: RawServer, name: str) -> None:
     LARGE[name](server, 200)
@@ -210,6 +213,7 @@ def test_a_large_body_is_refused_and_fills_no_memory(server: RawServer, name: st
     assert server.sent < 40 * MEGABYTE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [302, 400, 500])
 @pytest.mark.parametrize("name", LARGE)
 def test_of_an_error_a_megabyte_is_read(server: RawServer, name: str, status: int) -> None:
@@ -218,6 +222,7 @@ def test_of_an_error_a_megabyte_is_read(server: RawServer, name: str, status: in
     assert server.sent < 40 * MEGABYTE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LARGE)
 def test_the_token_service_is_bounded_too(server: RawServer, name: str) -> None:
     LARGE[name](server, 200)
