@@ -19,9 +19,12 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import msgspec
 
-from scripts.bench.rows import ENDPOINT, PAGE_ROWS, Template
+from scripts.bench.rows import ENDPOINT, FIRST_TIMESTAMP, PAGE_ROWS, Template
 
 FIRST_DIVISION = 101
+Slot = tuple[str, int, int]
+"""A selection, an administration and the number of a page."""
+
 _KEPT_PAGES = 256
 _LIMITS = "".join(
     f"X-RateLimit-{prefix}{name}: {value}\r\n"
@@ -38,7 +41,7 @@ class Service:
     divisions: int
     latency: float
     templates: dict[str, Template] = field(default_factory=dict)
-    kept: OrderedDict[tuple[str, int], bytes] = field(default_factory=OrderedDict)
+    kept: OrderedDict[Slot, bytes] = field(default_factory=OrderedDict)
     calls: Counter[str] = field(default_factory=Counter)
     rows: int = 0
     size: int = 0
@@ -53,18 +56,18 @@ class Service:
         self.rows = self.size = 0
         self.first_byte = None
 
-    def page(self, select: str, number: int) -> bytes:
+    def page(self, select: str, division: int, number: int) -> bytes:
         """The rows of a page, made once as long as it is among the latest."""
-        slot = (select, number)
+        slot = (select, division, number)
         if slot not in self.kept:
             if select not in self.templates:
                 self.templates[select] = Template(select.split(","))
-            self.kept[slot] = self.templates[select].page(number)
+            self.kept[slot] = self.templates[select].page(number, division)
             if len(self.kept) > _KEPT_PAGES:
                 self.kept.popitem(last=False)
         return self.kept[slot]
 
-    def answer(self, target: str, host: str) -> tuple[bytes, tuple[str, int] | None]:
+    def answer(self, target: str, host: str) -> tuple[bytes, Slot | None]:
         """The body for an address, and which page is likely to be asked for next."""
         url = urlsplit(target)
         query = dict(parse_qsl(url.query, keep_blank_values=True))
@@ -76,24 +79,25 @@ class Service:
         path = unquote(url.path)
         self.calls[path.rsplit("/", 1)[-1]] += 1
         if path.endswith(ENDPOINT.path):
-            return self.list_page(f"http://{host}{url.path}", query)
+            return self.list_page(f"http://{host}{url.path}", int(path.split("/")[3]), query)
         if path == "/api/v1/current/Me":
             return _results([{"CurrentDivision": FIRST_DIVISION}]), None
         if path.endswith("/system/Divisions"):
             return _results([_division(FIRST_DIVISION + n) for n in range(self.divisions)]), None
         return b"", None
 
-    def list_page(self, address: str, query: dict[str, str]) -> tuple[bytes, tuple[str, int] | None]:
+    def list_page(self, address: str, division: int, query: dict[str, str]) -> tuple[bytes, Slot | None]:
         """One page of the endpoint, with the link to the next."""
         select, number = query["$select"], _number(query)
         if number >= self.pages:
             return _results([]), None
-        rows, tail, following = self.page(select, number), b"]", None
+        rows, tail, following = self.page(select, division, number), b"]", None
         if number + 1 < self.pages:
-            kept = {**query, "$skiptoken": str(number + 1)}
+            # As Exact's sync endpoints do, the link goes on from the last Timestamp.
+            kept = {**query, "$skiptoken": f"{FIRST_TIMESTAMP + (number + 1) * PAGE_ROWS - 1}L"}
             link = "&".join(f"{quote(k, safe='$')}={quote(v, safe=',')}" for k, v in kept.items())
             tail += b',"__next":' + msgspec.json.encode(f"{address}?{link}")
-            following = (select, number + 1)
+            following = (select, division, number + 1)
         body = b'{"d":{"results":[' + rows + tail + b"}}"
         self.rows += PAGE_ROWS
         self.size += len(body)
@@ -112,10 +116,9 @@ class Service:
 
 def _number(query: dict[str, str]) -> int:
     """Which page is asked for: by the link, else by the bookmark in the filter."""
-    if "$skiptoken" in query:
-        return int(query["$skiptoken"])
-    after = int("".join(c for c in query.get("$filter", "") if c.isdigit()) or 1)
-    return max(0, after - 9_999) // PAGE_ROWS
+    asked = query.get("$skiptoken") or query.get("$filter", "")
+    after = int("".join(c for c in asked if c.isdigit()) or 1)
+    return max(0, after - FIRST_TIMESTAMP + 1) // PAGE_ROWS
 
 
 def _results(rows: list[dict[str, Any]]) -> bytes:

@@ -17,6 +17,7 @@ from tap_exactonline.endpoints import Field, by_name
 STREAM = "sync_financial_transaction_lines"
 ENDPOINT = by_name(STREAM)
 PAGE_ROWS = 1000
+FIRST_TIMESTAMP = 10_000
 
 # The endpoint offers seventy fields; these ten are not selected, which makes sixty.
 NOT_SELECTED = (
@@ -91,7 +92,7 @@ class Template:
         self._blanks: list[str] = []
         for number in range(PAGE_ROWS):
             values = {name: self._value(name, types[name], source, guids) for name in everything}
-            uri = f"http://127.0.0.1/api/v1/101/{ENDPOINT.path}(guid'@ID@')"
+            uri = f"http://127.0.0.1/api/v1/@Division@/{ENDPOINT.path}(guid'@ID@')"
             row: dict[str, Any] = {
                 "__metadata": {"uri": uri, "type": "Exact.Web.Api.Models.Sync.Financial.TransactionLine"}
             }
@@ -130,15 +131,16 @@ class Template:
             made = " ".join(source.choices(_WORDS, k=source.randrange(2, 5)))
         return None if null else made
 
-    def page(self, number: int) -> bytes:
+    def page(self, number: int, division: int = 101) -> bytes:
         """The rows of a page, from 0, between the brackets; no two pages share a key, a Timestamp or a moment."""
         out: list[bytes] = []
         blanks = self._blanks
         for at, pieces in enumerate(self._pieces):
             row = number * PAGE_ROWS + at
             fill = {
+                "Division": b"%d" % division,
                 "ID": b"%08x-5e1d-4c0d-9a11-%012x" % (row * 2654435761 % 2**32, row),
-                "Timestamp": b"%d" % (10_000 + row),
+                "Timestamp": b"%d" % (FIRST_TIMESTAMP + row),
                 "Created": b"%d" % (_FIRST_MS + row * 1009),
                 "Modified": b"%d" % (_FIRST_MS + row * 1013 + 7),
             }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from typing import TypeVar
@@ -10,7 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from tap_exactonline.exact.errors import BrokenAnswer
-from tap_exactonline.exact.odata import BOM, MalformedPage, is_markup
+from tap_exactonline.exact.odata import BOM, UNREADABLE, MalformedPage, is_markup
 
 Decoded = TypeVar("Decoded")
 
@@ -56,15 +57,23 @@ def mend(body: bytes) -> bytes | None:
 
     .NET writes control characters unescaped and cuts texts in the middle of a surrogate pair. Such a
     page is the same at each repetition, so a retry does not help; the characters become U+FFFD, raw
-    control characters are escaped, and NaN and Infinity become null.
+    control characters are escaped, and what is no number, or one that no float can hold, becomes `UNREADABLE`.
     """
     try:
         text = body.decode("utf-8-sig", "replace")
-        document = json.loads(text, strict=False, parse_constant=lambda _: None)
+        document = json.loads(
+            text, strict=False, parse_constant=lambda _: UNREADABLE, parse_float=_number, parse_int=_number
+        )
         text = json.dumps(document, ensure_ascii=False)
     except (ValueError, RecursionError):
         return None
     return _SURROGATE.sub("\ufffd", text).encode()
+
+
+def _number(text: str) -> float | int | dict[str, bool]:
+    if not math.isfinite(number := float(text)):
+        return UNREADABLE
+    return number if not text.lstrip("-").isdecimal() else int(text)
 
 
 def _decode_or_mend(body: bytes, decode: Callable[[bytes], Decoded]) -> Decoded:

@@ -22,12 +22,17 @@ BOM = b"\xef\xbb\xbf"
 
 _MAX_SHOWN = 300
 # A list of all fields of the widest endpoint has about 7,000 characters.
+UNREADABLE = {"__unreadable": True}
+"""Stands in a mended page for what is no number of JSON's: NaN, Infinity, 1e999."""
+
 _MAX_MESSAGE = 20_000
 _TOO_DEEP = "JSON that is nested too deeply ({} bytes)"
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- Exact's dates are wall clock, without a zone
 _DATE = re.compile(r"/Date\((-?\d+)([+-]\d{4})?\)/")
-_ISO_ZONE = re.compile(r"(?:[zZ]|[+-]\d{2}:?\d{2})$")
-_ISO_FRACTION = re.compile(r"\.(\d{1,9})\d*$")
+_ISO = re.compile(
+    r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?)?(?:[zZ]|[+-]\d{2}:?\d{2})?",
+    re.ASCII,
+)
 _XML_MESSAGE = re.compile(rb"<(?:\w+:)?message\b[^>]*>([^<]{1,20000})<")
 # Readable in an address and never mistaken for a separator. Not `&`, `=`, `+`, `#`, `%`, `?`.
 _SAFE = "$,'()/:"
@@ -129,12 +134,11 @@ def decode_json(body: bytes) -> Any:
         raise MalformedPage(_TOO_DEEP.format(len(body))) from exc
 
 
-def read_rows(body: bytes) -> Page[dict[str, Any]]:
-    """Read a page in any of Exact's envelopes into plain dicts.
+def read_page(body: bytes) -> Page[dict[str, Any]]:
+    """Read a page in any of Exact's envelopes, its rows just as they are.
 
     Lists come as ``{"d": {"results": [...], "__next": "..."}}``, with ``$top`` as ``{"d": [...]}``, and
-    a single entity as ``{"d": {...}}``. ``__metadata`` and deferred links are left out, expanded
-    collections become lists.
+    a single entity as ``{"d": {...}}``.
 
     Raises:
         MalformedPage: if the body is none of these.
@@ -153,8 +157,20 @@ def read_rows(body: bytes) -> Page[dict[str, Any]]:
         raise MalformedPage("'d' holds no rows")
     if next_url is not None and not isinstance(next_url, str):
         raise MalformedPage("'__next' is no link")
+    return Page(data, next_url or None)
+
+
+def read_rows(body: bytes) -> Page[dict[str, Any]]:
+    """Read a page as `read_page` does, its rows as plain dicts.
+
+    ``__metadata`` and deferred links are left out, expanded collections become lists.
+
+    Raises:
+        MalformedPage: if the body is no page.
+    """
+    page = read_page(body)
     try:
-        return Page([_plain(row) for row in data], next_url or None)
+        return Page([_plain(row) for row in page.rows], page.next_url)
     except RecursionError as exc:
         raise MalformedPage(_TOO_DEEP.format(len(body))) from exc
 
@@ -163,6 +179,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         if "results" in value and isinstance(value["results"], list):
             return [_plain(item) for item in value["results"]]
+        if value == UNREADABLE:
+            return None
         return {
             name: _plain(item)
             for name, item in value.items()
@@ -188,13 +206,14 @@ def parse_date(text: str) -> datetime:
             return _EPOCH + timedelta(milliseconds=int(match[1]))
         except OverflowError as exc:
             raise ValueError("date outside the years 1 to 9999") from exc
-    local = _ISO_ZONE.sub("", text) if "T" in text or ":" in text else text
-    # Python 3.11 reads up to six digits; .NET writes seven.
-    local = _ISO_FRACTION.sub(lambda digits: "." + digits[1][:6].ljust(6, "0"), local)
-    try:
-        return datetime.fromisoformat(local).replace(tzinfo=None)
-    except ValueError as exc:
-        raise ValueError("neither /Date(ms)/ nor an ISO date") from exc
+    iso = _ISO.fullmatch(text)
+    if iso is None:
+        raise ValueError("neither /Date(ms)/ nor an ISO date")
+    # Python's own parser takes digits without any mark between them, too: milliseconds would be read as a date.
+    year, month, day, hour, minute, second = (int(part or 0) for part in iso.groups()[:6])
+    # .NET writes seven digits of the second, Python keeps six.
+    micro = int((iso[7] or "")[:6].ljust(6, "0"))
+    return datetime(year, month, day, hour, minute, second, micro)  # noqa: DTZ001 -- wall clock
 
 
 def error_message(body: bytes) -> str:

@@ -1,48 +1,60 @@
 """From the bytes of a page to the bytes of Singer RECORD messages, compiled once per stream and selection.
 
-The usual page takes the short way: a typed decoder made for the selected fields, one tuple copy a row (new
-names, division, dates) and one call that encodes all lines. A page that does not fit the types takes the lenient way:
-the same rows, value by value.
+The usual page takes the short way: a typed decoder made for the selected fields, dates read column by column, and one call
+that encodes all lines. A page that does not fit the types takes the lenient way: the same rows, value by value.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from itertools import chain, repeat
+from typing import Annotated, Any
 
 import msgspec
 from msgspec.structs import astuple
 
 from tap_exactonline.endpoints import Endpoint, Field
-from tap_exactonline.exact.odata import MalformedPage, read_rows
+from tap_exactonline.exact.odata import MalformedPage, read_page
 from tap_exactonline.sync.columns import COMPUTED, DELETED_AT, DIVISION, Naming
-from tap_exactonline.sync.values import AUDIT, Unreadable, lenient, nested, wall_clock
+from tap_exactonline.sync.ownership import check_owner, has_owner
+from tap_exactonline.sync.rows import Rows
+from tap_exactonline.sync.texts import all_uuids, uuid_text, without_nul
+from tap_exactonline.sync.values import (
+    AUDIT,
+    HIGHEST,
+    LOWEST,
+    Unreadable,
+    collection_value,
+    complex_value,
+    lenient,
+    wall_clock,
+    wall_clocks,
+)
 
+# What msgspec would let through and no schema allows, it refuses here: then the page takes the lenient way.
+_WHOLE = Annotated[int, msgspec.Meta(ge=LOWEST, le=HIGHEST)]
+_FINITE = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
+_NOT_EMPTY = Annotated[str, msgspec.Meta(min_length=1)]
 _PYTHON: dict[str, Any] = {
-    "string": str, "guid": str, "binary": str, "datetime": str, "double": float, "decimal": float,
-    "int16": int, "int32": int, "int64": int, "byte": int, "boolean": bool,
+    "string": str, "guid": _NOT_EMPTY, "binary": str, "datetime": str, "double": _FINITE, "decimal": _FINITE,
+    "int16": _WHOLE, "int32": _WHOLE, "int64": _WHOLE, "byte": _WHOLE, "boolean": bool,
 }  # fmt: skip
 _encoder = msgspec.json.Encoder()
 
 
-@dataclass(slots=True)
-class Rows:
-    """A decoded page.
+class _Metadata(msgspec.Struct, gc=False):
+    """What OData says of a row."""
 
-    Attributes:
-        rows: Structs with the fields asked for, dates still as text.
-        next_url: Address of the next page, or None.
-        unreadable: Field → number of values that were no such type and became null.
-        parameters: The values of the endpoint's parameters that it was read with.
-    """
+    uri: str | None = None
 
-    rows: list[Any]
-    next_url: str | None = None
-    unreadable: Counter[str] = field(default_factory=Counter)
-    parameters: tuple[Any, ...] = ()
+
+# Read to see whose a row is, and not emitted. A field Division that somebody selects by hand comes only once.
+_METADATA = ("metadata", _Metadata | None, msgspec.field(default=None, name="__metadata"))
+_OWNER = ("owner", Any, msgspec.field(default=None, name="Division"))
 
 
 class Codec:
@@ -55,6 +67,11 @@ class Codec:
         selected: The selected columns; of those computed here, the others are left out.
         internal: Fields that are needed for reading but not emitted.
         audit: Reader of the moments in :data:`AUDIT`; others are wall clock.
+
+    Attributes:
+        index: Field (Exact's spelling) → position among those asked for.
+        columns: Names of what is emitted, in order.
+        tombstones: Whether records may say that their row was deleted.
     """
 
     def __init__(
@@ -70,19 +87,19 @@ class Codec:
         self.endpoint = endpoint
         self.fields = tuple(fields)
         self._naming = naming
-        self._index = {item.name: position for position, item in enumerate(fields)}
-        self._row: Any = msgspec.defstruct(
-            "Row",
-            [
-                (
-                    f"f{i}",
-                    _PYTHON[f.type] | None if f.type in _PYTHON else Any,
-                    msgspec.field(default=None, name=f.name),
-                )
-                for i, f in enumerate(fields)
-            ],
-            gc=False,
-        )
+        self.index = {item.name: position for position, item in enumerate(fields)}
+        read = [
+            (
+                f"f{i}",
+                _PYTHON[f.type] | None if f.type in _PYTHON else Any,
+                msgspec.field(default=None, name=f.name),
+            )
+            for i, f in enumerate(fields)
+        ]
+        self._owned = has_owner(endpoint)
+        owner = [_METADATA] if "Division" in self.index else [_METADATA, _OWNER]
+        self._row: Any = msgspec.defstruct("Row", [*read, *owner], gc=False)
+        self._guids = [(i, f.name) for i, f in enumerate(fields) if f.type == "guid"]
         rows: Any = list.__class_getitem__(self._row)
         results = msgspec.defstruct(
             "Results", [("results", rows), ("next", str | None, msgspec.field(default=None, name="__next"))]
@@ -97,17 +114,18 @@ class Codec:
         self._readers: list[tuple[int, Callable[[Any], Any]]] = [
             (i, audit) for i, name in dates if name in AUDIT
         ]
-        self._readers += [(i, nested) for i, f in enumerate(fields) if f.type in {"complex", "collection"}]
+        self._readers += [(i, complex_value) for i, f in enumerate(fields) if f.type == "complex"]
+        self._readers += [(i, collection_value) for i, f in enumerate(fields) if f.type == "collection"]
         computed = [
-            (column, self._index[source], compute)
+            (column, self.index[source], compute)
             for column, source, compute in COMPUTED.get(endpoint.name, ())
-            if column in selected and source in self._index
+            if column in selected and source in self.index
         ]
         self._computed = [(position, compute) for _, position, compute in computed]
-        self._keep = [i for i, f in enumerate(fields) if f.name not in internal] if internal else None
+        self._keep = [i for i, f in enumerate(fields) if f.name not in internal]
         given = list(zip(endpoint.parameters, naming.parameters(endpoint), strict=True))
         self._given = [i for i, (one, name) in enumerate(given) if one.key or name in selected]
-        self._key = [f"f{self._index[name]}" for name in endpoint.key]
+        self._key = [self.index[name] for name in endpoint.key]
         self.tombstones = naming.has_tombstones(endpoint)
         columns = [DIVISION, *(given[i][1] for i in self._given)]
         columns += [naming.column(f) for f in fields if f.name not in internal]
@@ -121,33 +139,61 @@ class Codec:
             gc=False,
         )
 
-    def decode(self, body: bytes) -> Rows:
+    def decode(self, body: bytes, division: int | None = None) -> Rows:
         """Read a page.
+
+        Args:
+            body: The JSON.
+            division: The administration that was asked. None: whose the rows are is not looked at.
 
         Raises:
             MalformedPage: If the body is no page of Exact Online.
+            BrokenAnswer: If it holds rows of another administration.
         """
+        division = division if self._owned else None
+        body, nul = without_nul(body)
         try:
             page = self._decoder.decode(body)
         except msgspec.ValidationError:
-            return self._decode_leniently(body)
+            result = self._decode_leniently(body, division)
         except msgspec.DecodeError as exc:
             raise MalformedPage(str(exc)) from exc
-        return Rows(page.d.results, page.d.next or None)
-
-    def _decode_leniently(self, body: bytes) -> Rows:
-        page = read_rows(body)
-        result = Rows([], page.next_url)
-        for raw in page.rows:
-            values = []
-            for item in self.fields:
-                try:
-                    values.append(lenient(item, raw.get(item.name)))
-                except Unreadable:
-                    result.unreadable[item.name] += 1
-                    values.append(None)
-            result.rows.append(self._row(*values))
+        else:
+            rows = page.d.results
+            if division is not None:
+                addresses = [row.metadata and row.metadata.uri for row in rows]
+                check_owner(addresses, [getattr(row, "owner", None) for row in rows], division)
+            result = Rows.of(self.index, [*map(astuple, rows)], page.d.next or None)
+        result.nul = nul
+        self._check_guids(result)
         return result
+
+    def _decode_leniently(self, body: bytes, division: int | None) -> Rows:
+        page = read_page(body)
+        if division is not None:
+            described = [row.get("__metadata") for row in page.rows]
+            addresses = [str(it.get("uri")) if isinstance(it, dict) else None for it in described]
+            owners = [None if "Division" in self.index else row.get("Division") for row in page.rows]
+            check_owner(addresses, owners, division)
+        unreadable: Counter[str] = Counter()
+
+        def read(item: Field, value: Any) -> Any:
+            try:
+                return lenient(item, value)
+            except Unreadable:
+                unreadable[item.name] += 1
+                return None
+
+        rows = [[read(item, row.get(item.name)) for item in self.fields] for row in page.rows]
+        result = Rows.of(self.index, rows, page.next_url)
+        result.unreadable = unreadable
+        return result
+
+    def _check_guids(self, page: Rows) -> None:
+        """Text that is no UUID becomes null: a database that knows the type would refuse the whole load."""
+        if not all_uuids(chain.from_iterable(page.columns[i] for i, _ in self._guids)):
+            for i, name in self._guids:
+                page.columns[i] = _column(uuid_text, page.columns[i], name, page.unreadable)
 
     def column(self, name: str) -> str:
         """The column under which a field (Exact's spelling) is emitted."""
@@ -155,45 +201,33 @@ class Codec:
 
     def reads(self, name: str) -> bool:
         """Whether the field (Exact's spelling) is among those asked for."""
-        return name in self._index
-
-    def values(self, rows: Sequence[Any], name: str) -> list[Any]:
-        """The values of one field (Exact's spelling) of decoded rows, as they came."""
-        attribute = f"f{self._index[name]}"
-        return [getattr(row, attribute) for row in rows]
+        return name in self.index
 
     def drop_keyless(self, page: Rows) -> int:
         """Take out rows without a complete key, which no table can hold; returns how many."""
-        before = len(page.rows)
-        for attribute in self._key:
-            if any(getattr(row, attribute) is None for row in page.rows):
-                page.rows = [row for row in page.rows if getattr(row, attribute) is not None]
-        return before - len(page.rows)
+        before = len(page)
+        for position in self._key:
+            if None in page.columns[position]:
+                page.keep([value is not None for value in page.columns[position]])
+        return before - len(page)
 
-    def records(self, page: Rows, division: int | None) -> list[Any]:
-        """The rows as they are emitted: division first, own names, dates read."""
-        readers, keep, computed, record = self._readers, self._keep, self._computed, self._record
-        tail = (None,) if self.tombstones else ()
-        lead = (division, *(page.parameters[i] for i in self._given))
-        repeated = [(i, _Remembered(wall_clock, name, page.unreadable)) for i, name in self._repeated]
-        records = []
-        for row in page.rows:
-            values = [*astuple(row)]
-            for i, known in repeated:
-                values[i] = known[values[i]]
-            for i, read in readers:
-                value = values[i]
-                if value is not None:
-                    try:
-                        values[i] = read(value)
-                    except Unreadable:
-                        page.unreadable[self.fields[i].name] += 1
-                        values[i] = None
-            extra = [compute(values[i]) for i, compute in computed]
-            if keep is not None:
-                values = [values[i] for i in keep]
-            records.append(record(*lead, *values, *extra, *tail))
-        return records
+    def records(self, page: Rows, division: int | Sequence[int] | None) -> list[Any]:
+        """The rows as they are emitted: division first, own names, dates read.
+
+        Args:
+            page: What :meth:`decode` made.
+            division: The administration of all rows, or of each.
+        """
+        divisions = division if isinstance(division, Sequence) else repeat(division, len(page))
+        columns: list[Iterable[Any]] = [*page.columns]
+        for i, name in self._repeated:
+            columns[i] = map(_Remembered(wall_clock, name, page.unreadable).__getitem__, columns[i])
+        for i, read in self._readers:
+            columns[i] = _column(read, page.columns[i], self.fields[i].name, page.unreadable)
+        given = [repeat(page.parameters[i]) for i in self._given]
+        computed = [map(compute, page.columns[i]) for i, compute in self._computed]
+        tail = [repeat(None)] if self.tombstones else []
+        return [*map(self._record, divisions, *given, *(columns[i] for i in self._keep), *computed, *tail)]
 
     def lines(self, records: Sequence[Any], envelope: Envelope) -> bytes:
         """RECORD messages, one a line."""
@@ -203,6 +237,27 @@ class Codec:
     def dicts(records: Sequence[Any]) -> list[dict[str, Any]]:
         """The records as plain dictionaries, dates as ISO text: what the SDK's own path takes."""
         return [msgspec.to_builtins(record) for record in records]
+
+
+def _column(
+    read: Callable[[Any], Any], values: Sequence[Any], name: str, unreadable: Counter[str]
+) -> list[Any]:
+    """The values of a column, read; what can't be read becomes null and is counted."""
+    try:
+        return (
+            wall_clocks(values)
+            if read is wall_clock
+            else [None if value is None else read(value) for value in values]
+        )
+    except Unreadable:
+        made = []
+    for value in values:
+        try:
+            made.append(None if value is None else read(value))
+        except Unreadable:
+            unreadable[name] += 1
+            made.append(None)
+    return made
 
 
 class _Remembered(dict[str | None, Any]):

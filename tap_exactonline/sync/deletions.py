@@ -19,8 +19,9 @@ from tap_exactonline.exact.divisions import Division
 from tap_exactonline.sync.bookmarks import first, moved_lately
 from tap_exactonline.sync.columns import DELETED_AT, DIVISION
 from tap_exactonline.sync.reading import Job, Reader
+from tap_exactonline.sync.rows import Rows
 from tap_exactonline.sync.since import FIRST_TIMESTAMP
-from tap_exactonline.sync.values import Unreadable, wall_clock
+from tap_exactonline.sync.values import Unreadable, utc_clock
 
 LOG = "sync_deleted"
 LOG_TRUSTED = timedelta(days=14)
@@ -76,7 +77,7 @@ class Tombstones:
         self._wanted = wanted
         self._targets = list(targets)
         self._bookmarks = bookmarks
-        self._zone = zone
+        self._utc = utc_clock(zone)
         self._cursors: dict[str, dict[str, Any]] = {}
         self._lowered: dict[str, int] = {}
         self._log_seen = _number(bookmarks.get(LOG, {}).get("replication_key_value"))
@@ -95,10 +96,11 @@ class Tombstones:
         for batch in reader.batches():
             page = LogPage()
             cursor = batch.changes.get("replication_key_value")
-            self.rows += len(batch.rows)
-            self._log_rows(batch.rows, batch.records, page)
+            rows = batch.page or Rows.of(self._log.codec.index, [], None)
+            self.rows += len(rows)
+            self._log_rows(rows, batch.records, page)
             for job in self._targets:
-                self._apply(job, batch.rows, cursor, page)
+                self._apply(job, rows, cursor, page)
             if self._wanted and cursor is not None:
                 page.changes[LOG] = {
                     **batch.changes,
@@ -139,26 +141,25 @@ class Tombstones:
             found["replication_key_value"] = self._lowered[stream]
         return found
 
-    def _log_rows(self, rows: list[Any], records: list[Any], page: LogPage) -> None:
+    def _log_rows(self, rows: Rows, records: list[Any], page: LogPage) -> None:
         if not self._wanted:
             return
         seen = self._log_seen or 0
-        stamps = self._log.codec.values(rows, "Timestamp")
+        stamps = rows.values("Timestamp")
         page.records[LOG] = [
             record for record, stamp in zip(records, stamps, strict=True) if stamp is None or stamp > seen
         ]
 
-    def _apply(self, job: Job, rows: list[Any], cursor: int | None, page: LogPage) -> None:
+    def _apply(self, job: Job, rows: Rows, cursor: int | None, page: LogPage) -> None:
         seen = self._seen(job.name) or 0
-        codec = self._log.codec
         key, stamp_column = job.codec.column(job.endpoint.key[0]), job.codec.column("Timestamp")
         tombstones = []
         lowest: int | None = None
         for stamp, entity_type, entity_key, moment in zip(
-            codec.values(rows, "Timestamp"),
-            codec.values(rows, "EntityType"),
-            codec.values(rows, "EntityKey"),
-            codec.values(rows, "DeletedDate"),
+            rows.values("Timestamp"),
+            rows.values("EntityType"),
+            rows.values("EntityKey"),
+            rows.values("DeletedDate"),
             strict=True,
         ):
             if entity_type != job.endpoint.entity_type or not entity_key or stamp is None or stamp <= seen:
@@ -198,13 +199,12 @@ class Tombstones:
         return _number(self._bookmarks.get(stream, {}).get("deletions", {}).get("timestamp"))
 
     def _moment(self, text: str | None) -> str:
-        """When the row was deleted, in UTC; now, if the log does not say."""
+        """When the row was deleted, in UTC; now, if the log does not say or can't be understood."""
         try:
-            moment = wall_clock(text) if text else None
+            utc = self._utc(text) if text else None
         except Unreadable:
-            moment = None
-        utc = moment.replace(tzinfo=self._zone).astimezone(UTC) if moment else datetime.now(UTC)
-        return utc.isoformat()
+            utc = None
+        return (utc or datetime.now(UTC)).isoformat()
 
 
 def log_is_due(read_at: str | None, now: datetime) -> bool:

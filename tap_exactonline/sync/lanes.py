@@ -32,6 +32,7 @@ from tap_exactonline.sync.reading import Job, Reader
 from tap_exactonline.sync.refusals import remember, resting
 from tap_exactonline.sync.report import Outcome, Status
 from tap_exactonline.sync.rights import look_into
+from tap_exactonline.sync.rows import Rows
 
 _FATAL = (LoginError, NotExactOnline, TokenStoreError)
 _PROGRESS_EVERY = 30.0
@@ -128,7 +129,7 @@ class Lane(threading.Thread):
                         task.division.code,
                         [(job, batch.records)] if batch.records else [],
                         {job.name: changes} if changes and not task.once else {},
-                        batch.rows,
+                        batch.page,
                     )
                 if time.monotonic() - said > _PROGRESS_EVERY:
                     said = time.monotonic()
@@ -204,13 +205,22 @@ class Lane(threading.Thread):
             outcome.calls = self._client.calls(division) - calls
         return failure
 
-    def _look_closer(self, outcome: Outcome, reader: Reader, job: Job, division: int) -> None:
-        """What a read without an error may still lack."""
+    def _tell_values(self, reader: Reader, stream: str, division: int) -> None:
+        """Say which values are not in the target as Exact gave them."""
+        if reader.nul:
+            self._logger.warning(
+                "%s, division %d: %d characters U+0000 were taken out of its texts, since databases refuse them",
+                stream, division, reader.nul,
+            )  # fmt: skip
         for name, count in reader.unreadable.items():
             self._logger.warning(
-                "%s, division %d: %d values of %s are of another type than Exact documents and became null",
-                job.name, division, count, name,
+                "%s, division %d: %d values of %s are not of the type that Exact documents, or out of its range, and became null",
+                stream, division, count, name,
             )  # fmt: skip
+
+    def _look_closer(self, outcome: Outcome, reader: Reader, job: Job, division: int) -> None:
+        """What a read without an error may still lack."""
+        self._tell_values(reader, job.name, division)
         if reader.keyless:
             outcome.status = Status.INCOMPLETE
             outcome.note = (
@@ -250,17 +260,18 @@ class Lane(threading.Thread):
             for page in tombstones.pages(reader):
                 outcome.rows += sum(len(records) for records in page.records.values())
                 payloads = [(names[name], records) for name, records in page.records.items() if records]
-                self._hand_over(division.code, payloads, page.changes, [])
+                self._hand_over(division.code, payloads, page.changes, None)
 
         errors = self._errors(log, division.code)
         failure = self._guarded(outcome, division.code, read, had_rows=lambda: known or tombstones.rows > 0)
         answers.add(failure)
+        self._tell_values(reader, LOG, division.code)
         if failure is None and outcome.status is Status.OK:
             read_at = self._trust(
                 outcome, division.code, log, tombstones.rows, tombstones.read_at(), known=known
             )
             if read_at is not None:
-                self._hand_over(division.code, [], tombstones.complete(read_at), [])
+                self._hand_over(division.code, [], tombstones.complete(read_at), None)
         errors = self._errors(log, division.code) - errors
         self._events.put(Ended(log, outcome, self._after(outcome, bookmark, failure, errors)))
         return tombstones
@@ -270,7 +281,7 @@ class Lane(threading.Thread):
         division: int,
         pages: list[tuple[Job, list[Any]]],
         changes: dict[str, dict[str, Any]],
-        rows: list[Any],
+        page: Rows | None,
     ) -> None:
         """Give a page to the writer, once it has taken the one before.
 
@@ -286,7 +297,8 @@ class Lane(threading.Thread):
             else:
                 payloads.append((job, Codec.dicts(records), len(records)))
             records.clear()
-        rows.clear()
+        if page is not None:
+            page.clear()
         self._turn.give()
         while not self._slot.acquire(timeout=1):
             if self._halt.is_set():

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -18,18 +19,22 @@ from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import BrokenAnswer, EndpointMissing, QueryRefused, StreamError
 from tap_exactonline.exact.odata import modified_filter, timestamp_filter
 from tap_exactonline.sync.bookmarks import origin
-from tap_exactonline.sync.convert import Codec, Rows
+from tap_exactonline.sync.convert import Codec
 from tap_exactonline.sync.order import ReadOrder
 from tap_exactonline.sync.permits import Turn
 from tap_exactonline.sync.plan import Plan
+from tap_exactonline.sync.rows import Rows
 from tap_exactonline.sync.since import begin
-from tap_exactonline.sync.values import latest
+from tap_exactonline.sync.values import earlier, latest
 
 OVERLAP = timedelta(hours=2)
 """Read again before the highest Modified: covers the hour that the clock goes back."""
 
 ONCE = frozenset({"system_divisions"})
 """Streams that list what the login sees: the same from every division, so they are read once."""
+
+_EVER = datetime(1753, 1, 1)  # noqa: DTZ001 - wall clock
+"""Before this SQL Server's datetime has no moments, and a filter may be refused: everything is asked for."""
 
 _MAX_QUERIES = 6
 
@@ -86,12 +91,12 @@ class Batch:
     Attributes:
         records: Structs made by the codec.
         changes: What the bookmark becomes once the records are written.
-        rows: The same rows as the codec decoded them.
+        page: The same rows as the codec decoded them, if there are any.
     """
 
     records: list[Any]
     changes: dict[str, Any] = field(default_factory=dict)
-    rows: list[Any] = field(default_factory=list)
+    page: Rows | None = None
 
 
 class Reader:
@@ -109,6 +114,7 @@ class Reader:
 
     Attributes:
         unreadable: Field → values that could not be read and became null.
+        nul: Characters U+0000 that were taken out of texts.
         keyless: Rows left out because they have no complete key.
     """
 
@@ -134,8 +140,9 @@ class Reader:
         self._logger = logger
         self._zone = zone
         self._turn = turn or Turn()
-        self._decode = self._turn.beginning(job.codec.decode)
+        self._decode = self._turn.beginning(partial(job.codec.decode, division=division.code))
         self.unreadable: Counter[str] = Counter()
+        self.nul = 0
         self.keyless = 0
         self._told_disordered = False
 
@@ -151,7 +158,7 @@ class Reader:
             yield from self._by_modified()
         else:
             for page in self._pages(None):
-                yield Batch(self._records(page), rows=page.rows)
+                yield Batch(self._records(page), page=page)
 
     def _by_timestamp(self) -> Iterator[Batch]:
         start = begin(
@@ -162,15 +169,15 @@ class Reader:
             return
         order = ReadOrder(start.cursor, in_parts=_several(self._endpoint))
         for page in self._pages(timestamp_filter(start.cursor)):
-            stamps = [stamp for stamp in self._job.codec.values(page.rows, "Timestamp") if stamp is not None]
+            stamps = [stamp for stamp in page.values("Timestamp") if stamp is not None]
             bookmark = order.page(stamps, page.next_url)
             if order.disordered:
                 self._tell_disordered()
                 # Sort: when a page has two versions of a row, the newer must come last.
-                page.rows.sort(key=lambda row: self._job.codec.values([row], "Timestamp")[0] or 0)
+                page.sort("Timestamp")
             start.drop_older(page, self._job.codec)
             changes = {} if bookmark is None else self._remember(bookmark) | start.going_on
-            yield Batch(self._records(page), changes, page.rows)
+            yield Batch(self._records(page), changes, page)
         reached = order.end()
         if start.continued or reached > start.cursor:
             yield Batch([], self._remember(reached) | start.over)
@@ -179,18 +186,19 @@ class Reader:
         stored = self._bookmark.get("replication_key_value")
         since = datetime.fromisoformat(stored) if stored else self._start_date
         field_name = str(self._endpoint.bookmark)
-        chosen = modified_filter(since - (OVERLAP if stored else timedelta()), field_name) if since else None
+        lowest = earlier(since, OVERLAP if stored else timedelta()) if since else _EVER
+        chosen = modified_filter(lowest, field_name) if lowest > _EVER else None
         highest = since
         began = time.monotonic()
         now = self._wall_clock()
         for page in self._pages(chosen):
-            highest = latest(highest, self._job.codec.values(page.rows, field_name))
-            yield Batch(self._records(page), rows=page.rows)
+            highest = latest(highest, page.values(field_name))
+            yield Batch(self._records(page), page=page)
         if highest is None:
             return
         # Rows that change behind our back while we read are no older than the beginning of the read, and the
         # highest Modified is no younger than its end; unless a row bears a moment that has yet to come.
-        settled = min(highest - timedelta(seconds=int(time.monotonic() - began) + 1), now)
+        settled = min(earlier(highest, timedelta(seconds=int(time.monotonic() - began) + 1)), now)
         yield Batch([], self._remember(max(settled, since or settled).isoformat(timespec="seconds")))
 
     def _wall_clock(self) -> datetime:
@@ -206,18 +214,13 @@ class Reader:
 
     def _records(self, page: Rows) -> list[Any]:
         self.keyless += self._job.codec.drop_keyless(page)
-        division = self._division.code
+        owner: int | Sequence[int] | None = None if self._endpoint.login_wide else self._division.code
         if self._endpoint.name == "system_divisions":
             # The list of administrations is read once: each row belongs to the one it describes.
-            codes = self._job.codec.values(page.rows, "Code")
-            records = [
-                record
-                for row, code in zip(page.rows, codes, strict=True)
-                for record in self._job.codec.records(Rows([row], None, page.unreadable), code)
-            ]
-        else:
-            records = self._job.codec.records(page, None if self._endpoint.login_wide else division)
+            owner = page.values("Code")
+        records = self._job.codec.records(page, owner)
         self.unreadable += page.unreadable
+        self.nul += page.nul
         return records
 
     def _pages(self, bookmark_filter: str | None) -> Iterator[Rows]:

@@ -11,8 +11,9 @@ from typing import Any
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.errors import StreamError
-from tap_exactonline.sync.convert import Codec, Rows
+from tap_exactonline.sync.convert import Codec
 from tap_exactonline.sync.functions import first_timestamp
+from tap_exactonline.sync.rows import Rows
 from tap_exactonline.sync.values import moment
 
 FIRST_TIMESTAMP = 1
@@ -44,10 +45,7 @@ class Start:
         oldest = self.oldest
         if oldest is None or self.modified is None or not codec.reads(self.modified):
             return
-        moments = codec.values(page.rows, self.modified)
-        page.rows = [
-            row for row, text in zip(page.rows, moments, strict=True) if (moment(text) or oldest) >= oldest
-        ]
+        page.keep([(moment(text) or oldest) >= oldest for text in page.values(self.modified)])
 
 
 def begin(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from tap_exactonline.endpoints import Field
-from tap_exactonline.exact.odata import parse_date
+from tap_exactonline.exact.odata import UNREADABLE, parse_date
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the administration's wall clock has no zone
+_FIRST = datetime(1, 1, 1)  # noqa: DTZ001 - wall clock, too
 _MS = timedelta(milliseconds=1)
 _MOST_LEVELS = 50
 _TRUE = {"true", "1", "yes"}
@@ -24,6 +27,11 @@ AUDIT = {
 }  # fmt: skip
 
 
+NESTED = frozenset({"complex", "collection"})
+LOWEST, HIGHEST = -(2**63), 2**63 - 1
+"""The whole numbers that a database takes."""
+
+
 class Unreadable(ValueError):
     """A value that cannot be what the schema promises."""
 
@@ -34,17 +42,33 @@ def wall_clock(text: str) -> datetime | None:
     Raises:
         Unreadable: If the text is no date, or one outside the years 1 to 9999.
     """
-    try:
-        # Half the time of making a timedelta from the number, and just as exact.
-        return _EPOCH + int(text[6:-2]) * _MS
-    except (ValueError, OverflowError):
-        pass
-    if not text:
+    if text[:6] == "/Date(" and text[-2:] == ")/":
+        try:
+            # Half the time of making a timedelta from the number, and just as exact.
+            return _EPOCH + int(text[6:-2]) * _MS
+        except (ValueError, OverflowError):
+            pass
+    if not text or text.isspace():
         return None
     try:
         return parse_date(text)
     except (ValueError, OverflowError) as exc:
         raise Unreadable(str(exc)) from exc
+
+
+def wall_clocks(texts: Sequence[str | None]) -> list[datetime | None]:
+    """A column as :func:`wall_clock` reads it, in less time: how the texts begin and end is looked at once for all.
+
+    Raises:
+        Unreadable: If one of them is no date.
+    """
+    joined = "\n".join(["", *filter(None, texts), ""])
+    if joined.count("\n/Date(") == joined.count(")/\n") == max(0, joined.count("\n") - 1):
+        try:
+            return [_EPOCH + int(text[6:-2]) * _MS if text else None for text in texts]
+        except (ValueError, OverflowError):
+            pass
+    return [wall_clock(text) if text else None for text in texts]
 
 
 def moment(text: str | None) -> datetime | None:
@@ -69,31 +93,70 @@ def utc_clock(zone: ZoneInfo) -> Callable[[str], datetime | None]:
 
     def read(text: str) -> datetime | None:
         local = wall_clock(text)
-        return local.replace(tzinfo=zone).astimezone(UTC) if local else None
+        try:
+            return local.replace(tzinfo=zone).astimezone(UTC) if local else None
+        except OverflowError as exc:
+            # The first and the last hours of what a date can hold: .NET's DateTime.MinValue, for example.
+            raise Unreadable("outside the years 1 to 9999 in UTC") from exc
 
     return read
 
 
-def nested(value: Any, levels: int = _MOST_LEVELS) -> Any:
-    """An inline object or expanded collection without OData's own members; None if it was not expanded.
+def earlier(when: datetime, by: timedelta) -> datetime:
+    """So much before a moment, but not before the year 1."""
+    return when - by if when - _FIRST > by else _FIRST
+
+
+def complex_value(value: Any) -> dict[str, Any] | None:
+    """An inline object without OData's own members; None if it was not expanded.
 
     Raises:
-        Unreadable: If it is nested deeper than so many levels, or holds a date that is none.
+        Unreadable: If it is no object.
+    """
+    if not isinstance(value, dict):
+        raise Unreadable("no object")
+    return None if "__deferred" in value else _members(value)
+
+
+def collection_value(value: Any) -> list[dict[str, Any]] | None:
+    """The rows of an expanded collection without OData's own members; None if it was not expanded.
+
+    Raises:
+        Unreadable: If it is no list of objects.
+    """
+    if isinstance(value, dict):
+        if "__deferred" in value:
+            return None
+        value = value.get("results")
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise Unreadable("no list of objects")
+    return [_members(item) for item in value]
+
+
+def _members(value: Mapping[str, Any], levels: int = _MOST_LEVELS) -> dict[str, Any]:
+    return {name: _nested(item, levels) for name, item in value.items() if name != "__metadata"}
+
+
+def _nested(value: Any, levels: int) -> Any:
+    """A value inside an object: whatever it is, with dates read where they can be.
+
+    Raises:
+        Unreadable: If it is nested deeper than so many levels.
     """
     if not levels:
         raise Unreadable("nested too deeply")
     levels -= 1
     if isinstance(value, dict):
-        if "__deferred" in value:
+        if "__deferred" in value or value == UNREADABLE:
             return None
         if isinstance(value.get("results"), list):
-            return [nested(item, levels) for item in value["results"]]
-        return {key: nested(item, levels) for key, item in value.items() if key != "__metadata"}
+            return [_nested(item, levels) for item in value["results"]]
+        return _members(value, levels)
     if isinstance(value, list):
-        return [nested(item, levels) for item in value]
+        return [_nested(item, levels) for item in value]
     if isinstance(value, str) and value.startswith("/Date("):
-        local = wall_clock(value)
-        return local.isoformat() if local else None
+        local = moment(value)
+        return local.isoformat() if local else value
     return value
 
 
@@ -103,9 +166,9 @@ def lenient(field: Field, value: Any) -> Any:
     Raises:
         Unreadable: If it can't be that type.
     """
-    if value is None or field.type in {"complex", "collection"}:
+    if value is None or field.type in NESTED:
         return value
-    if isinstance(value, dict | list):
+    if isinstance(value, dict) and "__deferred" in value:
         return None
     try:
         return _LENIENT[field.type](value)
@@ -114,47 +177,86 @@ def lenient(field: Field, value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, dict | list):
+        raise TypeError
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
 
 
+def _guid(value: Any) -> str | None:
+    return _text(value).strip() or None
+
+
+def _date(value: Any) -> str:
+    # A number may be seconds, milliseconds or a year with month and day. Nobody knows.
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _word(value: Any) -> str | None:
+    """A text that stands for a value of another type; None for one that says there is none."""
+    word = value.strip().lower()
+    return None if word in ("", "null") else str(word)
+
+
 def _integer(value: Any) -> int | None:
     if isinstance(value, str):
-        value = value.strip()
-        if not value or value.lower() == "null":
+        word = _word(value)
+        if word is None:
             return None
-        return _TRUTH[value.lower()] if value.lower() in _TRUTH else int(value.rstrip("Ll"))
+        value = _TRUTH[word] if word in _TRUTH else _whole(word)
     if isinstance(value, float) and not value.is_integer():
         raise ValueError
-    return int(value)
+    number = int(value)
+    if not LOWEST <= number <= HIGHEST:
+        raise ValueError
+    return number
+
+
+def _whole(word: str) -> int | float:
+    """Python reads underscores and digits of every script; Exact writes neither."""
+    if _DIGITS.fullmatch(word):
+        return int(word.rstrip("l"))
+    return _finite(word)
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, str) and not value.strip():
-        return None
-    return float(value)
+    if isinstance(value, str):
+        word = _word(value)
+        return None if word is None else _finite(word)
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def _finite(word: str) -> float:
+    if not _NUMBER.fullmatch(word) or not math.isfinite(number := float(word)):
+        raise ValueError
+    return number
 
 
 def _boolean(value: Any) -> bool | None:
     if isinstance(value, str):
-        word = value.strip().lower()
-        if not word:
-            return None
-        if word not in _TRUE | _FALSE:
+        word = _word(value)
+        if word is not None and word not in _TRUE | _FALSE:
             raise ValueError
-        return word in _TRUE
+        return None if word is None else word in _TRUE
     if value not in (0, 1):
         raise ValueError
     return bool(value)
 
 
 _TRUTH = {"true": 1, "false": 0}
+_DIGITS = re.compile(r"[+-]?[0-9]{1,30}l?")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?")
 _LENIENT: dict[str, Callable[[Any], Any]] = {
     "string": _text,
-    "guid": _text,
+    "guid": _guid,
     "binary": _text,
-    "datetime": _text,
+    "datetime": _date,
     "double": _number,
     "decimal": _number,
     "int16": _integer,

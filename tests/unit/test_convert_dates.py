@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from hypothesis import given
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from tap_exactonline.endpoints import by_name
 from tap_exactonline.sync.columns import Naming
-from tap_exactonline.sync.convert import Codec, Rows
+from tap_exactonline.sync.convert import Codec
+from tap_exactonline.sync.rows import Rows
 from tap_exactonline.sync.values import wall_clock
 
 ENDPOINT = by_name("sync_financial_transaction_lines")
@@ -21,7 +23,9 @@ NAMES = ("ID", "Date", "DueDate", "Modified")
 def converted(*rows: dict[str, Any]) -> tuple[Rows, list[dict[str, Any]]]:
     fields = [ENDPOINT.field(name) for name in NAMES]
     codec = Codec(ENDPOINT, fields, Naming(), selected={field.column for field in fields})
-    body = msgspec.json.encode({"d": {"results": [{"ID": str(n), **row} for n, row in enumerate(rows)]}})
+    body = msgspec.json.encode(
+        {"d": {"results": [{"ID": str(UUID(int=n)), **row} for n, row in enumerate(rows)]}}
+    )
     page = codec.decode(body)
     return page, codec.dicts(codec.records(page, 101))
 

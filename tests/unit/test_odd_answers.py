@@ -127,7 +127,7 @@ def test_a_refresh_token_in_damaged_json_is_kept() -> None:
 
 @pytest.mark.parametrize("depth", [40, 60, 600, 950, 5000])
 def test_a_column_that_is_nested_too_deeply(tmp_path: Path, depth: int) -> None:
-    deep = "[" * depth + "]" * depth
+    deep = '[{"Inside":' + "[" * (depth - 2) + "]" * (depth - 2) + "}]"
 
     def nest(reply: Wire) -> Wire:
         body = json.loads(reply.body)

@@ -3,7 +3,7 @@
 # ruff: noqa: DTZ001  (naive dates are the wall clock of an administration)
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,30 @@ def test_elsewhere_older_rows_are_left_out_on_arrival(tmp_path: Path, answers: s
         assert home.live(stream) == wanted
         assert home.filters(stream) == ["Timestamp gt 1L"]
         assert "modified" not in run.records(stream)[0], "read for the start date, and not selected"
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("2024-01-01", datetime(2024, 1, 1)),
+        ("2024-01-01T00:00:00", datetime(2024, 1, 1)),
+        # Meltano and others write a plain date as midnight UTC; the midnight of the administration is meant.
+        ("2024-01-01T00:00:00Z", datetime(2024, 1, 1)),
+        ("2024-01-01T00:00:00+00:00", datetime(2024, 1, 1)),
+        ("2024-01-01T00:00:00-05:00", datetime(2024, 1, 1, 6)),
+        ("2024-01-01T12:00:00Z", datetime(2024, 1, 1, 13)),
+    ],
+)
+def test_a_start_date_is_in_the_clock_of_the_administration(
+    tmp_path: Path, text: str, first: datetime
+) -> None:
+    with lab(tmp_path, {ENTRIES: 2}, start_date=text, timezone="Europe/Amsterdam") as home:
+        table = home.table(ENTRIES)
+        before, at = table.keys()
+        table.update(before, Modified=first - timedelta(seconds=1))
+        table.update(at, Modified=first)
+        assert home.run(ENTRIES).complete
+        assert home.live(ENTRIES) == {at}
 
 
 def test_a_first_run_that_is_interrupted_goes_on_leaving_out(tmp_path: Path) -> None:

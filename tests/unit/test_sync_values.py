@@ -218,3 +218,179 @@ def test_the_largest_answer_that_exact_gives(tmp_path: Path) -> None:
         assert run.complete
         assert {len(record["notes"]) for record in run.records(ITEMS)} == {len(notes)}
         assert [call.size > 37_000_000 for call in home.exact.log if call.stream == ITEMS] == [True]
+
+
+# -- the ends of time
+
+
+MIN_VALUE, MAX_VALUE = "/Date(-62135596800000)/", "/Date(253402300799000)/"
+ZONES = ["Europe/Amsterdam", "America/New_York", "Asia/Tokyo", "UTC"]
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("timestamps", ["local", "utc"])
+@pytest.mark.parametrize("text", [MIN_VALUE, MAX_VALUE])
+def test_the_ends_of_time_cost_a_value_and_no_row(
+    tmp_path: Path, text: str, timestamps: str, zone: str
+) -> None:
+    with lab(tmp_path, {ITEMS: 4, COSTUNITS: 4}, timestamps=timestamps, timezone=zone) as home:
+        for stream in (ITEMS, COSTUNITS):
+            home.exact.faults.add(
+                stream, faults.each_row(lambda row: row.update(Created=text), "end"), times=None
+            )
+        run = home.run(ITEMS, COSTUNITS)
+        assert run.complete
+        for stream in (ITEMS, COSTUNITS):
+            created = [record["created"] for record in run.records(stream)]
+            assert len(created) == 4
+            offset = ZoneInfo(zone).utcoffset(
+                datetime(1, 1, 1) if text == MIN_VALUE else datetime(9999, 12, 31)
+            )
+            assert offset is not None
+            representable = offset <= timedelta() if text == MIN_VALUE else offset >= timedelta()
+            if timestamps == "utc" and not representable:
+                assert set(created) == {None}
+                assert run.said(stream, "4 values of Created")
+            else:
+                assert None not in created
+                assert not run.said("values of Created")
+
+
+@pytest.mark.parametrize("text", [MIN_VALUE, MAX_VALUE])
+def test_modified_at_the_ends_of_time_stops_no_run(tmp_path: Path, text: str) -> None:
+    with lab(tmp_path, {COSTUNITS: 4}) as home:
+        change = faults.each_row(lambda row: row.update(Modified=text), "end")
+        home.exact.faults.add(COSTUNITS, change, times=None)
+        for _ in range(3):
+            run = home.run(COSTUNITS)
+            assert run.complete
+        assert home.live(COSTUNITS) == set(home.table(COSTUNITS).keys())
+        home.exact.faults.clear()
+        home.table(COSTUNITS).insert()
+        assert home.run(COSTUNITS).complete
+        assert home.live(COSTUNITS) == set(home.table(COSTUNITS).keys())
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_tombstones_say_in_utc_when_the_row_was_deleted(tmp_path: Path, zone: str) -> None:
+    with lab(tmp_path, {ITEMS: 4}, deletions="tombstones", timezone=zone) as home:
+        assert home.run(ITEMS).complete
+        home.table(ITEMS).delete(home.table(ITEMS).keys()[0])
+        deleted = home.table("sync_deleted").rows()[-1]["DeletedDate"]
+        (tombstone,) = [one for one in home.run(ITEMS).records(ITEMS) if one["_sdc_deleted_at"]]
+        told = datetime.fromisoformat(tombstone["_sdc_deleted_at"])
+        assert told.utcoffset() == timedelta()
+        assert abs(told - deleted.replace(tzinfo=ZoneInfo(zone))) < timedelta(milliseconds=1)
+
+
+@pytest.mark.parametrize("text", [MIN_VALUE, MAX_VALUE, "yesterday", None])
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_deletion_at_an_impossible_moment_is_applied_all_the_same(
+    tmp_path: Path, zone: str, text: str | None
+) -> None:
+    with lab(tmp_path, {ITEMS: 4}, deletions="tombstones", timezone=zone) as home:
+        assert home.run(ITEMS).complete
+        home.table(ITEMS).delete(home.table(ITEMS).keys()[0])
+        change = faults.each_row(lambda row: row.update(DeletedDate=text), "end")
+        home.exact.faults.add("sync_deleted", change, times=None)
+        run = home.run(ITEMS)
+        assert run.complete
+        assert home.live(ITEMS) == set(home.table(ITEMS).keys())
+        assert all(datetime.fromisoformat(one["_sdc_deleted_at"]) for one in run.records(ITEMS))
+
+
+# -- what databases refuse
+
+
+@pytest.mark.parametrize("path", [{}, {"stream_map_config": {"anything": True}}], ids=["fast", "sdk"])
+def test_nul_never_leaves_the_tap_and_is_told_once(tmp_path: Path, path: dict[str, Any]) -> None:
+    with lab(tmp_path, {ITEMS: 7}, hidden_fields=True, **path) as home:
+
+        def change(row: dict[str, Any]) -> None:
+            row |= {"Description": "a\0b\0", "Notes": "\\u0000 is \0 no NUL", "Class_01": {"a\0": ["\0"]}}
+
+        home.exact.faults.add(ITEMS, faults.each_row(change, "NUL"), times=None)
+        run = home.run(ITEMS)
+        assert run.complete
+        assert not any(b"\\u0000" in line.replace(b"\\\\", b"") for line in run.lines)
+        assert {record["description"] for record in run.records(ITEMS)} == {"ab"}
+        assert {record["notes"] for record in run.records(ITEMS)} == {"\\u0000 is  no NUL"}
+        assert len([line for line in run.log if "U+0000" in line]) == 1
+        assert run.said(ITEMS, "35 characters U+0000")
+
+
+def test_a_raw_nul_in_the_body_is_taken_out_as_well(tmp_path: Path) -> None:
+    with lab(tmp_path, {ITEMS: 3}, page_rows=0) as home:
+        home.exact.faults.add(
+            ITEMS, _shape(lambda body: body.replace(b'"Description":"', b'"Description":"\x00'))
+        )
+        run = home.run(ITEMS)
+        assert run.complete
+        equal(home, run, ITEMS)
+        assert run.said(ITEMS, "characters U+0000")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("", None),
+        ("  ", None),
+        ("0", None),
+        ("not-a-guid", None),
+        ("{5A0F3C56-0000-4000-8000-000000000000}", "5A0F3C56-0000-4000-8000-000000000000"),
+        ("5a0f3c56000040008000000000000000", "5a0f3c56-0000-4000-8000-000000000000"),
+    ],
+)
+def test_text_in_the_place_of_a_guid(tmp_path: Path, text: str, value: str | None) -> None:
+    with lab(tmp_path, {ITEMS: 3}) as home:
+        home.exact.faults.add(ITEMS, faults.each_row(lambda row: row.update(ItemGroup=text), "no GUID"))
+        run = home.run(ITEMS)
+        assert run.complete
+        assert {record["item_group"] for record in run.records(ITEMS)} == {value}
+        assert run.said(ITEMS, "3 values of ItemGroup") is (value is None and bool(text.strip()))
+
+
+def test_a_key_that_is_no_guid_is_no_key(tmp_path: Path) -> None:
+    with lab(tmp_path, {ITEMS: 3}) as home:
+        home.exact.faults.add(ITEMS, faults.edit_rows(lambda rows: rows[0].update(ID="first")))
+        run = home.run(ITEMS)
+        assert not run.complete
+        assert run.said("1 rows without a key were left out")
+        assert len(run.records(ITEMS)) == 2
+
+
+def test_values_are_told_for_the_log_too_when_it_serves_other_streams(tmp_path: Path) -> None:
+    with lab(tmp_path, {ITEMS: 3}, deletions="tombstones") as home:
+        assert home.run(ITEMS).complete
+        home.exact.divisions[101].log_deletion(99, "00000000-0000-4000-8000-000000000000")
+        change = faults.each_row(lambda row: row.update(EntityKey="\0" + "gone"), "odd")
+        home.exact.faults.add("sync_deleted", change)
+        run = home.run(ITEMS)
+        assert run.said("sync_deleted", "1 values of EntityKey")
+        assert run.said("sync_deleted", "1 characters U+0000")
+
+
+# -- pages and keys
+
+
+def test_a_page_of_other_types_keeps_its_link_to_the_next(tmp_path: Path) -> None:
+    streams = (ITEMS, COSTUNITS, "bulk_documents_document_attachments")
+    with lab(tmp_path, dict.fromkeys(streams, 8)) as home:
+        change = faults.edit_rows(lambda rows: rows[0].update(Description=5, FileName=5))
+        for stream in streams:
+            home.exact.faults.add(faults.Match(stream=stream, nth=1), change)
+        assert home.run(*streams).complete
+        for stream in streams:
+            assert home.live(stream) == set(home.table(stream).keys())
+
+
+@pytest.mark.parametrize("name", ["GLAccount", "ReportingYear"])
+def test_each_column_of_a_key_has_to_be_there(tmp_path: Path, name: str) -> None:
+    stream = "openingbalance_current_year_processed"
+    assert by_name(stream).key == ("GLAccount", "ReportingYear")
+    with lab(tmp_path, {stream: 5}) as home:
+        home.exact.faults.add(stream, faults.edit_rows(lambda rows: rows[1].update({name: None})))
+        run = home.run(stream)
+        assert not run.complete
+        assert run.said("1 rows without a key were left out")
+        assert len(home.live(stream)) == 4
