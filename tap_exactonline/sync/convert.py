@@ -87,6 +87,7 @@ class Codec:
         self.endpoint = endpoint
         self.fields = tuple(fields)
         self._naming = naming
+        self._selected, self._internal, self._audit = selected, internal, audit
         self.index = {item.name: position for position, item in enumerate(fields)}
         read = [
             (
@@ -194,6 +195,16 @@ class Codec:
         if not all_uuids(chain.from_iterable(page.columns[i] for i, _ in self._guids)):
             for i, name in self._guids:
                 page.columns[i] = _column(uuid_text, page.columns[i], name, page.unreadable)
+
+    def without(self, names: Collection[str]) -> Codec:
+        """The codec of pages that lack these fields (Exact's spelling); the columns that need them are left out."""
+        if not names:
+            return self
+        fields = [item for item in self.fields if item.name not in names]
+        return Codec(
+            self.endpoint, fields, self._naming,
+            selected=self._selected, internal=self._internal - set(names), audit=self._audit,
+        )  # fmt: skip
 
     def column(self, name: str) -> str:
         """The column under which a field (Exact's spelling) is emitted."""

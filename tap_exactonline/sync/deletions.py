@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.sync.bookmarks import first, moved_lately
 from tap_exactonline.sync.columns import DELETED_AT, DIVISION
-from tap_exactonline.sync.reading import Job, Reader
+from tap_exactonline.sync.reading import Batch, Job, Reader
 from tap_exactonline.sync.rows import Rows
 from tap_exactonline.sync.since import FIRST_TIMESTAMP
 from tap_exactonline.sync.values import Unreadable, utc_clock
@@ -42,10 +42,12 @@ class LogPage:
     Attributes:
         records: Stream → its records: tombstones, and for ``sync_deleted`` the rows themselves.
         changes: Stream → what its bookmark becomes once they are written.
+        without: The fields that the page lacks because Exact refuses them.
     """
 
     records: dict[str, list[Any]] = field(default_factory=dict)
     changes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    without: frozenset[str] = frozenset()
 
 
 class Tombstones:
@@ -98,7 +100,8 @@ class Tombstones:
             cursor = batch.changes.get("replication_key_value")
             rows = batch.page or Rows.of(self._log.codec.index, [], None)
             self.rows += len(rows)
-            self._log_rows(rows, batch.records, page)
+            page.without = batch.without
+            self._log_rows(rows, batch, page)
             for job in self._targets:
                 self._apply(job, rows, cursor, page)
             if self._wanted and cursor is not None:
@@ -141,13 +144,15 @@ class Tombstones:
             found["replication_key_value"] = self._lowered[stream]
         return found
 
-    def _log_rows(self, rows: Rows, records: list[Any], page: LogPage) -> None:
+    def _log_rows(self, rows: Rows, batch: Batch, page: LogPage) -> None:
         if not self._wanted:
             return
         seen = self._log_seen or 0
         stamps = rows.values("Timestamp")
         page.records[LOG] = [
-            record for record, stamp in zip(records, stamps, strict=True) if stamp is None or stamp > seen
+            record
+            for record, stamp in zip(batch.records, stamps, strict=True)
+            if stamp is None or stamp > seen
         ]
 
     def _apply(self, job: Job, rows: Rows, cursor: int | None, page: LogPage) -> None:

@@ -13,7 +13,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from tap_exactonline.exact.client import ExactClient
@@ -25,7 +24,6 @@ from tap_exactonline.sync.lanes import Lane
 from tap_exactonline.sync.output import LineWriter
 from tap_exactonline.sync.permits import OPEN_DIVISIONS
 from tap_exactonline.sync.reading import Job
-from tap_exactonline.sync.refusals import still_known
 from tap_exactonline.sync.report import Outcome, Report, Status, some, tell
 from tap_exactonline.sync.versions import Versions
 
@@ -49,7 +47,7 @@ class Engine:
         writer: The door to the target.
         settings: The configuration.
         versions: Turn on table versions.
-        write_schema: Writes the SCHEMA of a stream.
+        write_schema: Writes the SCHEMA of a stream without some columns.
         write_records: Writes plain records, of a version or none, on the SDK's own path.
         write_activation: Writes the ACTIVATE_VERSION of a stream.
         stop: Set to end the run early; ``stopped_by`` names the signal.
@@ -69,7 +67,7 @@ class Engine:
         writer: LineWriter,
         settings: Settings,
         versions: bool,
-        write_schema: Callable[[str], None],
+        write_schema: Callable[[str, frozenset[str]], None],
         write_records: Callable[[str, list[dict[str, Any]], int | None], None],
         write_activation: Callable[[str, int], None],
         stop: threading.Event,
@@ -92,8 +90,7 @@ class Engine:
         self._stop = stop
         self._logger = logger
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._introduced: set[str] = set()
-        self._doubted: set[str] = set()
+        self._introduced: dict[str, frozenset[str]] = {}
         self._under_way: Counter[tuple[str, int]] = Counter()
         self._home = 0
         self._state_due = False
@@ -118,12 +115,13 @@ class Engine:
             ExactError: Of a kind that ends the run for all divisions.
             OutputError: If standard output takes no more.
         """
-        now = datetime.now(UTC)
         for job in {job.name: job for job in [*self._jobs, self._log_job] if job}.values():
-            learnt = self._bookmarks.known(job.name).get("learnt")
-            job.plan.recall(still_known(learnt, now))
-            if learnt and not still_known(learnt, now):
-                self._doubted.add(job.name)
+            job.query.recall(self._bookmarks.known(job.name).get("learnt"))
+            if job.query.refused:
+                self._logger.warning(
+                    "%s: Exact refused %s in an earlier run. The run goes on without; what was delivered before stays as it is",
+                    job.name, job.names(job.query.refused),
+                )  # fmt: skip
         start_over(
             self._jobs, self._divisions, self._bookmarks,
             tombstones=self._settings.tombstones, logger=self._logger,
@@ -131,7 +129,7 @@ class Engine:
         tell_left_alone(self._divisions, self._bookmarks, self._logger)
         self._versions = Versions(self._jobs, self._divisions, self._bookmarks, on=self._versions_on)
         for job in self._jobs:
-            self._introduce(job.name)
+            self._introduce(job, job.query.refused)
         self._home = home.code
         lanes = self._start_lanes(home)
         failure = self._write_until_over(lanes)
@@ -200,13 +198,15 @@ class Engine:
         if isinstance(event, Ended):
             self._end(event)
             return
-        for job, payload, count in event.payloads:
-            self._introduce(job.name)
-            if isinstance(payload, bytes):
-                self._writer.write(payload)
+        for payload in event.payloads:
+            job, content = payload.job, payload.content
+            if payload.without is not None:
+                self._introduce(job, payload.without)
+            if isinstance(content, bytes):
+                self._writer.write(content)
             else:
-                self._write_records(job.name, payload, job.version)
-            self._under_way[job.name, event.division] += count
+                self._write_records(job.name, content, job.version)
+            self._under_way[job.name, event.division] += payload.count
         for stream, changes in event.changes.items():
             self._bookmarks.update(stream, event.division, changes)
             self._state_due = True
@@ -220,7 +220,7 @@ class Engine:
         self._under_way.pop((outcome.stream, code or self._home), None)
         left = self._client.budget(code).day_left if code is not None else None
         tell(outcome, self._names.get(code, "") if code is not None else "", left, self._logger)
-        self._learn(event.job, good=outcome.status is Status.OK)
+        self._learn(event.job)
         changes = dict(event.changes)
         if outcome.status is Status.OK:
             changes |= self._versions.completed(event.job, code)
@@ -232,26 +232,33 @@ class Engine:
             self._state_due = True
             self._write_state()
 
-    def _learn(self, job: Job, *, good: bool) -> None:
+    def _learn(self, job: Job) -> None:
         """Keep what Exact refused in a query, so that the next run does not ask for it."""
-        learnt = job.plan.learnt()
+        learnt = job.query.learnt()
+        if learnt is None:
+            return
+        entry = self._bookmarks.stream(job.name)
+        entry.pop("learnt", None)
         if learnt:
-            self._doubted.discard(job.name)
-            entry = self._bookmarks.stream(job.name)
             entry["learnt"] = learnt
-            if isinstance(entry.get("columns"), list):
-                entry["columns"] = sorted(set(entry["columns"]) & job.delivered())
-            self._state_due = True
-        elif good and job.name in self._doubted:
-            # It was refused some time ago and is not any more.
-            self._doubted.discard(job.name)
-            self._bookmarks.stream(job.name).pop("learnt", None)
-            self._state_due = True
+        self._state_due = True
 
-    def _introduce(self, stream: str) -> None:
-        if stream not in self._introduced:
-            self._introduced.add(stream)
-            self._write_schema(stream)
+    def _introduce(self, job: Job, without: frozenset[str]) -> None:
+        """Write the SCHEMA that fits records without these fields, unless it is the last that was written.
+
+        A target fills every column of the SCHEMA in each row that it gets: with null, where the record has nothing. So a
+        column that Exact refuses must not be in it, or what was delivered before would be lost.
+        """
+        missing = job.missing(without)
+        if self._introduced.get(job.name) == missing:
+            return
+        self._introduced[job.name] = missing
+        self._write_schema(job.name, missing)
+        # Rows without the column need it once it is back.
+        entry = self._bookmarks.stream(job.name)
+        lacking = {job.columns[name] for name in without if name in job.columns}
+        if lacking and isinstance(entry.get("columns"), list):
+            entry["columns"] = sorted(set(entry["columns"]) - lacking)
 
     def _activate(self) -> None:
         if self.report.problems:

@@ -19,17 +19,34 @@ from tap_exactonline.sync.report import Outcome
 
 
 @dataclass(slots=True)
+class Payload:
+    """Records of one stream.
+
+    Attributes:
+        job: The stream.
+        content: RECORD lines, or plain records for the SDK's own path.
+        count: How many.
+        without: The fields that they lack because Exact refuses them; None if any schema of the stream fits them.
+    """
+
+    job: Job
+    content: bytes | list[dict[str, Any]]
+    count: int
+    without: frozenset[str] | None = None
+
+
+@dataclass(slots=True)
 class Written:
     """A page, ready for the target.
 
     Attributes:
-        payloads: Job, its RECORD lines (or plain records for the SDK's own path), and how many.
+        payloads: Its records.
         changes: Stream → what its bookmark becomes once the payloads are written.
         done: Called when it is written: the lane may hand over its next page.
     """
 
     division: int
-    payloads: list[tuple[Job, bytes | list[dict[str, Any]], int]]
+    payloads: list[Payload]
     changes: dict[str, dict[str, Any]]
     done: Callable[[], None]
 

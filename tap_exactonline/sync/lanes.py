@@ -25,7 +25,7 @@ from tap_exactonline.exact.errors import (
 )
 from tap_exactonline.sync.convert import Codec, Envelope
 from tap_exactonline.sync.deletions import LOG, NO_RIGHTS, Tombstones, log_is_due
-from tap_exactonline.sync.events import Ended, LaneOver, Shared, Task, Written
+from tap_exactonline.sync.events import Ended, LaneOver, Payload, Shared, Task, Written
 from tap_exactonline.sync.evidence import DivisionAnswers, delivered, of_refusal, of_rest
 from tap_exactonline.sync.functions import user_has_rights
 from tap_exactonline.sync.reading import Job, Reader
@@ -127,7 +127,7 @@ class Lane(threading.Thread):
                         known, changes = True, {**changes, **(_FIRST_ROWS if reached is None else _MARKED)}
                     self._hand_over(
                         task.division.code,
-                        [(job, batch.records)] if batch.records else [],
+                        [(job, batch.records, batch.without)] if batch.records else [],
                         {job.name: changes} if changes and not task.once else {},
                         batch.page,
                     )
@@ -152,6 +152,7 @@ class Lane(threading.Thread):
             if outcome.status is Status.OK and outcome.from_scratch and job.bookmark_column and not known:
                 # The bookmark is the start date: nothing was delivered yet.
                 changes["no_rows"] = True
+        _mark_left_out(outcome, reader, job)
         self._events.put(Ended(job, outcome, changes))
 
     def _errors(self, job: Job, division: int) -> int:
@@ -259,7 +260,12 @@ class Lane(threading.Thread):
         def read() -> None:
             for page in tombstones.pages(reader):
                 outcome.rows += sum(len(records) for records in page.records.values())
-                payloads = [(names[name], records) for name, records in page.records.items() if records]
+                payloads = [
+                    # A tombstone has the key only, which is part of every schema.
+                    (names[name], records, page.without if name == LOG else None)
+                    for name, records in page.records.items()
+                    if records
+                ]
                 self._hand_over(division.code, payloads, page.changes, None)
 
         errors = self._errors(log, division.code)
@@ -272,14 +278,16 @@ class Lane(threading.Thread):
             )
             if read_at is not None:
                 self._hand_over(division.code, [], tombstones.complete(read_at), None)
-        errors = self._errors(log, division.code) - errors
-        self._events.put(Ended(log, outcome, self._after(outcome, bookmark, failure, errors)))
+        changes = self._after(outcome, bookmark, failure, self._errors(log, division.code) - errors)
+        if wanted:
+            _mark_left_out(outcome, reader, log)
+        self._events.put(Ended(log, outcome, changes))
         return tombstones
 
     def _hand_over(
         self,
         division: int,
-        pages: list[tuple[Job, list[Any]]],
+        pages: list[tuple[Job, list[Any], frozenset[str] | None]],
         changes: dict[str, dict[str, Any]],
         page: Rows | None,
     ) -> None:
@@ -288,14 +296,14 @@ class Lane(threading.Thread):
         From here on the page is its lines. Its records and the rows that they were made of are let go, since they
         take several times as much, for as long as a slow target lets the lane wait.
         """
-        payloads: list[tuple[Job, bytes | list[dict[str, Any]], int]] = []
-        for job, records in pages:
-            if self._settings.fast:
-                now = datetime.now(UTC).isoformat()
-                lines = job.codec.lines(records, Envelope(job.name, now, job.version))
-                payloads.append((job, lines, len(records)))
-            else:
-                payloads.append((job, Codec.dicts(records), len(records)))
+        payloads: list[Payload] = []
+        for job, records, without in pages:
+            content: bytes | list[dict[str, Any]] = (
+                job.codec.lines(records, Envelope(job.name, datetime.now(UTC).isoformat(), job.version))
+                if self._settings.fast
+                else Codec.dicts(records)
+            )
+            payloads.append(Payload(job, content, len(records), without))
             records.clear()
         if page is not None:
             page.clear()
@@ -310,3 +318,14 @@ class Lane(threading.Thread):
             leave_room()
 
         self._events.put(Written(division, payloads, changes, written))
+
+
+def _mark_left_out(outcome: Outcome, reader: Reader, job: Job) -> None:
+    """A read that lacks a column for the first time is not complete. All its rows are in."""
+    lacking = reader.left_out & job.query.newly_refused
+    if outcome.status is Status.OK and lacking:
+        outcome.status = Status.INCOMPLETE
+        outcome.note = (
+            f"Exact refuses {job.names(lacking)}, which is left out: what was delivered before stays as it is. Runs go on "
+            "without it, and ask for it again after a week. If you do not need the column, deselect it"
+        )

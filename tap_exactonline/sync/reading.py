@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
@@ -17,12 +17,13 @@ from tap_exactonline.endpoints.variants import Variant, variants
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import BrokenAnswer, EndpointMissing, QueryRefused, StreamError
-from tap_exactonline.exact.odata import modified_filter, timestamp_filter
+from tap_exactonline.exact.odata import modified_filter, shown, timestamp_filter
+from tap_exactonline.exact.refused_fields import MOST_REFUSALS
 from tap_exactonline.sync.bookmarks import origin
 from tap_exactonline.sync.convert import Codec
 from tap_exactonline.sync.order import ReadOrder
 from tap_exactonline.sync.permits import Turn
-from tap_exactonline.sync.plan import Plan
+from tap_exactonline.sync.query import AdaptiveQuery, Query
 from tap_exactonline.sync.rows import Rows
 from tap_exactonline.sync.since import begin
 from tap_exactonline.sync.values import earlier, latest
@@ -36,8 +37,6 @@ ONCE = frozenset({"system_divisions"})
 _EVER = datetime(1753, 1, 1)  # noqa: DTZ001 - wall clock
 """Before this SQL Server's datetime has no moments, and a filter may be refused: everything is asked for."""
 
-_MAX_QUERIES = 6
-
 
 @dataclass(slots=True)
 class Job:
@@ -46,18 +45,21 @@ class Job:
     Attributes:
         endpoint: What is read.
         codec: Reads and writes its pages.
-        plan: Its query, shared by all divisions.
+        query: Its query, shared by all divisions.
         bookmark_column: Name of the bookmark's column, None for a full table.
         version: Version that each record carries, if versions are wanted.
         columns: Field → what of it arrives in the target: the column's name, and its clock if that is a choice.
+        mapped: The columns from which the setting ``stream_maps`` computes something.
     """
 
     endpoint: Endpoint
     codec: Codec
-    plan: Plan
+    query: AdaptiveQuery
     bookmark_column: str | None = None
     version: int | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+    mapped: frozenset[str] = frozenset()
+    _codecs: dict[frozenset[str], Codec] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -71,17 +73,29 @@ class Job:
 
     def delivered(self) -> set[str]:
         """The columns that arrive, as far as is known by now."""
-        refused = self.plan.refused
+        refused = self.query.refused
         return {column for name, column in self.columns.items() if name not in refused}
+
+    def codec_without(self, fields: frozenset[str]) -> Codec:
+        """The codec of pages in which these fields were not asked for, since Exact refuses them."""
+        if fields not in self._codecs:
+            self._codecs[fields] = self.codec.without(fields)
+        return self._codecs[fields]
+
+    def missing(self, fields: frozenset[str]) -> frozenset[str]:
+        """The columns that records lack if these fields were not asked for."""
+        return frozenset(self.codec.columns) - frozenset(self.codec_without(fields).columns)
+
+    def names(self, fields: Iterable[str]) -> str:
+        """Fields for a person: ``City (column city)``."""
+        emitted = set(self.codec.columns)
+        named = [(name, self.codec.column(name)) for name in sorted(fields)]
+        return ", ".join(f"{name} (column {column})" if column in emitted else name for name, column in named)
 
     def doubtful(self, learnt: object) -> set[str]:
         """The columns that Exact refused at some time, by what an earlier run has learnt."""
         fields = learnt.get("fields") if isinstance(learnt, Mapping) else None
-        return (
-            {self.columns[name] for name in fields if name in self.columns}
-            if isinstance(fields, list)
-            else set()
-        )
+        return {self.columns[name] for name in fields or () if name in self.columns}
 
 
 @dataclass(slots=True)
@@ -92,11 +106,13 @@ class Batch:
         records: Structs made by the codec.
         changes: What the bookmark becomes once the records are written.
         page: The same rows as the codec decoded them, if there are any.
+        without: The fields that the page lacks because Exact refuses them.
     """
 
     records: list[Any]
-    changes: dict[str, Any] = field(default_factory=dict)
-    page: Rows | None = None
+    changes: dict[str, Any]
+    page: Rows | None
+    without: frozenset[str]
 
 
 class Reader:
@@ -116,6 +132,7 @@ class Reader:
         unreadable: Field → values that could not be read and became null.
         nul: Characters U+0000 that were taken out of texts.
         keyless: Rows left out because they have no complete key.
+        left_out: Fields that some page lacks because Exact refuses them.
     """
 
     def __init__(
@@ -140,7 +157,11 @@ class Reader:
         self._logger = logger
         self._zone = zone
         self._turn = turn or Turn()
-        self._decode = self._turn.beginning(partial(job.codec.decode, division=division.code))
+        self._codec = job.codec
+        self._decode = self._decoder(job.codec)
+        self._refusals = 0
+        self._without: frozenset[str] = frozenset()
+        self.left_out: frozenset[str] = frozenset()
         self.unreadable: Counter[str] = Counter()
         self.nul = 0
         self.keyless = 0
@@ -158,7 +179,7 @@ class Reader:
             yield from self._by_modified()
         else:
             for page in self._pages(None):
-                yield Batch(self._records(page), page=page)
+                yield self._batch(page)
 
     def _by_timestamp(self) -> Iterator[Batch]:
         start = begin(
@@ -175,12 +196,12 @@ class Reader:
                 self._tell_disordered()
                 # Sort: when a page has two versions of a row, the newer must come last.
                 page.sort("Timestamp")
-            start.drop_older(page, self._job.codec)
+            start.drop_older(page, self._codec)
             changes = {} if bookmark is None else self._remember(bookmark) | start.going_on
-            yield Batch(self._records(page), changes, page)
+            yield self._batch(page, changes)
         reached = order.end()
         if start.continued or reached > start.cursor:
-            yield Batch([], self._remember(reached) | start.over)
+            yield self._last(self._remember(reached) | start.over)
 
     def _by_modified(self) -> Iterator[Batch]:
         stored = self._bookmark.get("replication_key_value")
@@ -193,13 +214,23 @@ class Reader:
         now = self._wall_clock()
         for page in self._pages(chosen):
             highest = latest(highest, page.values(field_name))
-            yield Batch(self._records(page), page=page)
+            yield self._batch(page)
         if highest is None:
             return
         # Rows that change behind our back while we read are no older than the beginning of the read, and the
         # highest Modified is no younger than its end; unless a row bears a moment that has yet to come.
         settled = min(earlier(highest, timedelta(seconds=int(time.monotonic() - began) + 1)), now)
-        yield Batch([], self._remember(max(settled, since or settled).isoformat(timespec="seconds")))
+        yield self._last(self._remember(max(settled, since or settled).isoformat(timespec="seconds")))
+
+    def _batch(self, page: Rows, changes: dict[str, Any] | None = None) -> Batch:
+        return Batch(self._records(page), changes or {}, page, self._without)
+
+    def _last(self, changes: dict[str, Any]) -> Batch:
+        """What may be remembered once all pages are in."""
+        return Batch([], changes, None, self._without)
+
+    def _decoder(self, codec: Codec) -> Callable[[bytes], Rows]:
+        return self._turn.beginning(partial(codec.decode, division=self._division.code))
 
     def _wall_clock(self) -> datetime:
         """What the administration's clock shows now, by Exact's own time."""
@@ -213,12 +244,12 @@ class Reader:
         }
 
     def _records(self, page: Rows) -> list[Any]:
-        self.keyless += self._job.codec.drop_keyless(page)
+        self.keyless += self._codec.drop_keyless(page)
         owner: int | Sequence[int] | None = None if self._endpoint.login_wide else self._division.code
         if self._endpoint.name == "system_divisions":
             # The list of administrations is read once: each row belongs to the one it describes.
             owner = page.values("Code")
-        records = self._job.codec.records(page, owner)
+        records = self._codec.records(page, owner)
         self.unreadable += page.unreadable
         self.nul += page.nul
         return records
@@ -256,14 +287,14 @@ class Reader:
             )
 
     def _first(self, variant: Variant, bookmark_filter: str | None) -> Rows:
-        plan = self._job.plan
-        for _ in range(_MAX_QUERIES):
-            query = plan.query(bookmark_filter, variant)
+        while True:
+            query = self._job.query.query(bookmark_filter, variant)
+            self._adapt(query)
             try:
-                return self._client.get(
+                page = self._client.get(
                     self._endpoint.path,
                     division=None if self._endpoint.login_wide else self._division.code,
-                    query=query,
+                    query=query.text,
                     decode=self._decode,
                     stream=self._endpoint.name,
                     scope=self._endpoint.scope,
@@ -280,13 +311,51 @@ class Reader:
                     stream=self._endpoint.name,
                 ) from missing
             except QueryRefused as refusal:
-                if not plan.learn(refusal.message, query, bookmark_filter, variant):
-                    raise
-        raise QueryRefused(
-            "the query was changed several times as the answers asked, and is still refused",
-            division=self._division.code,
-            stream=self._endpoint.name,
-        )
+                self._learn(refusal, query, bookmark_filter, variant)
+            else:
+                self._job.query.answered(query)
+                return page
+
+    def _adapt(self, query: Query) -> None:
+        """Read pages as they come without the fields that Exact refuses.
+
+        Raises:
+            StreamError: If something is computed from one of them (setting ``stream_maps``).
+        """
+        lost = self._job.mapped & self._job.missing(query.without)
+        if lost:
+            raise StreamError(
+                f"Exact Online refuses what the column {', '.join(sorted(lost))} holds, and stream_maps uses it",
+                "Take it out of stream_maps; what was delivered before stays as it is",
+                division=self._division.code,
+                stream=self._endpoint.name,
+            )
+        self._without = query.without
+        self.left_out |= query.without
+        self._codec = self._job.codec_without(query.without)
+        self._decode = self._decoder(self._codec)
+
+    def _learn(
+        self, refusal: QueryRefused, query: Query, bookmark_filter: str | None, variant: Variant
+    ) -> None:
+        """Let the query adapt to a refusal.
+
+        Raises:
+            StreamError: If nothing was learnt, or it was the last refusal that a read may spend.
+        """
+        self._refusals += 1
+        if not self._job.query.learn(refusal.message, query, bookmark_filter, variant):
+            raise self._job.query.explained(refusal) from refusal
+        if self._refusals >= MOST_REFUSALS:
+            raise StreamError(
+                f"Exact Online has refused {self._refusals} forms of the query one after the other, the last one with: "
+                f"{shown(refusal.message)}",
+                "Run again: what was learnt is kept, and the next run goes on from there. More refusals in an hour could block "
+                "the app",
+                division=self._division.code,
+                stream=self._endpoint.name,
+                status=refusal.status,
+            ) from refusal
 
     def _tell_disordered(self) -> None:
         if not self._told_disordered:

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from tap_exactonline.exact.errors import ExactError, KeyBlocked
+from tap_exactonline.exact.refused_fields import moment as stored_moment
 
 MOST = 4
 """Refusals of an endpoint in a division within :data:`SPAN`; somebody who mends rights may try a few times."""
 
 SPAN = timedelta(hours=1)
-
-FORGET = timedelta(days=7)
-"""After this, what was learnt about an endpoint's query is tried again: Exact may have changed its mind."""
 
 _COUNTED = frozenset({400, 401, 403, 404})
 
@@ -64,29 +62,13 @@ def remember(bookmark: Mapping[str, Any], error: ExactError, now: datetime, time
     return {"refused": [f"{moment.isoformat(timespec='seconds')} {kind}" for moment, kind in refused]}
 
 
-def still_known(learnt: object, now: datetime) -> dict[str, Any]:
-    """What was learnt about a query in an earlier run, unless it is too old or unreadable."""
-    if not isinstance(learnt, dict):
-        return {}
-    at = _moment(learnt.get("at"))
-    return learnt if at is not None and now - at < FORGET else {}
-
-
 def _recent(bookmark: Mapping[str, Any], now: datetime) -> list[tuple[datetime, str]]:
     """The refusals of the last hour and their kinds, the oldest first."""
     stored = bookmark.get("refused")
     found = []
     for text in stored if isinstance(stored, list) else []:
         when, _, kind = str(text).partition(" ")
-        moment = _moment(when)
+        moment = stored_moment(when)
         if moment is not None and timedelta() <= now - moment < SPAN:
             found.append((moment, kind))
     return sorted(found)
-
-
-def _moment(text: object) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -182,7 +182,7 @@ class Run:
                 fast=self.fast,
             ),
             versions=self.versions,
-            write_schema=lambda name: streams[name]._write_schema_message(),  # noqa: SLF001
+            write_schema=lambda name, without: streams[name].write_schema(without),
             write_records=self._write_records,
             write_activation=lambda name, version: streams[name]._write_activate_version_message(version),  # noqa: SLF001
             stop=self.stop,

@@ -17,9 +17,10 @@ from tap_exactonline.exact.errors import DivisionError, StreamError
 from tap_exactonline.sync.columns import Naming
 from tap_exactonline.sync.convert import Codec
 from tap_exactonline.sync.deletions import LOG, LOG_FIELDS
-from tap_exactonline.sync.plan import Plan
+from tap_exactonline.sync.query import AdaptiveQuery
 from tap_exactonline.sync.reading import Job, Reader
 from tap_exactonline.sync.since import internal_fields
+from tap_exactonline.sync.stream_maps import columns_used
 from tap_exactonline.sync.values import AUDIT, utc_clock, wall_clock
 
 
@@ -40,6 +41,7 @@ class ExactStream(Stream):
         self.naming = naming
         self._checked = config
         self._connection = connection
+        self._whole_schema: dict[str, Any] | None = None
         self.selected_by_default = endpoint.selected
         super().__init__(tap, schema=naming.schema(endpoint), name=endpoint.name)
         self.primary_keys = naming.key(endpoint)
@@ -85,8 +87,26 @@ class ExactStream(Stream):
             for field in fields
             if field.name not in internal
         }
-        plan = Plan(self.endpoint, fields, self.logger)
-        return Job(self.endpoint, codec, plan, self.replication_key, columns=columns)
+        query = AdaptiveQuery(self.endpoint, fields, self.logger, with_fields)
+        maps = self.config.get("stream_maps") or {}
+        mapped = columns_used(maps, self.name, codec.columns)
+        return Job(self.endpoint, codec, query, self.replication_key, columns=columns, mapped=mapped)
+
+    def write_schema(self, without: frozenset[str]) -> None:
+        """Write the SCHEMA as the target should know it from now on.
+
+        Args:
+            without: Columns that the records to come do not have.
+        """
+        whole = self._whole_schema = self._whole_schema or self.stream_maps[0].raw_schema
+        columns = {name: kind for name, kind in whole["properties"].items() if name not in without}
+        if columns != self.stream_maps[0].raw_schema["properties"]:
+            # The SDK's own path: maps and flattening are made for one schema.
+            self._tap.mapper.register_raw_stream_schema(
+                self.name, {**whole, "properties": columns}, self.primary_keys
+            )
+            self._stream_maps = None
+        self._write_schema_message()
 
     def _check_fit(self, emitted: Collection[str]) -> None:
         types = self.effective_schema.get("properties") or {}

@@ -81,9 +81,13 @@ def test_a_field_that_the_tap_does_not_know_yet(exact: ExactOnline, runner: Runn
     add_things(exact)
     runner.config["extra_streams"] = [THINGS | {"columns": {"ID": "guid", "Nothing": "string"}, "key": "ID"}]
     done = runner.sync("things")
-    assert done.code == 0, done.err
-    assert "refuses the field Nothing" in done.err
-    assert {r["nothing"] for r in done.records("things")} == {None}
+    assert done.code == 1, done.err
+    assert "things in division 101: Exact refuses Nothing (column nothing)" in done.errors[-1]
+    assert len(done.records("things")) == 3
+    assert all("nothing" not in record for record in done.records("things"))
+    second = runner.sync("things", state=done.state)
+    assert second.code == 0, second.err
+    assert len(second.records("things")) == 3
 
 
 def test_a_wrong_path_is_a_mistake_and_not_a_missing_licence(exact: ExactOnline, runner: Runner) -> None:

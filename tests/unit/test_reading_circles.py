@@ -13,7 +13,7 @@ from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import BrokenAnswer
 from tap_exactonline.sync.columns import Naming
 from tap_exactonline.sync.convert import Codec
-from tap_exactonline.sync.plan import Plan
+from tap_exactonline.sync.query import AdaptiveQuery
 from tap_exactonline.sync.reading import Job, Reader
 
 LOGGER = logging.getLogger("test")
@@ -42,7 +42,7 @@ def test_a_circle_of_pages_ends(length: int) -> None:
     endpoint = by_name("sync_crm_accounts")
     fields = [endpoint.field(name) for name in ("Timestamp", "ID")]
     codec = Codec(endpoint, fields, Naming(), selected=set())
-    job = Job(endpoint, codec, Plan(endpoint, fields, LOGGER), "timestamp")
+    job = Job(endpoint, codec, AdaptiveQuery(endpoint, fields, LOGGER), "timestamp")
     client: Any = Circle(length)
     reader = Reader(client, job, Division(code=101), {}, logger=LOGGER)
     with pytest.raises(BrokenAnswer, match="leads back"):

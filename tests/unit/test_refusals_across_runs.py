@@ -32,18 +32,21 @@ def test_a_right_that_was_given_is_noticed_at_once(runner: Runner, exact: ExactO
     assert "refused" not in str(second.state)
 
 
-def test_a_refused_field_is_not_asked_for_again(runner: Runner, exact: ExactOnline) -> None:
+def test_a_refused_field_ends_the_first_run_with_1_and_is_not_asked_for_again(
+    runner: Runner, exact: ExactOnline
+) -> None:
     exact.add_division(101, rows=2)
     exact.refuse_field("sync_crm_accounts", "City")
     first = runner.run(["sync_crm_accounts"])
-    assert first.code == 0, first.err
+    assert first.code == 1, first.err
     assert first.counts["sync_crm_accounts"] == 2
-    assert [line for line in first.err.splitlines() if "WARNING" in line and "City" in line]
-    assert all(m["record"]["city"] is None for m in first.messages if m["type"] == "RECORD")
+    assert "sync_crm_accounts in division 101: Exact refuses City (column city)" in first.errors[-1]
+    assert all("city" not in m["record"] for m in first.messages if m["type"] == "RECORD")
     errors = len(exact.errors_4xx)
     assert errors == 1
     second = runner.run(["sync_crm_accounts"], state=first.state)
     assert second.code == 0, second.err
+    assert [line for line in second.err.splitlines() if "WARNING" in line and "City (column city)" in line]
     assert len(exact.errors_4xx) == errors
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -217,25 +217,6 @@ def test_another_clock_or_spelling_starts_over(tmp_path: Path) -> None:
         run = home.run(ITEMS)
         assert len(run.records(ITEMS)) == 3
         assert all(record["modified"].endswith(("+00:00", "Z")) for record in run.records(ITEMS))
-        assert not home.run(ITEMS).records(ITEMS)
-
-
-def test_a_refused_field_is_no_reason_to_start_over_until_it_comes(tmp_path: Path) -> None:
-    with lab(tmp_path, {ITEMS: 4}) as home:
-        home.exact.refuse_field(ITEMS, "Description")
-        assert home.run(ITEMS).complete
-        assert home.state is not None
-        # A week later it is tried again, and refused again.
-        learnt = home.state["bookmarks"][ITEMS]["learnt"]
-        learnt["at"] = (datetime.now(UTC) - timedelta(days=8)).isoformat()
-        assert not home.run(ITEMS).records(ITEMS)
-
-        learnt = home.state["bookmarks"][ITEMS]["learnt"]
-        learnt["at"] = (datetime.now(UTC) - timedelta(days=8)).isoformat()
-        home.exact.refused_fields.clear()
-        assert not home.run(ITEMS).records(ITEMS), "it came, for rows that change"
-        run = home.run(ITEMS)
-        assert len(run.records(ITEMS)) == 4, "and now for all"
         assert not home.run(ITEMS).records(ITEMS)
 
 

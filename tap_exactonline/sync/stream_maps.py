@@ -1,0 +1,52 @@
+"""Which columns the setting ``stream_maps`` computes something from.
+
+A column that Exact refuses is not in the records, and what is computed from it would fail or come out empty.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator, Mapping
+from fnmatch import fnmatch
+from typing import Any
+
+_RECORD = ("record", "_")
+
+
+def columns_used(maps: Mapping[str, Any], stream: str, columns: Collection[str]) -> frozenset[str]:
+    """The columns from which something is computed, by their names in the stream.
+
+    Args:
+        maps: The setting, as the SDK documents it: stream → column → expression.
+        stream: Name of the stream.
+        columns: Its columns.
+    """
+    used: set[str] = set()
+    for name, definition in maps.items():
+        if isinstance(definition, Mapping) and fnmatch(stream, definition.get("__source__", name)):
+            for column, expression in definition.items():
+                if column == "__key_properties__":
+                    used |= {str(one) for one in expression or ()}
+                elif isinstance(expression, str) and column not in ("__source__", "__alias__", "__else__"):
+                    used |= set(_used(expression, column, columns))
+    return frozenset(used.intersection(columns))
+
+
+def _used(expression: str, column: str, columns: Collection[str]) -> Iterator[str]:
+    try:
+        tree = ast.parse(expression)
+    except SyntaxError:
+        return  # the SDK tells it
+    plain: set[ast.Name] = set()
+    for node in ast.walk(tree):
+        match node:
+            # record['city'] and record.get('city') name a column.
+            case ast.Subscript(ast.Name(id="record" | "_") as name, ast.Constant(str() as text)) | ast.Call(
+                ast.Attribute(ast.Name(id="record" | "_") as name, "get"), [ast.Constant(str() as text), *_]
+            ):
+                plain.add(name)
+                yield text
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node not in plain:
+            # The record as such is all of them.
+            yield from columns if node.id in _RECORD else [column if node.id == "self" else node.id]
