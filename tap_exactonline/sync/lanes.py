@@ -29,7 +29,7 @@ from tap_exactonline.sync.events import Ended, LaneOver, Payload, Shared, Task, 
 from tap_exactonline.sync.evidence import DivisionAnswers, delivered, of_refusal, of_rest
 from tap_exactonline.sync.functions import user_has_rights
 from tap_exactonline.sync.reading import Job, Reader
-from tap_exactonline.sync.refusals import remember, resting
+from tap_exactonline.sync.refusals import left, remember, resting
 from tap_exactonline.sync.report import Outcome, Status
 from tap_exactonline.sync.rights import look_into
 from tap_exactonline.sync.rows import Rows
@@ -95,10 +95,11 @@ class Lane(threading.Thread):
                 bookmark = {**bookmark, **tombstones.bookmark(job.name)}
             self._read(job, task, bookmark, answers)
 
-    def _reader(self, job: Job, division: Division, bookmark: Any) -> Reader:
+    def _reader(self, job: Job, division: Division, bookmark: Any, refusals: int) -> Reader:
         return Reader(
             self._client, job, division, bookmark,
             start_date=self._settings.start_date, logger=self._logger, zone=self._settings.zone, turn=self._turn,
+            refusals=refusals,
         )  # fmt: skip
 
     def _read(self, job: Job, task: Task, bookmark: Any, answers: DivisionAnswers) -> None:
@@ -109,7 +110,7 @@ class Lane(threading.Thread):
             outcome.status, outcome.note = of_rest(rest, had_rows=delivered(bookmark))
             self._events.put(Ended(job, outcome))
             return
-        reader = self._reader(job, task.division, bookmark)
+        reader = self._reader(job, task.division, bookmark, left(bookmark, datetime.now(UTC)))
         said = time.monotonic()
         known = delivered(bookmark)
         moved = False
@@ -254,7 +255,8 @@ class Lane(threading.Thread):
             self._events.put(Ended(log, outcome))
             return tombstones
         start = tombstones.start()
-        reader = self._reader(log, division, {} if start is None else {"replication_key_value": start})
+        since = {} if start is None else {"replication_key_value": start}
+        reader = self._reader(log, division, since, left(bookmark, datetime.now(UTC)))
         names = {job.name: job for job in [*targets, log]}
 
         def read() -> None:

@@ -126,6 +126,7 @@ class Reader:
         start_date: Of a dated endpoint, nothing older on a first read, in the administration's wall clock.
         logger: Where remarks go.
         zone: Time zone of the administration's wall clock.
+        refusals: So many answers 400 may teach the query something; with the last of them the read ends.
         turn: Taken when a page is decoded. Whoever has used the page gives it back, or it ends with the next page.
 
     Attributes:
@@ -146,6 +147,7 @@ class Reader:
         logger: logging.Logger,
         zone: tzinfo = UTC,
         turn: Turn | None = None,
+        refusals: int = MOST_REFUSALS,
     ) -> None:
         self._client = client
         self._job = job
@@ -160,6 +162,7 @@ class Reader:
         self._codec = job.codec
         self._decode = self._decoder(job.codec)
         self._refusals = 0
+        self._most_refusals = min(refusals, MOST_REFUSALS)
         self._without: frozenset[str] = frozenset()
         self.left_out: frozenset[str] = frozenset()
         self.unreadable: Counter[str] = Counter()
@@ -346,9 +349,10 @@ class Reader:
         self._refusals += 1
         if not self._job.query.learn(refusal.message, query, bookmark_filter, variant):
             raise self._job.query.explained(refusal) from refusal
-        if self._refusals >= MOST_REFUSALS:
+        if self._refusals >= self._most_refusals:
+            forms = "1 form" if self._refusals == 1 else f"{self._refusals} forms"
             raise StreamError(
-                f"Exact Online has refused {self._refusals} forms of the query one after the other, the last one with: "
+                f"Exact Online has refused {forms} of the query one after the other, the last one with: "
                 f"{shown(refusal.message)}",
                 "Run again: what was learnt is kept, and the next run goes on from there. More refusals in an hour could block "
                 "the app",

@@ -44,6 +44,11 @@ def resting(bookmark: Mapping[str, Any], now: datetime) -> Rest | None:
     return Rest(recent[-MOST][0] + SPAN, frozenset(kind for _, kind in recent))
 
 
+def left(bookmark: Mapping[str, Any], now: datetime) -> int:
+    """How many refusals a read may meet before the endpoint must be left alone."""
+    return max(0, MOST - len(_recent(bookmark, now)))
+
+
 def remember(bookmark: Mapping[str, Any], error: ExactError, now: datetime, times: int = 1) -> dict[str, Any]:
     """What the bookmark becomes after an error; nothing, if it does not count as one at Exact.
 

@@ -124,5 +124,34 @@ def nothing_taken_away(world: World, before: dict[Place, set[Key]]) -> None:
                 )
 
 
+def values_of_refused(world: World) -> dict[Place, dict[Key, dict[str, Any]]]:
+    """What the target holds in the columns that Exact refuses."""
+    return {
+        (stream, code): {
+            key: {name: row.get(name) for name in world.refused[stream]}
+            for key, row in live(world, stream, code).items()
+        }
+        for stream, code in places(world)
+        if world.refused[stream]
+    }
+
+
+def nothing_emptied(world: World, before: dict[Place, dict[Key, dict[str, Any]]]) -> None:
+    """No run empties a column because Exact refuses its field."""
+    for (stream, code), rows in before.items():
+        after = live(world, stream, code)
+        fields = {f.column: f.name for f in by_name(stream).fields}
+        for key, values in rows.items():
+            plain = key[0] if len(key) == 1 else key
+            if key not in after or plain in world.deleted[stream, code]:
+                continue
+            at_source = world.exact.table(code, stream).get(plain)
+            for name, value in values.items():
+                if value is not None and after[key].get(name) is None and at_source[fields[name]] is not None:
+                    raise Diverged(
+                        f"{stream}, division {code}: the run emptied {name} of {key}, which was {value!r}"
+                    )
+
+
 def _shown(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value

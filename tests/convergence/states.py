@@ -39,6 +39,18 @@ def older(state: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return _changed(state, change)
 
 
+def without_doubt(state: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The state as it is when the week is over for which the tap does not ask again what was refused."""
+    long_ago = "2020-01-01T00:00:00+00:00"
+
+    def change(inside: dict[str, Any]) -> None:
+        if isinstance(learnt := inside.get("learnt"), dict):
+            learnt.get("fields", {}).update(dict.fromkeys(learnt.get("fields", {}), long_ago))
+            learnt.pop("filter", None)
+
+    return _changed(state, change)
+
+
 def without_refusals(state: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """The state as it is when the tap dares to ask again what was refused."""
 

@@ -104,6 +104,11 @@ class Target:
         if unknown:
             raise BadMessage(f"{name}: columns that the schema lacks: {sorted(unknown)}")
         deleted_at = record.get(DELETED_AT)
+        lacking = table.columns - set(record)
+        if lacking and deleted_at is None:
+            raise BadMessage(
+                f"{name}: columns that the record lacks and the target would empty: {sorted(lacking)}"
+            )
         values = {column: record.get(column) for column in table.columns if column != DELETED_AT}
         missing = [column for column in table.required if values[column] is None]
         if missing:
