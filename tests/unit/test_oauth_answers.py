@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tap_exactonline.exact.auth.grants import Answer, Outcome, TokenEndpoint, read_answer
-from tap_exactonline.exact.auth.renewal import Plan, after_failure, granted
+from tap_exactonline.exact.auth.renewal import Renewal, after_failure, granted
 from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import LoginError
 
@@ -214,11 +214,11 @@ def test_no_failure_ever_loses_a_token(
 ) -> None:
     spend = "seed" if is_seed else "r"
     base = replace(STORED, tries=tries)
-    todo = Plan(spend, base, is_seed=is_seed, stored=base)
-    base = replace(base, attempted_at=lost, attempt_of=todo.spend_print) if lost else base
-    todo = Plan(spend, base, is_seed=is_seed, stored=base)
-    marked = replace(base, attempted_at=NOW - 1, attempt_of=todo.spend_print)
-    record = after_failure(todo, marked, Answer(outcome, "said", 400, retry_after=retry_after), NOW)
+    renewal = Renewal(spend, base, is_seed=is_seed, stored=base)
+    base = replace(base, attempted_at=lost, attempt_of=renewal.spend_print) if lost else base
+    renewal = Renewal(spend, base, is_seed=is_seed, stored=base)
+    marked = replace(base, attempted_at=NOW - 1, attempt_of=renewal.spend_print)
+    record = after_failure(renewal, marked, Answer(outcome, "said", 400, retry_after=retry_after), NOW)
     if isinstance(record, Exception):
         assert outcome not in {Outcome.TOO_EARLY, Outcome.NOT_SENT, Outcome.BUSY, Outcome.UNCERTAIN}
         assert not isinstance(record, LoginError) or "login" in str(record) or "client_id" in str(record)
@@ -232,17 +232,17 @@ def test_no_failure_ever_loses_a_token(
 
 
 def test_success_closes_the_attempt_and_remembers_the_seeds() -> None:
-    todo = Plan("new seed", STORED, is_seed=True, stored=STORED)
-    record = granted(todo, Answer(Outcome.GRANTED, access_token="a2", refresh_token="r2"), NOW)
+    renewal = Renewal("new seed", STORED, is_seed=True, stored=STORED)
+    record = granted(renewal, Answer(Outcome.GRANTED, access_token="a2", refresh_token="r2"), NOW)
     assert (record.access_token, record.refresh_token, record.obtained_at) == ("a2", "r2", NOW)
     assert (record.attempted_at, record.not_before, record.tries, record.trouble) == (0, 0, 0, "")
-    assert record.seed == todo.spend_print
+    assert record.seed == renewal.spend_print
     assert record.knows_seed("s")
     assert record.logged_in_at == NOW
 
 
 def test_success_without_a_new_refresh_token_keeps_the_old_one() -> None:
-    todo = Plan("r", STORED, is_seed=False, stored=STORED)
-    record = granted(todo, Answer(Outcome.GRANTED, access_token="a2"), NOW)
+    renewal = Renewal("r", STORED, is_seed=False, stored=STORED)
+    record = granted(renewal, Answer(Outcome.GRANTED, access_token="a2"), NOW)
     assert record.refresh_token == "r"
     assert record.logged_in_at == STORED.logged_in_at

@@ -188,7 +188,7 @@ SKEWS = st.sampled_from([-300.0, -120.0, -31.0, 0.0, 0.4, 31.0, 120.0, 280.0])
 
 def on_machine(lab: Lab, skew: float, **changes: Any) -> Credentials:
     made = lab.credentials(clock=lambda: lab.exact.clock.now() + skew, **changes)
-    made._use._steady = lab.exact.clock.now
+    made._current._steady = lab.exact.clock.now
     return made
 
 

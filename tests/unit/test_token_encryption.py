@@ -10,7 +10,7 @@ from unittest.mock import Mock
 import pytest
 from msgspec.structs import replace
 
-from tap_exactonline.exact.auth.store.record import Codec
+from tap_exactonline.exact.auth.store.record import RecordCipher
 from tap_exactonline.exact.errors import TokenStoreError
 from tests.unit.store_lab import ACCESS, REFRESH, TOKENS, opened, raw
 
@@ -45,14 +45,14 @@ def test_plain_store_is_encrypted_with_the_next_save(location: str) -> None:
 
 
 def test_encryption_never_repeats_itself_and_is_bound_to_the_login() -> None:
-    codec = Codec("one@host", "secret")
-    first, second = codec.encode(TOKENS), codec.encode(TOKENS)
+    cipher = RecordCipher("one@host", "secret")
+    first, second = cipher.encode(TOKENS), cipher.encode(TOKENS)
     assert first.sealed is not None
     assert second.sealed is not None
     assert first.sealed.nonce != second.sealed.nonce
-    assert codec.decode(first, "x") == TOKENS
+    assert cipher.decode(first, "x") == TOKENS
     with pytest.raises(TokenStoreError, match="passphrase"):
-        Codec("two@host", "secret").decode(first, "x")
+        RecordCipher("two@host", "secret").decode(first, "x")
 
 
 def test_missing_package_says_what_to_install(location: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +73,7 @@ def test_missing_package_says_what_to_install(location: str, monkeypatch: pytest
 def test_key_is_derived_once_per_store(monkeypatch: pytest.MonkeyPatch) -> None:
     scrypt = Mock(wraps=hashlib.scrypt)
     monkeypatch.setattr(hashlib, "scrypt", scrypt)
-    codec = Codec("x@y", "secret")
+    cipher = RecordCipher("x@y", "secret")
     for _ in range(3):
-        codec.decode(codec.encode(TOKENS), "x")
+        cipher.decode(cipher.encode(TOKENS), "x")
     assert scrypt.call_count == 1

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from tap_exactonline.exact.auth.store.record import Codec, Record
+from tap_exactonline.exact.auth.store.record import Record, RecordCipher
 from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import TokenStoreError
 from tests.unit.token_lab import Lab, laboratory
@@ -154,20 +154,20 @@ def test_a_fault_of_ours_between_answer_and_save_does_not_cost_the_login(
     strict.location = str(tmp_path / "tokens.json")
     failed: list[Tokens] = []
 
-    def fail_once(codec: Codec, tokens: Tokens) -> Record:
+    def fail_once(cipher: RecordCipher, tokens: Tokens) -> Record:
         if tokens.attempted_at == 0 and not failed:
             failed.append(tokens)
             raise RuntimeError("a fault of ours")
-        return encode(codec, tokens)
+        return encode(cipher, tokens)
 
-    encode = Codec.encode
+    encode = RecordCipher.encode
     with monkeypatch.context() as patch:
         if first == "login":
-            patch.setattr(Codec, "encode", fail_once)
+            patch.setattr(RecordCipher, "encode", fail_once)
         run = strict.logged_in()
         strict.advance(600)
         if first == "renewal":
-            patch.setattr(Codec, "encode", fail_once)
+            patch.setattr(RecordCipher, "encode", fail_once)
         assert strict.works(run.access_token())
         assert failed
     assert lives(strict)
@@ -184,15 +184,15 @@ def test_tokens_that_can_not_be_saved_for_a_while_are_kept_and_not_used(
     granted = strict.token_statuses.count(200)
     full: list[Tokens] = []
 
-    def fail(_: Codec, tokens: Tokens) -> Record:
+    def fail(_: RecordCipher, tokens: Tokens) -> Record:
         if tokens.attempted_at:
             return encode(_, tokens)
         full.append(tokens)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    encode = Codec.encode
+    encode = RecordCipher.encode
     with monkeypatch.context() as patch:
-        patch.setattr(Codec, "encode", fail)
+        patch.setattr(RecordCipher, "encode", fail)
         for _ in range(2):
             with pytest.raises(TokenStoreError):
                 run.access_token()

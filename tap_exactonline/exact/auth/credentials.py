@@ -17,10 +17,10 @@ import time
 from typing import TYPE_CHECKING
 
 from tap_exactonline.exact.addresses import check_api_url
-from tap_exactonline.exact.auth.current import InUse
+from tap_exactonline.exact.auth.current import CurrentToken
 from tap_exactonline.exact.auth.grants import Answer, Outcome, TokenEndpoint, authorize_url
 from tap_exactonline.exact.auth.refresh import Unsaved, refresh, save_granted
-from tap_exactonline.exact.auth.renewal import Later, Plan, logged_in, plan
+from tap_exactonline.exact.auth.renewal import Renewal, RetryLater, choose_renewal, logged_in
 from tap_exactonline.exact.auth.signals import SETTLE_TIMEOUT, settle, unbroken
 from tap_exactonline.exact.auth.store import LOCK_TIMEOUT, LockedStore, TokenStore
 from tap_exactonline.exact.auth.store.holder import is_gone, new_mark
@@ -106,7 +106,7 @@ class Credentials:
         self._pause = sleep or time.sleep
         self._patience = patience
         self._mutex = threading.Lock()
-        self._use = InUse(self._clock)
+        self._current = CurrentToken(self._clock)
         self._seed_failed = False
         self._asked_time = False
         self._mark = new_mark()
@@ -131,8 +131,8 @@ class Credentials:
             NotExactOnline: The token that came can't be sent, or the address is not Exact's.
             Stopped: The run was asked to stop and the token would have to be renewed.
         """
-        current = self._use.current
-        if current is None or not self._use.is_fresh(current):
+        current = self._current.tokens
+        if current is None or not self._current.is_fresh(current):
             with self._mutex:
                 current = self._obtain()
         if not is_sendable(current.access_token):
@@ -149,7 +149,7 @@ class Credentials:
         The next ``access_token()`` asks for a new one, at most once for each token: if Exact then says that the
         token has not expired, it is given out again, and the 401 was about something else.
         """
-        self._use.reject(access_token)
+        self._current.reject(access_token)
 
     def exchange_code(self, code: str, redirect_uri: str) -> Tokens:
         """Finish a login: trade the authorization code for tokens and save them.
@@ -173,7 +173,7 @@ class Credentials:
             except Unsaved as unsaved:
                 saved = self._keep(held, unsaved)
             self._failed = self._unsaved = None
-            return self._use.take_up(saved)
+            return self._current.take_up(saved)
 
     def status(self) -> LoginStatus:
         """What is known of the login, without asking Exact."""
@@ -198,14 +198,14 @@ class Credentials:
         while True:
             stored = self._store.load(LOCK_TIMEOUT, cancelled=self._stop.is_set)
             if (tokens := self._good(stored)) is not None:
-                return self._use.take_up(tokens)
+                return self._current.take_up(tokens)
             if self._stop.is_set():
                 raise Stopped("The run was asked to stop before the login was renewed")
             if self._asks_time(stored):
                 continue
             outcome = self._step()
             if isinstance(outcome, Tokens):
-                return self._use.take_up(outcome)
+                return self._current.take_up(outcome)
             now = self._clock.now()
             if outcome.until <= now:
                 continue
@@ -226,7 +226,7 @@ class Credentials:
         A token that looks a little too old may have been stored by a machine whose clock is behind ours. Exact refuses
         to replace it before it is 570 s old, and counts that as an error.
         """
-        if self._clock.known or self._asked_time or stored is None or not self._use.is_doubtful(stored):
+        if self._clock.known or self._asked_time or stored is None or not self._current.is_doubtful(stored):
             return False
         self._asked_time = True
         self._endpoint.ask_time()
@@ -237,47 +237,47 @@ class Credentials:
             return self._patience
         return _EARLY_PATIENCE if early else _PATIENCE
 
-    def _step(self) -> Tokens | Later:
+    def _step(self) -> Tokens | RetryLater:
         """One look at the store under its lock, and at most one token request."""
         with self._store.lock(LOCK_TIMEOUT, cancelled=self._stop.is_set) as held:
             stored = self._rescue(held, held.load())
             if (tokens := self._good(stored)) is not None:
                 return tokens
-            todo = plan(stored, self._seed, self._given, seed_counts=self._seed_counts(stored))
-            self._raise_known_failure(todo.spend_print)
-            later = todo.postponed(self._clock.now())
+            renewal = choose_renewal(stored, self._seed, self._given, seed_counts=self._seed_counts(stored))
+            self._raise_known_failure(renewal.spend_print)
+            later = renewal.postponed(self._clock.now())
             if later is None and not held.certain:
-                later = self._under_way(todo)
+                later = self._under_way(renewal)
             if later is None:
                 with unbroken():
-                    outcome = self._refresh(held, todo)
+                    outcome = self._refresh(held, renewal)
                 if isinstance(outcome, Tokens):
                     log.info("The login was renewed; its access token is good for %.0f s", outcome.expires_in)
                     return outcome
                 later = outcome
-                self._seed_failed |= todo.is_seed and isinstance(outcome.error, LoginError)
-            if later.vouched:
+                self._seed_failed |= renewal.is_seed and isinstance(outcome.error, LoginError)
+            if later.confirmed_valid:
                 log.info("Exact Online says that the access token has not expired yet: it is used on")
-                self._use.vouch(later.vouched)
+                self._current.confirm_valid(later.confirmed_valid)
             standing = held.load()
-            return standing if standing and self._use.is_usable(standing) else later
+            return standing if standing and self._current.is_usable(standing) else later
 
-    def _under_way(self, todo: Plan) -> Later | None:
+    def _under_way(self, renewal: Renewal) -> RetryLater | None:
         """Whether somebody who has lost the lock may still be waiting for Exact's answer to this renewal."""
-        by = todo.base.attempted_by
-        if not by or by == self._mark or todo.base.attempt_of != todo.spend_print or is_gone(by):
+        by = renewal.base.attempted_by
+        if not by or by == self._mark or renewal.base.attempt_of != renewal.spend_print or is_gone(by):
             return None
         now = self._clock.now()
-        attempt = (by, todo.base.attempted_at)
+        attempt = (by, renewal.base.attempted_at)
         if self._watched is None or self._watched[0] != attempt:
             self._watched = (attempt, now)
-        return todo.under_way(now, now - self._watched[1])
+        return renewal.under_way(now, now - self._watched[1])
 
-    def _refresh(self, held: LockedStore, todo: Plan) -> Tokens | Later:
+    def _refresh(self, held: LockedStore, renewal: Renewal) -> Tokens | RetryLater:
         try:
-            return refresh(held, todo, self._post, self._clock, self._mark)
+            return refresh(held, renewal, self._post, self._clock, self._mark)
         except (LoginError, NotExactOnline, SettingsError) as error:
-            self._failed = (todo.spend_print, math.inf, error)
+            self._failed = (renewal.spend_print, math.inf, error)
             raise
         except Unsaved as unsaved:
             return self._keep(held, unsaved)
@@ -314,11 +314,11 @@ class Credentials:
         if self._unsaved is not None:
             return None
         if stored is None:
-            alone = self._given is not None and not self._seed and self._given != self._use.rejected
+            alone = self._given is not None and not self._seed and self._given != self._current.rejected
             return Tokens(access_token=self._given or "", expires_in=math.inf) if alone else None
         if self._seed_counts(stored):
             return None
-        return stored if self._use.is_good(stored) else None
+        return stored if self._current.is_good(stored) else None
 
     def _seed_counts(self, stored: Tokens | None) -> bool:
         if not self._seed or self._seed_failed:

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 # Clocks of machines that share a store differ a little; more than this means that the clock was set back.
 _SKEW = 30.0
 # Who is told "too early" has a token younger than 570 s: it lives for 30 s more at least.
-_VOUCH = 30.0
+_CONFIRMED_FOR = 30.0
 # Part of its life from which on a token is too old by any clock.
 _DOUBTFUL_UNTIL = 1.5
 
 
-class InUse:
+class CurrentToken:
     """The token in use and what happened to it. Not locked: single attributes are set and read whole.
 
     Args:
@@ -32,21 +32,21 @@ class InUse:
     """
 
     def __init__(self, clock: ServerClock, steady: Callable[[], float] = time.monotonic) -> None:
-        self.current: Tokens | None = None
+        self.tokens: Tokens | None = None
         self._clock = clock
         self._steady = steady
         # Steady time, age of the current token then, and whether Exact's time was known then.
         self._anchor = (0.0, 0.0, False)
         self.rejected = ""  # the access token that Exact answered 401 to
-        self._vouched = ""  # the access token that Exact itself called not expired
-        self._vouched_until = 0.0
+        self._confirmed = ""  # the access token that Exact itself called not expired
+        self._confirmed_until = 0.0
 
     def take_up(self, tokens: Tokens) -> Tokens:
         """Use these from now on."""
-        current = self.current
+        current = self.tokens
         if current is None or current.access_token != tokens.access_token:
             self._drop_anchor(tokens)
-        self.current = tokens
+        self.tokens = tokens
         return tokens
 
     def _drop_anchor(self, tokens: Tokens) -> None:
@@ -54,17 +54,17 @@ class InUse:
 
     def reject(self, access_token: str) -> None:
         """A 401 came for this token. Ignored if it is replaced already, or if Exact says that it is alive."""
-        current = self.current
+        current = self.tokens
         if current is None or access_token != current.access_token:
             return
-        vouched = access_token == self._vouched
-        if vouched and (self._clock.now() < self._vouched_until or self._age(current) < _due(current)):
+        confirmed = access_token == self._confirmed
+        if confirmed and (self._clock.now() < self._confirmed_until or self._age(current) < _due(current)):
             return
         self.rejected = access_token
 
-    def vouch(self, access_token: str) -> None:
+    def confirm_valid(self, access_token: str) -> None:
         """Exact says that this token has not expired: whatever the clock or a 401 said, it is good."""
-        self._vouched, self._vouched_until = access_token, self._clock.now() + _VOUCH
+        self._confirmed, self._confirmed_until = access_token, self._clock.now() + _CONFIRMED_FOR
         self.rejected = ""
 
     def is_fresh(self, tokens: Tokens) -> bool:
@@ -77,7 +77,7 @@ class InUse:
         """Fresh, or called so by Exact when it last refused a new one."""
         if self.is_fresh(tokens):
             return True
-        return self._is_vouched(tokens) and self._clock.now() < tokens.not_before
+        return self._is_confirmed(tokens) and self._clock.now() < tokens.not_before
 
     def is_doubtful(self, tokens: Tokens) -> bool:
         """Due for renewal by a clock that may be wrong, though not by much."""
@@ -89,14 +89,14 @@ class InUse:
         """Due for renewal, perhaps, but still good for a request that starts now."""
         if not tokens.access_token or tokens.access_token == self.rejected:
             return False
-        return self._age(tokens) < USABLE_UNTIL * tokens.expires_in or self._is_vouched(tokens)
+        return self._age(tokens) < USABLE_UNTIL * tokens.expires_in or self._is_confirmed(tokens)
 
-    def _is_vouched(self, tokens: Tokens) -> bool:
-        return tokens.access_token == self._vouched and tokens.access_token not in {"", self.rejected}
+    def _is_confirmed(self, tokens: Tokens) -> bool:
+        return tokens.access_token == self._confirmed and tokens.access_token not in {"", self.rejected}
 
     def _age(self, tokens: Tokens) -> float:
         """Seconds since the tokens came; infinite if the clock was set back and nobody knows."""
-        if self.current is None or self.current.access_token != tokens.access_token:
+        if self.tokens is None or self.tokens.access_token != tokens.access_token:
             return self._clock_age(tokens)
         if self._clock.known and not self._anchor[2]:
             self._drop_anchor(tokens)

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tap_exactonline.exact.auth.grants import Answer, Outcome
-from tap_exactonline.exact.auth.renewal import Later, Plan, Refusal, after_failure, granted, later_error
+from tap_exactonline.exact.auth.renewal import (
+    Refusal,
+    Renewal,
+    RetryLater,
+    after_failure,
+    granted,
+    later_error,
+)
 from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import ExactError, TokenStoreError
 
@@ -27,13 +34,13 @@ log = logging.getLogger("tap-exactonline.tokens")
 
 
 def refresh(
-    held: LockedStore, todo: Plan, post: Callable[[str], Answer], clock: ServerClock, mark: str
-) -> Tokens | Later:
-    """Spend the refresh token of the plan and record the outcome.
+    held: LockedStore, renewal: Renewal, post: Callable[[str], Answer], clock: ServerClock, mark: str
+) -> Tokens | RetryLater:
+    """Spend the refresh token of a renewal and record the outcome.
 
     Args:
         held: The locked store, just loaded.
-        todo: What to spend.
+        renewal: What to spend.
         post: Sends the token request.
         clock: Exact's time, as far as it is known.
         mark: Who is at it.
@@ -46,31 +53,31 @@ def refresh(
         TokenStoreError: Before anything was sent, the store could not be written. (`Unsaved`: afterwards.)
         NotExactOnline, SettingsError: The address is not Exact's, or can't be reached so.
     """
-    spend = todo.spend_print
-    noted = replace(todo.base, attempted_at=clock.now(), attempt_of=spend, attempted_by=mark)
+    spend = renewal.spend_print
+    noted = replace(renewal.base, attempted_at=clock.now(), attempt_of=spend, attempted_by=mark)
     marked = held.save(noted, if_unchanged=True)
     if marked.attempted_by != mark:  # another process was here although we hold the lock: look again
-        return Later(
+        return RetryLater(
             0.0, spend, TokenStoreError("The token store changes under the lock", "Check 'token_store'")
         )
     try:
         held.prepare()
     except TokenStoreError:
         with contextlib.suppress(TokenStoreError):
-            held.save(_as_before(marked, todo))
+            held.save(_as_before(marked, renewal))
         raise
-    answer = post(todo.spend)
+    answer = post(renewal.spend)
     if answer.outcome is Outcome.GRANTED:
-        return save_granted(held, granted(todo, answer, clock.latest()), spend)
-    record = after_failure(todo, marked, answer, clock.now())
+        return save_granted(held, granted(renewal, answer, clock.latest()), spend)
+    record = after_failure(renewal, marked, answer, clock.now())
     if isinstance(record, Refusal):
-        return _give_up(held, todo, marked, answer, record)
+        return _give_up(held, renewal, marked, answer, record)
     with contextlib.suppress(TokenStoreError):  # the next save will tell; nothing is lost without this note
         held.save(record)
     early = answer.outcome is Outcome.TOO_EARLY
-    own = early and not todo.lost and (not todo.is_seed or todo.stored is None)
-    return Later(
-        record.not_before, spend, later_error(answer, todo), early, record.access_token if own else ""
+    own = early and not renewal.lost and (not renewal.is_seed or renewal.stored is None)
+    return RetryLater(
+        record.not_before, spend, later_error(answer, renewal), early, record.access_token if own else ""
     )
 
 
@@ -113,30 +120,32 @@ def save_granted(held: LockedStore, tokens: Tokens, replaces: str) -> Tokens:
         raise Unsaved(tokens, replaces, error) from None
 
 
-def _give_up(held: LockedStore, todo: Plan, marked: Tokens, answer: Answer, error: Refusal) -> Later:
+def _give_up(
+    held: LockedStore, renewal: Renewal, marked: Tokens, answer: Answer, error: Refusal
+) -> RetryLater:
     """Put the record back; fall back to the stored login if it was the configured token that failed."""
     falls_back = (
-        todo.is_seed
-        and todo.stored is not None
-        and bool(todo.stored.refresh_token)
+        renewal.is_seed
+        and renewal.stored is not None
+        and bool(renewal.stored.refresh_token)
         and answer.outcome in {Outcome.SUPERSEDED, Outcome.EXPIRED, Outcome.REFUSED}
     )
-    record = _as_before(marked, todo)
+    record = _as_before(marked, renewal)
     if falls_back:
-        record = record.with_old_seeds(todo.spend_print)
+        record = record.with_old_seeds(renewal.spend_print)
     with contextlib.suppress(TokenStoreError):
         record = held.save(record)
     if not falls_back:
         raise error
     log.warning("%s. The login in the token store is used instead", error.what)
-    return Later(0.0, todo.spend_print, error)
+    return RetryLater(0.0, renewal.spend_print, error)
 
 
-def _as_before(marked: Tokens, todo: Plan) -> Tokens:
+def _as_before(marked: Tokens, renewal: Renewal) -> Tokens:
     """The record without the note of this attempt.
 
     An earlier one whose answer was lost stays on record: the next run should give the same explanation.
     """
     return replace(
-        marked, attempted_at=todo.base.attempted_at, attempt_of=todo.base.attempt_of, attempted_by=""
+        marked, attempted_at=renewal.base.attempted_at, attempt_of=renewal.base.attempt_of, attempted_by=""
     )

@@ -47,7 +47,7 @@ _AGAIN = "The login itself is intact; start the run again later"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Renewal:
     """What to spend, and the record that stands meanwhile."""
 
     spend: str
@@ -65,16 +65,16 @@ class Plan:
         """When an earlier attempt with this very token was begun whose outcome nobody knows; 0 if none."""
         return self.base.attempted_at if self.base.attempt_of == self.spend_print else 0.0
 
-    def postponed(self, now: float) -> Later | None:
+    def postponed(self, now: float) -> RetryLater | None:
         """Whether the store says that this token may not be tried yet."""
         base = self.base
         left = base.not_before - now
         if base.attempt_of != self.spend_print or not 0 < left <= _LONGEST_WAIT:
             return None
         error = ServerFault(f"The login can't be renewed yet: {base.trouble}", _AGAIN)
-        return Later(base.not_before, self.spend_print, error, early=base.early, asked=False)
+        return RetryLater(base.not_before, self.spend_print, error, early=base.early, asked=False)
 
-    def under_way(self, now: float, watched: float) -> Later | None:
+    def under_way(self, now: float, watched: float) -> RetryLater | None:
         """Whether another process may still be waiting for the answer to this very renewal.
 
         Args:
@@ -87,11 +87,11 @@ class Plan:
         if left <= 0 or now - base.attempted_at > LONGEST_RENEWAL + _MOST_SKEW:
             return None
         error = ServerFault("Another run is renewing the login", "Start this run again in a minute")
-        return Later(now + left, self.spend_print, error, asked=False)
+        return RetryLater(now + left, self.spend_print, error, asked=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
+class RetryLater:
     """No new token now.
 
     Attributes:
@@ -100,18 +100,20 @@ class Later:
         error: What to raise if nobody waits that long.
         early: Exact says that the access token it issued last has not expired.
         asked: This process has asked; else it only read that another one did.
-        vouched: The access token that this says so about; "" if it may be another one.
+        confirmed_valid: The access token that this says so about; "" if it may be another one.
     """
 
     until: float
     spend: str
     error: ExactError
     early: bool = False
-    vouched: str = ""
+    confirmed_valid: str = ""
     asked: bool = True
 
 
-def plan(stored: Tokens | None, seed: str | None, given_access: str | None, *, seed_counts: bool) -> Plan:
+def choose_renewal(
+    stored: Tokens | None, seed: str | None, given_access: str | None, *, seed_counts: bool
+) -> Renewal:
     """Choose the refresh token to spend.
 
     Args:
@@ -125,7 +127,7 @@ def plan(stored: Tokens | None, seed: str | None, given_access: str | None, *, s
     """
     if seed and seed_counts:
         base = stored or Tokens(access_token=given_access or "", refresh_token=seed, seed=fingerprint(seed))
-        return Plan(seed, base, is_seed=True, stored=stored)
+        return Renewal(seed, base, is_seed=True, stored=stored)
     if stored is None:
         if given_access:
             raise NotLoggedIn(
@@ -135,7 +137,7 @@ def plan(stored: Tokens | None, seed: str | None, given_access: str | None, *, s
         raise NotLoggedIn("There is no login to Exact Online yet", f"{LOGIN}, or set 'refresh_token'")
     if not stored.refresh_token:
         raise NotLoggedIn("The stored access token has expired, and there is no refresh token", LOGIN)
-    return Plan(stored.refresh_token, stored, is_seed=False, stored=stored)
+    return Renewal(stored.refresh_token, stored, is_seed=False, stored=stored)
 
 
 def logged_in(answer: Answer, standing: Tokens | None, seed: str, now: float) -> Tokens:
@@ -176,7 +178,7 @@ def logged_in(answer: Answer, standing: Tokens | None, seed: str, now: float) ->
             kind = Unreachable if answer.status is None else ServerFault
             raise kind(f"The login could not be finished: {answer.text}", again, status=answer.status)
         case Outcome.APP_REFUSED | Outcome.STRANGE | Outcome.UNUSABLE:
-            raise refusal(Plan("", Tokens(access_token=""), is_seed=False, stored=None), answer)
+            raise refusal(Renewal("", Tokens(access_token=""), is_seed=False, stored=None), answer)
     raise NotLoggedIn(
         f"Exact Online does not accept the authorization code ({answer.text})",
         f"{again}: a code is good for three minutes and for one use, and only with the redirect address it was given for",
@@ -184,14 +186,14 @@ def logged_in(answer: Answer, standing: Tokens | None, seed: str, now: float) ->
     )
 
 
-def granted(todo: Plan, answer: Answer, now: float) -> Tokens:
+def granted(renewal: Renewal, answer: Answer, now: float) -> Tokens:
     """The record after a success."""
-    base = todo.base
-    seed = fingerprint(todo.spend) if todo.is_seed else base.seed
-    login_time = 0.0 if todo.is_seed else base.logged_in_at
+    base = renewal.base
+    seed = fingerprint(renewal.spend) if renewal.is_seed else base.seed
+    login_time = 0.0 if renewal.is_seed else base.logged_in_at
     fresh = Tokens(
         access_token=answer.access_token,
-        refresh_token=answer.refresh_token or todo.spend,
+        refresh_token=answer.refresh_token or renewal.spend,
         obtained_at=now,
         expires_in=answer.expires_in,
         seed=seed,
@@ -199,29 +201,29 @@ def granted(todo: Plan, answer: Answer, now: float) -> Tokens:
         version=base.version,
         old_seeds=base.old_seeds,
     )
-    return fresh.with_old_seeds(base.seed) if todo.is_seed else fresh
+    return fresh.with_old_seeds(base.seed) if renewal.is_seed else fresh
 
 
-def after_failure(todo: Plan, marked: Tokens, answer: Answer, now: float) -> Tokens | Refusal:
+def after_failure(renewal: Renewal, marked: Tokens, answer: Answer, now: float) -> Tokens | Refusal:
     """The record after a failure that may pass, or the error after one that will not."""
-    life = todo.base.expires_in
+    life = renewal.base.expires_in
     match answer.outcome:
         case Outcome.UNCERTAIN:
             attempted = marked.attempted_at
             until = now + _pick(_BACKOFF, marked.tries)
         case Outcome.NOT_SENT | Outcome.BUSY:
-            attempted = todo.lost
+            attempted = renewal.lost
             until = now + max(_pick(_BACKOFF, marked.tries), answer.retry_after)
-        case Outcome.TOO_EARLY if todo.lost:
+        case Outcome.TOO_EARLY if renewal.lost:
             # The lost answer exists: Exact issued a token then. The old refresh token may work once more when that
             # access token is 570 s old, and is said to be honoured for about ten minutes: do not miss it.
-            attempted = todo.lost
-            until = max(todo.lost + RENEW_AFTER * life + 1, now + _EARLY_STEP * life / LIFETIME)
+            attempted = renewal.lost
+            until = max(renewal.lost + RENEW_AFTER * life + 1, now + _EARLY_STEP * life / LIFETIME)
         case Outcome.TOO_EARLY:
             attempted = 0.0
             until = now + _pick(_EARLY_BACKOFF, marked.tries) * life / LIFETIME
         case _:
-            return refusal(todo, answer)
+            return refusal(renewal, answer)
     record = replace(
         marked,
         attempted_at=attempted,
@@ -232,7 +234,7 @@ def after_failure(todo: Plan, marked: Tokens, answer: Answer, now: float) -> Tok
         early=answer.outcome is Outcome.TOO_EARLY,
         trouble=answer.text or answer.outcome.value,
     )
-    if answer.refresh_token and (not todo.is_seed or todo.stored is None):
+    if answer.refresh_token and (not renewal.is_seed or renewal.stored is None):
         # Seen in the wild: a refusal that rotates the token all the same. The newest is the one to keep.
         record = replace(
             record, refresh_token=answer.refresh_token, attempt_of=fingerprint(answer.refresh_token)
@@ -240,9 +242,9 @@ def after_failure(todo: Plan, marked: Tokens, answer: Answer, now: float) -> Tok
     return record
 
 
-def refusal(todo: Plan, answer: Answer) -> Refusal:  # noqa: PLR0911 - a table in the form of a function
+def refusal(renewal: Renewal, answer: Answer) -> Refusal:  # noqa: PLR0911 - a table in the form of a function
     """The error for a definite no."""
-    which = "The configured refresh_token" if todo.is_seed else "The stored login"
+    which = "The configured refresh_token" if renewal.is_seed else "The stored login"
     status = answer.status
     if answer.error is not None:
         return answer.error
@@ -263,8 +265,8 @@ def refusal(todo: Plan, answer: Answer) -> Refusal:  # noqa: PLR0911 - a table i
         return LoginExpired(
             f"{which} was not used for 30 days and has expired ({answer.text})", LOGIN, status=status
         )
-    if todo.lost:
-        when = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(todo.lost))
+    if renewal.lost:
+        when = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(renewal.lost))
         return LoginSuperseded(
             f"A run that was renewing the login at {when} was cut off before it could save Exact Online's answer, and "
             f"the token from before it is no longer accepted ({answer.text})",
@@ -281,11 +283,11 @@ def refusal(todo: Plan, answer: Answer) -> Refusal:  # noqa: PLR0911 - a table i
     return NotLoggedIn(f"{which} is not accepted by Exact Online ({answer.text})", LOGIN, status=status)
 
 
-def later_error(answer: Answer, todo: Plan) -> TemporaryError:
+def later_error(answer: Answer, renewal: Renewal) -> TemporaryError:
     """What to raise if the patience ends before Exact gives a token."""
     if answer.outcome is Outcome.TOO_EARLY:
         what = "Exact Online gives no new access token yet: the last one it issued has not expired"
-        if todo.lost:
+        if renewal.lost:
             what += ", and the answer with that one was lost when a run was cut off"
         return ServerFault(what, "Start the run again in ten minutes", status=answer.status)
     if answer.outcome is Outcome.NOT_SENT:

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import platformdirs
 
 from tap_exactonline.exact.auth.store.file import FileStore
-from tap_exactonline.exact.auth.store.record import Codec
+from tap_exactonline.exact.auth.store.record import RecordCipher
 from tap_exactonline.exact.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -55,11 +55,11 @@ def open_store(
         TokenStoreError: A package that the URL or the passphrase needs is not installed.
     """
     text = (location or "").strip()
-    codec = Codec(login_id(client_id, api_url), passphrase or None)
+    cipher = RecordCipher(login_id(client_id, api_url), passphrase or None)
     if "://" in text and not text.startswith("file://"):
         from tap_exactonline.exact.auth.store.sql import SqlStore  # noqa: PLC0415 - needs an extra
 
-        return SqlStore(text, codec)
+        return SqlStore(text, cipher)
     if re.match(r"postgres\w*(\+\w+)?:", text):
         # Not quoted: it holds a password.
         raise SettingsError(
@@ -68,7 +68,7 @@ def open_store(
             "Write it like postgresql://user:password@host/database",
         )
     if not text:
-        return FileStore(default_path(client_id, api_url), codec)
+        return FileStore(default_path(client_id, api_url), cipher)
     if text.startswith("file://"):
         parts = urlsplit(text)
         if parts.netloc not in {"", "localhost"}:
@@ -82,4 +82,4 @@ def open_store(
         ) from exc
     if text.endswith(os.sep) or os.path.isdir(path):  # noqa: PTH112 - a path that can't be has its own failure later
         path /= default_path(client_id, api_url).name
-    return FileStore(path, codec)
+    return FileStore(path, cipher)

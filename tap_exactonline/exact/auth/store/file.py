@@ -25,7 +25,7 @@ import msgspec
 from tap_exactonline.exact.auth.store.base import LOCK_TIMEOUT, LockedStore, TokenStore
 from tap_exactonline.exact.auth.store.file_lock import file_lock
 from tap_exactonline.exact.auth.store.ownership import check_links, check_owner, open_to_all
-from tap_exactonline.exact.auth.store.record import Codec, Record, damaged
+from tap_exactonline.exact.auth.store.record import Record, RecordCipher, damaged
 from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import TokenStoreError
 
@@ -53,13 +53,13 @@ class FileStore(TokenStore):
 
     Args:
         path: The file. Symbolic links are followed once, now, so that a rename never replaces the link.
-        codec: Names the record and encrypts it.
+        cipher: Names the record and encrypts it.
     """
 
-    def __init__(self, path: Path, codec: Codec) -> None:
+    def __init__(self, path: Path, cipher: RecordCipher) -> None:
         self._configured = path
         self.path = Path(os.path.realpath(path))
-        self.codec = codec
+        self.cipher = cipher
         self._warned_mode = False
         self._warned_folder = False
 
@@ -118,8 +118,8 @@ class FileStore(TokenStore):
 
     def pick(self, document: _Document | None) -> Tokens | None:
         """The own record of a document."""
-        record = document.logins.get(self.codec.name) if document else None
-        return self.codec.decode(record, self.describe()) if record else None
+        record = document.logins.get(self.cipher.name) if document else None
+        return self.cipher.decode(record, self.describe()) if record else None
 
     def read(self, path: Path) -> _Document | None:
         """Read and check a whole file; None if it is missing or empty."""
@@ -230,7 +230,7 @@ class _LockedFile(LockedStore):
             return standing
         version = max(tokens.version, standing.version if standing else 0) + 1
         tokens = msgspec.structs.replace(tokens, version=version)
-        document.logins[self._store.codec.name] = self._store.codec.encode(tokens)
+        document.logins[self._store.cipher.name] = self._store.cipher.encode(tokens)
         self._write(document)
         self._loaded = tokens
         return tokens
@@ -241,9 +241,9 @@ class _LockedFile(LockedStore):
         except OSError as error:
             raise self._store.trouble(error, "remove") from None
         document = self._store.read(self._store.path)
-        if document is None or self._store.codec.name not in document.logins:
+        if document is None or self._store.cipher.name not in document.logins:
             return
-        del document.logins[self._store.codec.name]
+        del document.logins[self._store.cipher.name]
         if document.logins:
             self._write(document)
             return

@@ -51,7 +51,7 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
     sealed: _Sealed | None = None
 
 
-class Codec:
+class RecordCipher:
     """Turns tokens into a record and back.
 
     Args:

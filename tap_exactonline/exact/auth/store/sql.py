@@ -29,7 +29,7 @@ from tap_exactonline.exact.auth.store.database import (
     is_cut,
 )
 from tap_exactonline.exact.auth.store.holder import busy, holder
-from tap_exactonline.exact.auth.store.record import Codec, Record, damaged
+from tap_exactonline.exact.auth.store.record import Record, RecordCipher, damaged
 from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import TokenStoreError
 
@@ -75,16 +75,16 @@ class SqlStore(TokenStore):
 
     Args:
         location: ``postgresql://…``
-        codec: Names the record and encrypts it.
+        cipher: Names the record and encrypts it.
 
     Raises:
         SettingsError: The URL can't be used.
         TokenStoreError: The driver is not installed.
     """
 
-    def __init__(self, location: str, codec: Codec) -> None:
+    def __init__(self, location: str, cipher: RecordCipher) -> None:
         self.database = TokenDatabase(location)
-        self.codec = codec
+        self.cipher = cipher
 
     def __repr__(self) -> str:
         """Without the URL."""
@@ -105,7 +105,7 @@ class SqlStore(TokenStore):
 
     def read_row(self, connection: Connection) -> _Row | None:
         """The row as it is."""
-        found = connection.execute(_READ, [self.codec.name]).fetchone()
+        found = connection.execute(_READ, [self.cipher.name]).fetchone()
         return _Row(*found) if found else None
 
     def decode(self, payload: str) -> Tokens:
@@ -114,7 +114,7 @@ class SqlStore(TokenStore):
             record = msgspec.json.decode(payload, type=Record)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise damaged(self.describe(), "holds a damaged row") from None
-        return self.codec.decode(record, self.describe())
+        return self.cipher.decode(record, self.describe())
 
     @contextmanager
     def lock(
@@ -171,20 +171,20 @@ class SqlStore(TokenStore):
             time.sleep(_POLL * (0.5 + random.random()))  # noqa: S311 - spreads the waiters
 
     def _try_row(self, connection: Connection) -> bool:
-        return connection.execute(_LOCK, [self.codec.name]).fetchone() is not None
+        return connection.execute(_LOCK, [self.cipher.name]).fetchone() is not None
 
     def _busy(self, timeout: float) -> TokenStoreError:
         return busy(self.describe(), timeout, self.database.run("read", self._held_by))
 
     def _ensure_lock_rows(self, connection: Connection) -> None:
-        for key in (self.codec.name, self._holder_key):
+        for key in (self.cipher.name, self._holder_key):
             # First a look: the user may lack the right to insert.
             if connection.execute(_READ_HOLDER, [key]).fetchone() is None:
                 connection.execute(_INSERT_HOLDER, [key])
 
     @property
     def _holder_key(self) -> str:
-        return f"{self.codec.name}#holder"
+        return f"{self.cipher.name}#holder"
 
     def _tell_holder(self, connection: Connection) -> None:
         connection.execute(_UPDATE_HOLDER, [holder(), self._holder_key])
@@ -223,7 +223,7 @@ class _LockedRow(LockedStore):
         )
 
     def delete(self) -> None:
-        self._store.database.run("write", lambda c: c.execute(_DELETE, [self._store.codec.name]))
+        self._store.database.run("write", lambda c: c.execute(_DELETE, [self._store.cipher.name]))
 
     def _try_save(self, connection: Connection, tokens: Tokens, *, if_unchanged: bool) -> Tokens | None:
         """Compare and swap once; None if the row changed in between."""
@@ -244,13 +244,13 @@ class _LockedRow(LockedStore):
         return tokens if self._swap(connection, row, tokens) else None
 
     def _swap(self, connection: Connection, row: _Row | None, tokens: Tokens) -> bool:
-        codec = self._store.codec
-        payload = msgspec.json.encode(codec.encode(tokens)).decode()
+        cipher = self._store.cipher
+        payload = msgspec.json.encode(cipher.encode(tokens)).decode()
         if row is None:
-            done = connection.execute(_INSERT, [codec.name, tokens.version, tokens.chain, payload])
+            done = connection.execute(_INSERT, [cipher.name, tokens.version, tokens.chain, payload])
         else:
             new = [tokens.version, tokens.chain, payload]
-            done = connection.execute(_UPDATE, [*new, codec.name, row.version, row.chain])
+            done = connection.execute(_UPDATE, [*new, cipher.name, row.version, row.chain])
         return done.rowcount == 1
 
 
