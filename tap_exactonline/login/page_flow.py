@@ -20,7 +20,7 @@ from tap_exactonline.login.session import LoginSession
 from tap_exactonline.login.settings_block import environment_block, meltano_block
 from tap_exactonline.sync.functions import ask_rights
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 class PageFlow:
@@ -60,7 +60,7 @@ class PageFlow:
         """Whether the login is kept."""
         return self._every is not None
 
-    def overview(self) -> Answer:
+    def overview(self) -> JsonObject:
         """Everything that the page shows."""
         with self._lock:
             session = self._session
@@ -81,7 +81,7 @@ class PageFlow:
                 "chosen": self._chosen,
             }
 
-    def app(self, asked: Mapping[str, Any]) -> Answer:
+    def app(self, asked: Mapping[str, Any]) -> JsonObject:
         """Step 1: take in what stands with the app's registration."""
         with self._lock:
             config = self._config
@@ -99,7 +99,7 @@ class PageFlow:
             self._every, self._user, self._kept = None, "", False
             return self.overview()
 
-    def code(self, asked: Mapping[str, Any]) -> Answer:
+    def code(self, asked: Mapping[str, Any]) -> JsonObject:
         """Step 3: take in the address that the person landed on."""
         with self._lock:
             session = self._needed()
@@ -123,7 +123,7 @@ class PageFlow:
             check_state(state, session.state)
             self.code({"pasted": f"{session.redirect_uri}?{query}"})
 
-    def choose(self, asked: Mapping[str, Any]) -> Answer:
+    def choose(self, asked: Mapping[str, Any]) -> JsonObject:
         """Step 4: which administrations; ``null`` for all, also those to come."""
         with self._lock:
             wanted = asked.get("divisions")
@@ -135,7 +135,7 @@ class PageFlow:
             self._chosen = wanted
             return self.overview()
 
-    def test(self, asked: Mapping[str, Any]) -> Answer:
+    def test(self, asked: Mapping[str, Any]) -> JsonObject:
         """Step 5: does one administration answer? Costs no call of the day."""
         code = asked.get("division")
         session = self._needed()
@@ -155,7 +155,7 @@ class PageFlow:
         budget = client.budget(division.code)
         return {"division": code, "works": True, "calls_left": budget.day_left}
 
-    def settings(self, asked: Mapping[str, Any]) -> Answer:  # noqa: ARG002 - as the others
+    def settings(self, asked: Mapping[str, Any]) -> JsonObject:  # noqa: ARG002 - as the others
         """Step 6: the settings to copy."""
         with self._lock:
             return {
@@ -163,12 +163,12 @@ class PageFlow:
                 "meltano": meltano_block(self._config, self._redirect_uri, self._chosen),
             }
 
-    def finish(self, asked: Mapping[str, Any]) -> Answer:  # noqa: ARG002 - as the others
+    def finish(self, asked: Mapping[str, Any]) -> JsonObject:  # noqa: ARG002 - as the others
         """The person is done."""
         self.finished = True
         return {"finished": True}
 
-    def actions(self) -> dict[str, Callable[[Mapping[str, Any]], Answer]]:
+    def actions(self) -> dict[str, Callable[[Mapping[str, Any]], JsonObject]]:
         """What the page may ask for, by name."""
         return {
             "app": self.app,
@@ -193,7 +193,7 @@ class PageFlow:
         return self._session
 
 
-def problem(error: ExactError) -> Answer:
+def problem(error: ExactError) -> JsonObject:
     """An error for the page: what and remedy, and a name to translate it by."""
     kind = error.kind if isinstance(error, RedirectError) else type(error).__name__
     if isinstance(error, SettingsError):
@@ -201,7 +201,7 @@ def problem(error: ExactError) -> Answer:
     return {"error": {"kind": kind, "what": error.what, "remedy": error.remedy}}
 
 
-def _shown(division: Division) -> Answer:
+def _shown(division: Division) -> JsonObject:
     return {
         "division": division.code,
         "hid": division.hid,

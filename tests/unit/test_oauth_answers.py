@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tap_exactonline.exact.auth.grants import Answer, Outcome, TokenEndpoint, read_answer
+from tap_exactonline.exact.auth.grants import Outcome, TokenAnswer, TokenEndpoint, read_answer
 from tap_exactonline.exact.auth.renewal import Renewal, after_failure, granted
 from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import LoginError
@@ -218,7 +218,7 @@ def test_no_failure_ever_loses_a_token(
     base = replace(base, attempted_at=lost, attempt_of=renewal.spend_print) if lost else base
     renewal = Renewal(spend, base, is_seed=is_seed, stored=base)
     marked = replace(base, attempted_at=NOW - 1, attempt_of=renewal.spend_print)
-    record = after_failure(renewal, marked, Answer(outcome, "said", 400, retry_after=retry_after), NOW)
+    record = after_failure(renewal, marked, TokenAnswer(outcome, "said", 400, retry_after=retry_after), NOW)
     if isinstance(record, Exception):
         assert outcome not in {Outcome.TOO_EARLY, Outcome.NOT_SENT, Outcome.BUSY, Outcome.UNCERTAIN}
         assert not isinstance(record, LoginError) or "login" in str(record) or "client_id" in str(record)
@@ -233,7 +233,7 @@ def test_no_failure_ever_loses_a_token(
 
 def test_success_closes_the_attempt_and_remembers_the_seeds() -> None:
     renewal = Renewal("new seed", STORED, is_seed=True, stored=STORED)
-    record = granted(renewal, Answer(Outcome.GRANTED, access_token="a2", refresh_token="r2"), NOW)
+    record = granted(renewal, TokenAnswer(Outcome.GRANTED, access_token="a2", refresh_token="r2"), NOW)
     assert (record.access_token, record.refresh_token, record.obtained_at) == ("a2", "r2", NOW)
     assert (record.attempted_at, record.not_before, record.tries, record.trouble) == (0, 0, 0, "")
     assert record.seed == renewal.spend_print
@@ -243,6 +243,6 @@ def test_success_closes_the_attempt_and_remembers_the_seeds() -> None:
 
 def test_success_without_a_new_refresh_token_keeps_the_old_one() -> None:
     renewal = Renewal("r", STORED, is_seed=False, stored=STORED)
-    record = granted(renewal, Answer(Outcome.GRANTED, access_token="a2"), NOW)
+    record = granted(renewal, TokenAnswer(Outcome.GRANTED, access_token="a2"), NOW)
     assert record.refresh_token == "r"
     assert record.logged_in_at == STORED.logged_in_at

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from tap_exactonline.exact.addresses import check_api_url
 from tap_exactonline.exact.auth.current import CurrentToken
-from tap_exactonline.exact.auth.grants import Answer, Outcome, TokenEndpoint, authorize_url
+from tap_exactonline.exact.auth.grants import Outcome, TokenAnswer, TokenEndpoint, authorize_url
 from tap_exactonline.exact.auth.refresh import Unsaved, refresh, save_granted
 from tap_exactonline.exact.auth.renewal import Renewal, RetryLater, choose_renewal, logged_in
 from tap_exactonline.exact.auth.signals import SETTLE_TIMEOUT, settle, unbroken
@@ -330,8 +330,8 @@ class Credentials:
         if self._failed and self._failed[0] == spend and self._clock.now() < self._failed[1]:
             raise copy.copy(self._failed[2])
 
-    def _exchange(self, code: str, redirect_uri: str) -> Answer:
-        answer = Answer(Outcome.NOT_SENT)
+    def _exchange(self, code: str, redirect_uri: str) -> TokenAnswer:
+        answer = TokenAnswer(Outcome.NOT_SENT)
         for _ in range(2):  # a code works once; that an unanswered request did not use it up is worth a try
             self.token_calls += 1
             answer = self._endpoint.exchange(code, redirect_uri)
@@ -340,6 +340,6 @@ class Credentials:
             self._sleep(1.0)
         return answer
 
-    def _post(self, refresh_token: str) -> Answer:
+    def _post(self, refresh_token: str) -> TokenAnswer:
         self.token_calls += 1
         return self._endpoint.refresh(refresh_token)

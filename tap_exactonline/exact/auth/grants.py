@@ -49,11 +49,11 @@ class Outcome(Enum):
     APP_REFUSED = "app refused"
     REFUSED = "refused"  # some other definite no
     STRANGE = "strange"  # this is not Exact's token endpoint
-    UNUSABLE = "unusable"  # nothing was sent, and trying again does not help: `Answer.error` says why
+    UNUSABLE = "unusable"  # nothing was sent, and trying again does not help: `TokenAnswer.error` says why
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TokenAnswer:
     """Result of a token request; ``text`` is for people."""
 
     outcome: Outcome
@@ -118,11 +118,11 @@ class TokenEndpoint:
         self._transport = Transport(api_url, user_agent, bounds or BOUNDS, clock=self._clock.local)
         self._timekeeper = Transport(api_url, user_agent, _TIME_BOUNDS, clock=self._clock.local)
 
-    def refresh(self, refresh_token: str) -> Answer:
+    def refresh(self, refresh_token: str) -> TokenAnswer:
         """The refresh grant."""
         return self._post({"grant_type": "refresh_token", "refresh_token": refresh_token})
 
-    def exchange(self, code: str, redirect_uri: str) -> Answer:
+    def exchange(self, code: str, redirect_uri: str) -> TokenAnswer:
         """The authorization code grant."""
         return self._post({"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri})
 
@@ -131,16 +131,16 @@ class TokenEndpoint:
         with contextlib.suppress(ExactError):
             self._learn(self._timekeeper.head(self._start_page))
 
-    def _post(self, grant: Mapping[str, str]) -> Answer:
+    def _post(self, grant: Mapping[str, str]) -> TokenAnswer:
         form = {**grant, **self._client}
         try:
             response = self._transport.post(self._url, form)
         except NotConnected as error:
-            return Answer(Outcome.NOT_SENT, _no_answer(error))
+            return TokenAnswer(Outcome.NOT_SENT, _no_answer(error))
         except (NotExactOnline, SettingsError) as error:
-            return Answer(Outcome.UNUSABLE, error.what, error=error)
+            return TokenAnswer(Outcome.UNUSABLE, error.what, error=error)
         except ExactError as error:
-            return Answer(Outcome.UNCERTAIN, _no_answer(error))
+            return TokenAnswer(Outcome.UNCERTAIN, _no_answer(error))
         self._learn(response)
         secrets = tuple(value for name, value in form.items() if name in _SECRET)
         return read_answer(response.status, response.headers, response.body, secrets)
@@ -151,7 +151,7 @@ class TokenEndpoint:
 
 def read_answer(
     status: int, headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...] = ()
-) -> Answer:
+) -> TokenAnswer:
     """Say what an answer of the token endpoint means.
 
     Args:
@@ -169,7 +169,7 @@ def read_answer(
     outcome = _classify(status, headers, code.lower(), described.lower(), shape)
     told = f"Exact Online's token service answered {status}" + (f": {said}" if said else "")
     rotated = _text(data, "refresh_token") or None
-    return Answer(outcome, told, status, refresh_token=rotated, retry_after=_retry_after(headers))
+    return TokenAnswer(outcome, told, status, refresh_token=rotated, retry_after=_retry_after(headers))
 
 
 def _read(body: bytes) -> tuple[dict[str, Any], str]:
@@ -190,10 +190,10 @@ def _read(body: bytes) -> tuple[dict[str, Any], str]:
     return data, "json" if data else "empty"
 
 
-def _read_success(status: int, data: dict[str, Any], shape: str) -> Answer:
+def _read_success(status: int, data: dict[str, Any], shape: str) -> TokenAnswer:
     access = _text(data, "access_token")
     if access:
-        return Answer(
+        return TokenAnswer(
             Outcome.GRANTED,
             status=status,
             access_token=access,
@@ -202,7 +202,7 @@ def _read_success(status: int, data: dict[str, Any], shape: str) -> Answer:
         )
     what = {"empty": "an empty body", "json": "no access token"}.get(shape, "something that is not JSON")
     told = f"Exact Online's token service answered {status} with {what}"
-    return Answer(Outcome.UNCERTAIN, told, status, refresh_token=_text(data, "refresh_token") or None)
+    return TokenAnswer(Outcome.UNCERTAIN, told, status, refresh_token=_text(data, "refresh_token") or None)
 
 
 def _classify(status: int, headers: Mapping[str, str], code: str, described: str, shape: str) -> Outcome:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tap_exactonline.exact.auth.grants import Answer, Outcome
+from tap_exactonline.exact.auth.grants import Outcome, TokenAnswer
 from tap_exactonline.exact.auth.renewal import (
     Refusal,
     Renewal,
@@ -34,7 +34,7 @@ log = logging.getLogger("tap-exactonline.tokens")
 
 
 def refresh(
-    held: LockedStore, renewal: Renewal, post: Callable[[str], Answer], clock: ServerClock, mark: str
+    held: LockedStore, renewal: Renewal, post: Callable[[str], TokenAnswer], clock: ServerClock, mark: str
 ) -> Tokens | RetryLater:
     """Spend the refresh token of a renewal and record the outcome.
 
@@ -121,7 +121,7 @@ def save_granted(held: LockedStore, tokens: Tokens, replaces: str) -> Tokens:
 
 
 def _give_up(
-    held: LockedStore, renewal: Renewal, marked: Tokens, answer: Answer, error: Refusal
+    held: LockedStore, renewal: Renewal, marked: Tokens, answer: TokenAnswer, error: Refusal
 ) -> RetryLater:
     """Put the record back; fall back to the stored login if it was the configured token that failed."""
     falls_back = (

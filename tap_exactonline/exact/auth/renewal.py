@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from tap_exactonline.exact.auth.grants import Answer, Outcome
+from tap_exactonline.exact.auth.grants import Outcome, TokenAnswer
 from tap_exactonline.exact.auth.tokens import LIFETIME, Tokens, fingerprint
 from tap_exactonline.exact.errors import (
     AppRefused,
@@ -140,7 +140,7 @@ def choose_renewal(
     return Renewal(stored.refresh_token, stored, is_seed=False, stored=stored)
 
 
-def logged_in(answer: Answer, standing: Tokens | None, seed: str, now: float) -> Tokens:
+def logged_in(answer: TokenAnswer, standing: Tokens | None, seed: str, now: float) -> Tokens:
     """The record after a person logged in.
 
     Args:
@@ -186,7 +186,7 @@ def logged_in(answer: Answer, standing: Tokens | None, seed: str, now: float) ->
     )
 
 
-def granted(renewal: Renewal, answer: Answer, now: float) -> Tokens:
+def granted(renewal: Renewal, answer: TokenAnswer, now: float) -> Tokens:
     """The record after a success."""
     base = renewal.base
     seed = fingerprint(renewal.spend) if renewal.is_seed else base.seed
@@ -204,7 +204,7 @@ def granted(renewal: Renewal, answer: Answer, now: float) -> Tokens:
     return fresh.with_old_seeds(base.seed) if renewal.is_seed else fresh
 
 
-def after_failure(renewal: Renewal, marked: Tokens, answer: Answer, now: float) -> Tokens | Refusal:
+def after_failure(renewal: Renewal, marked: Tokens, answer: TokenAnswer, now: float) -> Tokens | Refusal:
     """The record after a failure that may pass, or the error after one that will not."""
     life = renewal.base.expires_in
     match answer.outcome:
@@ -242,7 +242,7 @@ def after_failure(renewal: Renewal, marked: Tokens, answer: Answer, now: float) 
     return record
 
 
-def refusal(renewal: Renewal, answer: Answer) -> Refusal:  # noqa: PLR0911 - a table in the form of a function
+def refusal(renewal: Renewal, answer: TokenAnswer) -> Refusal:  # noqa: PLR0911 - a table in the form of a function
     """The error for a definite no."""
     which = "The configured refresh_token" if renewal.is_seed else "The stored login"
     status = answer.status
@@ -283,7 +283,7 @@ def refusal(renewal: Renewal, answer: Answer) -> Refusal:  # noqa: PLR0911 - a t
     return NotLoggedIn(f"{which} is not accepted by Exact Online ({answer.text})", LOGIN, status=status)
 
 
-def later_error(answer: Answer, renewal: Renewal) -> TemporaryError:
+def later_error(answer: TokenAnswer, renewal: Renewal) -> TemporaryError:
     """What to raise if the patience ends before Exact gives a token."""
     if answer.outcome is Outcome.TOO_EARLY:
         what = "Exact Online gives no new access token yet: the last one it issued has not expired"
