@@ -204,7 +204,7 @@ def login(  # noqa: PLR0917 - click gives its options by name
     if redirect_uri:
         raw["redirect_uri"] = redirect_uri
     if web:
-        from tap_exactonline.login.web import log_in_by_page
+        from tap_exactonline.login.web.server import log_in_by_page
 
         log_in_by_page(raw, port=port, browser=not no_browser)
     else:

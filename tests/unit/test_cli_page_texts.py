@@ -6,7 +6,7 @@ import re
 from importlib.resources import files
 from typing import Any
 
-from tap_exactonline.login.page_texts import texts
+from tap_exactonline.login.web.texts import texts
 
 PAGE = files("tap_exactonline.login").joinpath("page")
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_exactonline.exact.errors import SettingsError
-from tap_exactonline.login.page_texts import language
 from tap_exactonline.login.redirect import RedirectError, check_redirect_uri, read_code
+from tap_exactonline.login.web.texts import language
 
 STATE = "s-t_a.t~e"
 CODES = st.text(st.sampled_from("abcXYZ019!._-+/~*()"), min_size=8, max_size=80)

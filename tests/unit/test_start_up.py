@@ -52,7 +52,7 @@ def test_what_asks_nobody_opens_no_connection_and_imports_no_database_browser_or
     assert not asked
     heavy = {
         "sqlalchemy", "psycopg", "cryptography", "webbrowser", "http.server",
-        "tap_exactonline.exact.auth.store.sql", "tap_exactonline.login.web", "tap_exactonline.login.terminal",
+        "tap_exactonline.exact.auth.store.sql", "tap_exactonline.login.web.server", "tap_exactonline.login.terminal",
         "tap_exactonline.commands.check",
     }  # fmt: skip
     assert not modules & heavy

@@ -17,9 +17,9 @@ from tap_exactonline.commands.console import interactive, next_steps
 from tap_exactonline.config import parse
 from tap_exactonline.exact.errors import ExactError
 from tap_exactonline.login.browser import open_browser
-from tap_exactonline.login.page_flow import PageFlow, problem
-from tap_exactonline.login.page_guard import COOKIE, HEADERS, Guard, from_page, host_of, local_host
-from tap_exactonline.login.page_texts import fill, language, texts
+from tap_exactonline.login.web.flow import PageFlow, problem
+from tap_exactonline.login.web.guard import COOKIE, HEADERS, Guard, from_page, host_of, local_host
+from tap_exactonline.login.web.texts import fill, language, texts
 
 IDLE = 30 * 60.0
 """Seconds without anybody doing something after which the server ends."""
