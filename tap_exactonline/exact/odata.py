@@ -170,7 +170,7 @@ def read_rows(body: bytes) -> Page[dict[str, Any]]:
     """
     page = read_page(body)
     try:
-        return Page([_plain(row) for row in page.rows], page.next_url)
+        return Page([_members(row) for row in page.rows], page.next_url)
     except RecursionError as exc:
         raise MalformedPage(_TOO_DEEP.format(len(body))) from exc
 
@@ -181,14 +181,18 @@ def _plain(value: Any) -> Any:
             return [_plain(item) for item in value["results"]]
         if value == UNREADABLE:
             return None
-        return {
-            name: _plain(item)
-            for name, item in value.items()
-            if name != "__metadata" and not (isinstance(item, dict) and "__deferred" in item)
-        }
+        return _members(value)
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return value
+
+
+def _members(value: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _plain(item)
+        for name, item in value.items()
+        if name != "__metadata" and not (isinstance(item, dict) and "__deferred" in item)
+    }
 
 
 def parse_date(text: str) -> datetime:

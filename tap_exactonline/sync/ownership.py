@@ -10,7 +10,9 @@ from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.errors import BrokenAnswer
 
 # Where the address of a row names its administration. The host is not looked at: a proxy may have another one.
-_ADDRESS = re.compile(r"/api/v1/(?:beta/)?(\d+)/", re.IGNORECASE)
+_ADDRESS = re.compile(r"/api/v1/(?:beta/)?(\d{1,18})/", re.IGNORECASE)
+
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 _LISTS = frozenset({"system/divisions", "system/alldivisions", "hrm/divisions"})
 """Paths whose rows are administrations themselves."""
@@ -61,4 +63,4 @@ def _by_address(addresses: Iterable[str | None], division: int) -> int | None:
 def _code(value: Any) -> int | None:
     """The number that a field ``Division`` holds, in whatever JSON type it came."""
     text = str(int(value) if isinstance(value, float) and value.is_integer() else value).strip()
-    return int(text) if text.isascii() and text.isdecimal() else None
+    return int(text) if _NUMBER.fullmatch(text) else None

@@ -24,9 +24,10 @@ from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.divisions import current_division, list_divisions
 from tap_exactonline.exact.errors import ExactError, StreamError
 from tap_exactonline.exact.limits import DivisionLimits
-from tap_exactonline.exact.odata import MalformedPage
+from tap_exactonline.exact.odata import MalformedPage, read_rows
 from tap_exactonline.exact.server_clock import ServerClock, clock_time, retry_after
 from tap_exactonline.sync.functions import ask_rights, first_timestamp
+from tap_exactonline.sync.ownership import check_owner
 from tests.exact_online import faults
 from tests.exact_online.wire import Reply as Wire
 from tests.unit.scripted import START, Reply, World, world
@@ -142,6 +143,16 @@ def test_a_column_that_is_nested_too_deeply(tmp_path: Path, depth: int) -> None:
     if done.complete:
         assert len(done.records("activities_tasks")) == 2
         assert bool(done.records("activities_tasks")[0]["attachments"]) == (depth == 40)
+
+
+def test_a_row_that_looks_like_a_collection_is_still_a_row() -> None:
+    assert read_rows(b'{"d":[{"ID":"1","results":[]}]}').rows == [{"ID": "1", "results": []}]
+
+
+@pytest.mark.parametrize("digits", [19, 400, 5000])
+def test_numbers_of_administrations_beyond_counting_name_none(digits: int) -> None:
+    number = "9" * digits
+    check_owner([f"https://start.exactonline.nl/api/v1/{number}/crm/Accounts(1)"], [number], 101)
 
 
 # -- clocks and limits -----------------------------------------------------------------------------
