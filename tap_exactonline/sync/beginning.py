@@ -11,7 +11,7 @@ from typing import Any
 from tap_exactonline.endpoints import Endpoint, load
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import ExactError
-from tap_exactonline.sync.bookmarks import Bookmarks, forgotten, regenerated
+from tap_exactonline.sync.bookmarks import Bookmarks, forgotten, regenerated, unreachable
 from tap_exactonline.sync.deletions import LOG
 from tap_exactonline.sync.reading import Job
 from tap_exactonline.sync.report import some
@@ -19,6 +19,7 @@ from tap_exactonline.sync.report import some
 _RESET: dict[str, Any] = {
     "replication_key": None,
     "replication_key_value": None,
+    "seen": None,
     "move_date": None,
     "hr_link_date": None,
     "definition": None,
@@ -33,12 +34,21 @@ def start_over(
     divisions: Sequence[Division],
     bookmarks: Bookmarks,
     *,
+    latest: datetime,
     tombstones: bool,
     logger: logging.Logger,
 ) -> None:
     """Take away the bookmarks that no longer hold, and say why.
 
     It is stored before anything is read, so that a run that ends early does not forget it.
+
+    Args:
+        jobs: The selected streams.
+        divisions: The administrations to read.
+        bookmarks: The state.
+        latest: No Modified can be later, in the administrations' wall clock.
+        tombstones: Deletions are written into the streams of the deleted rows.
+        logger: Where the reasons go.
     """
     now = datetime.now(UTC)
     for division in divisions:
@@ -47,12 +57,9 @@ def start_over(
             bookmark = bookmarks.get(job.name, division.code)
             if bookmark.get("replication_key_value") is None:
                 continue
-            if moved := regenerated(job.endpoint, bookmark, division):
-                reasons[moved].append(job.name)
-                # New row versions make the place in the log worthless, too.
-                reset = {**_RESET, "deletions": None}
-                if job.endpoint.definition != bookmark.get("definition"):
-                    reset["had_rows"] = None  # other rows than before are wanted, perhaps none
+            if lost := _lost(job.endpoint, bookmark, division, latest):
+                reason, reset = lost
+                reasons[reason].append(job.name)
                 bookmarks.update(job.name, division.code, reset)
             elif tombstones and (gap := _forgotten(job.endpoint, bookmark, now)):
                 reasons[gap].append(job.name)
@@ -66,6 +73,21 @@ def start_over(
             )  # fmt: skip
     for job in jobs:
         _look_at_columns(job, bookmarks, logger)
+
+
+def _lost(
+    endpoint: Endpoint, bookmark: Mapping[str, Any], division: Division, latest: datetime
+) -> tuple[str, dict[str, Any]] | None:
+    """Why a bookmark no longer holds, or never did, and what it becomes; None if it holds."""
+    if moved := regenerated(endpoint, bookmark, division):
+        # New row versions make the place in the log worthless, too.
+        reset = {**_RESET, "deletions": None}
+        if endpoint.definition != bookmark.get("definition"):
+            reset["had_rows"] = None  # other rows than before are wanted, perhaps none
+        return moved, reset
+    if beyond := unreachable(endpoint, bookmark, latest):
+        return beyond, _RESET
+    return None
 
 
 def _forgotten(endpoint: Endpoint, bookmark: Mapping[str, Any], now: datetime) -> str | None:

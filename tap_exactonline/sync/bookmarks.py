@@ -4,7 +4,7 @@ Shape (the SDK's, one partition a division, with members of our own)::
 
     {"bookmarks": {"sync_crm_accounts": {"version": 1760000000000, "partitions": [
         {"context": {"division": 123456},
-         "replication_key": "timestamp", "replication_key_value": 987654,
+         "replication_key": "timestamp", "replication_key_value": 987654, "seen": 987654,
          "move_date": "/Date(...)/",
          "deletions": {"timestamp": 987000, "read_at": "2026-11-20T12:00:00+00:00"},
          "version": 1760000000000}],
@@ -24,7 +24,7 @@ from typing import Any
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.refused_fields import moment as stored_moment
-from tap_exactonline.sync.values import moment
+from tap_exactonline.sync.values import HIGHEST, moment
 
 STATE_VERSION = 1
 
@@ -121,6 +121,7 @@ def _check_partition(stream: str, division: int, partition: dict[str, Any], endp
     value = partition.get("replication_key_value")
     if endpoint.kind == "sync":
         _row_version(stream, division, value)
+        _row_version(stream, division, partition.get("seen"))
         deletions = partition.get("deletions", {})
         if not isinstance(deletions, dict):
             raise _broken(stream, division, "'deletions' is not an object")
@@ -134,7 +135,7 @@ def _check_partition(stream: str, division: int, partition: dict[str, Any], endp
 def _row_version(stream: str, division: int, value: Any) -> None:
     if isinstance(value, str) and _ROW_VERSION.fullmatch(value):
         return
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+    if value is not None and (type(value) is not int or not 0 <= value <= HIGHEST):
         raise _broken(stream, division, f"the bookmark {value!r} is not a Timestamp, that is a whole number")
 
 
@@ -252,6 +253,27 @@ def _changed(stored: object, now: str | None) -> bool:
     return bool(now) and (
         begun is None or date is None or date > begun.replace(tzinfo=None) - timedelta(days=1)
     )
+
+
+def unreachable(endpoint: Endpoint, bookmark: Mapping[str, Any], latest: datetime) -> str | None:
+    """Why no run can have written the bookmark, or None. It would hide every row for ever.
+
+    Args:
+        endpoint: What is read.
+        bookmark: What was delivered before.
+        latest: No Modified can be later, in the administration's wall clock.
+    """
+    value = bookmark.get("replication_key_value")
+    if value is None:
+        return None
+    if endpoint.kind == "sync":
+        seen = bookmark.get("seen")
+        if seen is None or int(value) <= int(seen):
+            return None
+        return f"the bookmark {value} is higher than every Timestamp that Exact has given (up to {seen})"
+    if endpoint.bookmark and datetime.fromisoformat(value) > latest:
+        return f"the bookmark {value} has yet to come"
+    return None
 
 
 def origin(endpoint: Endpoint, division: Division, bookmark: Mapping[str, Any]) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class Tombstones:
         self._utc = utc_clock(zone)
         self._cursors: dict[str, dict[str, Any]] = {}
         self._lowered: dict[str, int] = {}
-        self._log_seen = _number(bookmarks.get(LOG, {}).get("replication_key_value"))
+        self._log_reached = _number(bookmarks.get(LOG, {}).get("replication_key_value"))
         self.rows = 0
         """Rows of the log that were read."""
 
@@ -90,7 +90,7 @@ class Tombstones:
         """The Timestamp from which the log must be read, None for all of it."""
         cursors = [self._seen(job.name) for job in self._targets]
         if self._wanted:
-            cursors.append(self._log_seen)
+            cursors.append(self._log_reached)
         return first(cursors)
 
     def pages(self, reader: Reader) -> Iterator[LogPage]:
@@ -105,10 +105,7 @@ class Tombstones:
             for job in self._targets:
                 self._apply(job, rows, cursor, page)
             if self._wanted and cursor is not None:
-                page.changes[LOG] = {
-                    **batch.changes,
-                    "replication_key_value": max(cursor, self._log_seen or 0),
-                }
+                page.changes[LOG] = {**batch.changes, **self._reached(cursor, batch.changes.get("seen"))}
             yield page
 
     def read_at(self) -> str | None:
@@ -144,10 +141,16 @@ class Tombstones:
             found["replication_key_value"] = self._lowered[stream]
         return found
 
+    def _reached(self, cursor: int, seen: int | None) -> dict[str, Any]:
+        """The bookmark of the log itself; the read may have begun below it."""
+        reached = max(cursor, self._log_reached or 0)
+        seen = max(seen or 0, int(self._bookmarks.get(LOG, {}).get("seen") or 0))
+        return {"replication_key_value": reached, "seen": seen if seen >= reached else None}
+
     def _log_rows(self, rows: Rows, batch: Batch, page: LogPage) -> None:
         if not self._wanted:
             return
-        seen = self._log_seen or 0
+        seen = self._log_reached or 0
         stamps = rows.values("Timestamp")
         page.records[LOG] = [
             record

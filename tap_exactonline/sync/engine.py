@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from tap_exactonline.exact.client import ExactClient
@@ -30,6 +31,7 @@ from tap_exactonline.sync.versions import Versions
 # A STATE holds every bookmark of every division. Small ones follow each page; large ones keep to this share of
 # what is written, or come this often.
 _STATE_SHARE = 20
+_AHEAD = timedelta(days=1)
 _STATE_SECONDS = 10.0
 
 
@@ -123,7 +125,7 @@ class Engine:
                     job.name, job.names(job.query.refused),
                 )  # fmt: skip
         start_over(
-            self._jobs, self._divisions, self._bookmarks,
+            self._jobs, self._divisions, self._bookmarks, latest=self._latest_modified(),
             tombstones=self._settings.tombstones, logger=self._logger,
         )  # fmt: skip
         tell_left_alone(self._divisions, self._bookmarks, self._logger)
@@ -143,6 +145,12 @@ class Engine:
         if failure is not None:
             raise failure
         return self.report
+
+    def _latest_modified(self) -> datetime:
+        """Later than this no bookmark on Modified can be. Clocks may be wrong, so the later one counts, and a day more."""
+        now = datetime.fromtimestamp(max(self._client.now(), time.time()), self._settings.zone)
+        latest = now.replace(tzinfo=None) + _AHEAD
+        return max(latest, self._settings.start_date or latest)
 
     def _start_lanes(self, home: Division) -> int:
         tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()

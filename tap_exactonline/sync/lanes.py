@@ -255,7 +255,7 @@ class Lane(threading.Thread):
             self._events.put(Ended(log, outcome))
             return tombstones
         start = tombstones.start()
-        since = {} if start is None else {"replication_key_value": start}
+        since = {} if start is None else {"replication_key_value": start, "seen": start}
         reader = self._reader(log, division, since, left(bookmark, datetime.now(UTC)))
         names = {job.name: job for job in [*targets, log]}
 

@@ -32,10 +32,12 @@ class ReadOrder:
 
     Attributes:
         disordered: Whether rows came in another order than that of Timestamp, within a page or between pages.
+        seen: The highest Timestamp of all rows, None if none came.
     """
 
     def __init__(self, start: int, *, in_parts: bool = False) -> None:
         self.disordered = False
+        self.seen: int | None = None
         self._start = start
         self._in_parts = in_parts
         self._across = False
@@ -61,6 +63,7 @@ class ReadOrder:
         self._rows += len(stamps)
         before = self._bookmark
         if stamps:
+            self.seen = max(self.seen or 0, *stamps)
             self._compare(stamps)
             self._move(min(stamps))
         if self._pages == 1:

@@ -25,7 +25,7 @@ from tap_exactonline.sync.order import ReadOrder
 from tap_exactonline.sync.permits import Turn
 from tap_exactonline.sync.query import AdaptiveQuery, Query
 from tap_exactonline.sync.rows import Rows
-from tap_exactonline.sync.since import begin
+from tap_exactonline.sync.since import begin, proven
 from tap_exactonline.sync.values import earlier, latest
 
 OVERLAP = timedelta(hours=2)
@@ -192,6 +192,7 @@ class Reader:
         if start is None:
             return
         order = ReadOrder(start.cursor, in_parts=_several(self._endpoint))
+        seen = self._bookmark.get("seen")
         for page in self._pages(timestamp_filter(start.cursor)):
             stamps = [stamp for stamp in page.values("Timestamp") if stamp is not None]
             bookmark = order.page(stamps, page.next_url)
@@ -200,11 +201,31 @@ class Reader:
                 # Sort: when a page has two versions of a row, the newer must come last.
                 page.sort("Timestamp")
             start.drop_older(page, self._codec)
-            changes = {} if bookmark is None else self._remember(bookmark) | start.going_on
+            seen = order.seen if seen is None else max(int(seen), order.seen or 0)
+            changes = {} if bookmark is None else self._remember(bookmark, seen) | start.going_on
             yield self._batch(page, changes)
+        if start.continued and seen is None:
+            found = proven(self._client, self._endpoint, self._division.code, start.cursor, self._decode)
+            self._turn.give()
+            if not found:
+                yield from self._once_more(start.cursor)
+                return
+            seen = start.cursor
         reached = order.end()
         if start.continued or reached > start.cursor:
-            yield self._last(self._remember(reached) | start.over)
+            yield self._last(self._remember(reached, seen) | start.over)
+
+    def _once_more(self, cursor: int) -> Iterator[Batch]:
+        """Read from the beginning, as if there were no bookmark."""
+        self._logger.warning(
+            "%s, division %d: nothing shows that Exact ever gave a Timestamp as high as its bookmark %d, which may hide "
+            "all rows; the stream starts over",
+            self._endpoint.name, self._division.code, cursor,
+        )  # fmt: skip
+        gone = dict.fromkeys(("replication_key", "replication_key_value", "start_date"))
+        self._bookmark = {name: value for name, value in self._bookmark.items() if name not in gone}
+        yield self._last(gone)
+        yield from self._by_timestamp()
 
     def _by_modified(self) -> Iterator[Batch]:
         stored = self._bookmark.get("replication_key_value")
@@ -239,10 +260,11 @@ class Reader:
         """What the administration's clock shows now, by Exact's own time."""
         return datetime.fromtimestamp(self._client.now(), self._zone).replace(tzinfo=None)
 
-    def _remember(self, value: int | str) -> dict[str, Any]:
+    def _remember(self, value: int | str, seen: int | None = None) -> dict[str, Any]:
         return {
             "replication_key": self._job.bookmark_column,
             "replication_key_value": value,
+            **({} if seen is None else {"seen": seen}),
             **origin(self._endpoint, self._division, self._bookmark),
         }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.errors import StreamError
+from tap_exactonline.exact.odata import select_query, timestamp_filter
 from tap_exactonline.sync.convert import Codec
 from tap_exactonline.sync.functions import first_timestamp
 from tap_exactonline.sync.rows import Rows
@@ -93,6 +94,27 @@ def begin(
     start.going_on = {**marks, "start_date": since.isoformat() if since else None}
     start.over = {**marks, "start_date": None}
     return start
+
+
+def proven(
+    client: ExactClient, endpoint: Endpoint, division: int, cursor: int, decode: Callable[[bytes], Rows]
+) -> bool:
+    """Whether a row with the Timestamp of a bookmark, or a higher one, is there.
+
+    Asked where a bookmark does not tell which Timestamps Exact has shown, and nothing comes after it: it may be too high.
+    """
+    if endpoint.parameters or endpoint.filter:
+        return True
+    page = client.get(
+        endpoint.path,
+        division=division,
+        query=select_query(["Timestamp"], timestamp_filter(cursor - 1)),
+        decode=decode,
+        stream=endpoint.name,
+        scope=endpoint.scope,
+        beta=endpoint.beta,
+    )
+    return len(page) > 0
 
 
 def internal_fields(endpoint: Endpoint, start_date: datetime | None) -> frozenset[str]:
