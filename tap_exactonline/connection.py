@@ -16,6 +16,7 @@ from tap_exactonline.exact.auth.store import TokenStore, open_store
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.divisions import Chosen, Division, choose, list_divisions
 from tap_exactonline.exact.large_answers import LargeAnswers
+from tap_exactonline.exact.notes import Notes
 from tap_exactonline.exact.refused_fields import RefusedFields
 from tap_exactonline.exact.transport import MEGABYTE
 
@@ -71,6 +72,11 @@ class Connection:
         )
 
     @cached_property
+    def notes(self) -> Notes:
+        """What Exact refused lately. An access token alone, which ends in ten minutes, keeps none."""
+        return self.store.notes() if self.config.client_id else Notes()
+
+    @cached_property
     def credentials(self) -> Credentials:
         """The login.
 
@@ -88,6 +94,7 @@ class Connection:
             user_agent=self.user_agent,
             stop=self.stop,
             patience=self.patience,
+            notes=self.notes,
         )
 
     @cached_property
@@ -104,6 +111,7 @@ class Connection:
             idle=self.idle,
             max_tries=self.max_tries,
             large=self.large,
+            notes=self.notes,
         )
 
     @cached_property

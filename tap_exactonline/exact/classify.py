@@ -357,6 +357,30 @@ def key_blocked(subject: Subject, what: str, status: int | None = 429) -> KeyBlo
     )
 
 
+def left_alone(subject: Subject, kinds: set[str], seconds: float) -> ExactError:
+    """An endpoint that is not asked for, because it was refused too often within the hour.
+
+    If all its refusals were of one known kind, it is refused in the same way again; else it is a failure.
+
+    Args:
+        subject: What would have been asked for.
+        kinds: What the refusals were (`ExactError.refusal_kind`).
+        seconds: For which it is left alone.
+    """
+    minutes = max(1, round(seconds / 60))
+    if len(kinds) == 1 and (sample := _SAMPLES.get(next(iter(kinds)))) is not None:
+        error = failure(sample, subject, known_host=True)
+        error.what += f"; it was refused several times, and is not asked for another {minutes} min"
+        error.status = None
+        return error
+    return key_blocked(
+        subject,
+        f"{subject.endpoint} has failed so often that Exact Online blocks it or soon would; "
+        f"it is not asked for another {minutes} min",
+        status=None,
+    )
+
+
 def web_page(subject: Subject) -> NotExactOnline:
     """The address answers with a web page where data was asked for, from the first call on."""
     return NotExactOnline(
@@ -393,6 +417,15 @@ def day_spent(subject: Subject, spent: Spent, reserve: int, *, guessed: bool = F
         stream=subject.stream_name,
         status=429,
     )
+
+
+# An answer of each kind that says the same whenever it comes.
+_SAMPLES = {
+    DivisionNotInScope.refusal_kind: Answer(403, "not within division scope"),
+    ScopeViolated.refusal_kind: Answer(403, "Application Scope Violated"),
+    NotLicensed.refusal_kind: Answer(403, "Forbidden"),
+    EndpointMissing.refusal_kind: Answer(404, "Resource not found"),
+}
 
 
 def _plain(reason: str) -> str:

@@ -30,6 +30,7 @@ from tap_exactonline.exact.lanes import Lane, Lanes
 from tap_exactonline.exact.large_answers import LargeAnswers
 from tap_exactonline.exact.limits import Budget, Go, Spent, Wait
 from tap_exactonline.exact.login_doubt import LoginDoubt
+from tap_exactonline.exact.notes import Notes
 from tap_exactonline.exact.odata import read_rows, select_query
 from tap_exactonline.exact.outage import Outage
 from tap_exactonline.exact.refusals import Refusals
@@ -78,6 +79,7 @@ class ExactClient:
         retry_base: Seconds before the second try; doubled for each further one, with jitter.
         max_retry_time: Seconds after which no further try of a page begins.
         clock: Local time, seconds since the epoch.
+        notes: Where refusals are remembered over runs; by default, only in this one.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class ExactClient:
         retry_base: float = 1.0,
         max_retry_time: float = 900.0,
         clock: Callable[[], float] = time.time,
+        notes: Notes | None = None,
     ) -> None:
         self.api_url = check_api_url(api_url)
         self._credentials = credentials
@@ -109,7 +112,7 @@ class ExactClient:
         self._on_wait = on_wait
         self._idle = idle
         self._clock = ServerClock(clock)
-        self._refusals = Refusals(self._clock.now, reserve_calls)
+        self._refusals = Refusals(self._clock.now, reserve_calls, notes)
         self._outage = Outage()
         self._login = LoginDoubt(self._me_refuses, self._clock.now)
         self._large = large or LargeAnswers(self._stop)

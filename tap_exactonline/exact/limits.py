@@ -12,10 +12,10 @@ within an hour block the key.
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from tap_exactonline.exact.notes import Notes, Refusal
 from tap_exactonline.exact.server_clock import retry_after
 
 MINUTE = 60.0
@@ -33,6 +33,9 @@ LONGEST_REFUSAL = 300.0
 MAX_ERRORS = 4
 """Errors per endpoint and hour after which we stop by ourselves. Exact blocks after ten, and counts those of other
 programs and of runs at the same time with ours."""
+
+BLOCK = "blocked"
+"""Kind of a note that is no error, but Exact's word that an endpoint is blocked."""
 
 COUNTED_ERRORS = frozenset({400, 401, 403, 404})
 
@@ -213,41 +216,52 @@ class DivisionLimits:
 
 
 class ErrorBudget:
-    """Counts errors per endpoint over a sliding hour, which is never less than Exact counts."""
+    """Counts errors per endpoint over a sliding hour, which is never less than Exact counts.
 
-    def __init__(self, now: Callable[[], float], most: int = MAX_ERRORS) -> None:
+    Args:
+        now: The server's clock.
+        notes: Where errors are remembered, those of earlier runs among them.
+        most: Errors in an hour after which an endpoint is left alone.
+    """
+
+    def __init__(self, now: Callable[[], float], notes: Notes | None = None, most: int = MAX_ERRORS) -> None:
         self._now = now
+        self._notes = Notes() if notes is None else notes
         self.most = most
-        self._errors: dict[tuple[int | None, str], deque[float]] = {}
-        self._blocked: dict[tuple[int | None, str], float] = {}
+
+    def recent(self, division: int | None, endpoint: str) -> list[Refusal]:
+        """The errors of the last hour, the oldest first, and blocks that last."""
+        return self._notes.refusals(division, endpoint, self._now())
 
     def count(self, division: int | None, endpoint: str) -> int:
-        """Errors of the last hour."""
-        errors = self._errors.get((division, endpoint))
-        if not errors:
-            return 0
-        while errors and errors[0] <= self._now() - HOUR:
-            errors.popleft()
-        return len(errors)
+        """Errors within the last hour."""
+        return len(self._errors(self.recent(division, endpoint)))
 
-    def add(self, division: int | None, endpoint: str, status: int) -> bool:
+    def add(self, division: int | None, endpoint: str, status: int, kind: str = "") -> bool:
         """Note an answer; returns whether it counts as an error."""
         counts = status in COUNTED_ERRORS
         if counts:
-            self._errors.setdefault((division, endpoint), deque()).append(self._now())
+            self._notes.add(division, endpoint, Refusal(at=self._now(), kind=kind))
         return counts
 
     def block(self, division: int | None, endpoint: str, seconds: float = HOUR) -> None:
         """Exact said that the endpoint is blocked: do not ask again before the time is over."""
-        self._blocked[division, endpoint] = self._now() + seconds
+        now = self._now()
+        self._notes.add(division, endpoint, Refusal(at=now, kind=BLOCK, until=now + seconds))
 
     def blocked_for(self, division: int | None, endpoint: str) -> float | None:
         """Seconds for which the endpoint must be left alone, or None."""
         now = self._now()
-        until = self._blocked.get((division, endpoint), 0.0)
-        if self.count(division, endpoint) >= self.most:
-            until = max(until, self._errors[division, endpoint][0] + HOUR)
+        recent = self.recent(division, endpoint)
+        until = max((one.until for one in recent), default=0.0)
+        errors = self._errors(recent)
+        if len(errors) >= self.most:
+            until = max(until, min(errors[-self.most].at, now) + HOUR)
         return until - now if until > now else None
+
+    def _errors(self, recent: list[Refusal]) -> list[Refusal]:
+        """Those that are answers, within the last hour."""
+        return [one for one in recent if not one.until and self._now() - one.at < HOUR]
 
 
 def _count(text: str | None) -> int | None:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from tap_exactonline.exact import classify
 from tap_exactonline.exact.classify import Answer, Subject
 from tap_exactonline.exact.errors import ExactError, KeyBlocked, LoginError, TemporaryError
-from tap_exactonline.exact.limits import LONGEST_REFUSAL, DivisionLimits, ErrorBudget
+from tap_exactonline.exact.limits import COUNTED_ERRORS, LONGEST_REFUSAL, DivisionLimits, ErrorBudget
+from tap_exactonline.exact.notes import Notes
 from tap_exactonline.exact.server_clock import retry_after
 
 _MOST = 10
@@ -34,11 +35,12 @@ class Refusals:
     Args:
         now: The server's clock.
         reserve: Calls of the day left to others, for messages.
+        notes: Where errors are remembered over runs; by default, only in this one.
     """
 
-    def __init__(self, now: Callable[[], float], reserve: int) -> None:
+    def __init__(self, now: Callable[[], float], reserve: int, notes: Notes | None = None) -> None:
         self._now = now
-        self._errors = ErrorBudget(now)
+        self._errors = ErrorBudget(now, notes)
         self._reserve = reserve
         self._answers: dict[str, Answer] = {}
         # Endpoints refused with 429 for no visible reason, since the last good answer.
@@ -51,16 +53,15 @@ class Refusals:
             raise classify.failure(answer, subject)
         seconds = self._errors.blocked_for(subject.division, subject.key)
         if seconds is not None:
-            raise classify.key_blocked(
-                subject,
-                f"{subject.endpoint} has failed so often that Exact Online blocks it or soon would; "
-                f"it is not asked for another {max(1, round(seconds / 60))} min",
-                status=None,
-            )
+            recent = self._errors.recent(subject.division, subject.key)
+            raise classify.left_alone(subject, {one.kind for one in recent}, seconds)
 
     def count(self, answer: Answer, subject: Subject) -> bool:
         """Note an answer; returns whether it is one of the errors that Exact counts."""
-        return self._errors.add(subject.division, subject.key, answer.status)
+        if answer.status not in COUNTED_ERRORS:
+            return False
+        kind = classify.failure(answer, subject, known_host=True).refusal_kind
+        return self._errors.add(subject.division, subject.key, answer.status, kind)
 
     def errors(self, division: int | None, endpoint: str) -> int:
         """Errors of an endpoint within the last hour."""

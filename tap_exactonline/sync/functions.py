@@ -6,7 +6,7 @@ from datetime import datetime
 
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.client import ExactClient
-from tap_exactonline.exact.errors import ExactError
+from tap_exactonline.exact.errors import ExactError, StreamError
 from tap_exactonline.exact.odata import (
     MalformedPage,
     datetime_literal,
@@ -14,6 +14,8 @@ from tap_exactonline.exact.odata import (
     read_rows,
     string_literal,
 )
+
+_SYNC_TIMESTAMP = "read/sync/Sync/SyncTimestamp"
 
 
 def first_timestamp(client: ExactClient, endpoint: Endpoint, division: int, since: datetime) -> int:
@@ -26,12 +28,15 @@ def first_timestamp(client: ExactClient, endpoint: Endpoint, division: int, sinc
         since: In the administration's wall clock.
 
     Raises:
-        StreamError: If the function does not answer for this endpoint.
+        StreamError: If the function does not answer for this endpoint, or has refused another one lately: errors are
+            counted, and each stream would be refused in turn.
         ExactError: As the client.
     """
+    if client.errors(division, _SYNC_TIMESTAMP):
+        raise StreamError("it was refused in this administration within the last hour")
     name = string_literal(endpoint.sync_timestamp or "")
     return client.get(
-        "read/sync/Sync/SyncTimestamp",
+        _SYNC_TIMESTAMP,
         division=division,
         query=f"modified={datetime_literal(since)}&endPoint={name}",
         decode=_first_timestamp,

@@ -49,19 +49,19 @@ def left(bookmark: Mapping[str, Any], now: datetime) -> int:
     return max(0, MOST - len(_recent(bookmark, now)))
 
 
-def remember(bookmark: Mapping[str, Any], error: ExactError, now: datetime, times: int = 1) -> dict[str, Any]:
+def remember(bookmark: Mapping[str, Any], error: ExactError, now: datetime, times: int) -> dict[str, Any]:
     """What the bookmark becomes after an error; nothing, if it does not count as one at Exact.
 
     Args:
         bookmark: As it is.
         error: What ended the read.
         now: When.
-        times: Answers of the kind in this read.
+        times: Errors that Exact counts, in this read; 0 if the endpoint was not asked at all.
     """
-    if isinstance(error, KeyBlocked):
+    if isinstance(error, KeyBlocked) and error.status is not None:
         refused = [(now, error.refusal_kind)] * MOST
-    elif error.status in _COUNTED:
-        refused = [*_recent(bookmark, now), *[(now, error.refusal_kind)] * max(1, times)][-MOST:]
+    elif error.status in _COUNTED and times > 0:
+        refused = [*_recent(bookmark, now), *[(now, error.refusal_kind)] * times][-MOST:]
     else:
         return {}
     return {"refused": [f"{moment.isoformat(timespec='seconds')} {kind}" for moment, kind in refused]}

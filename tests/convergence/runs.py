@@ -146,7 +146,7 @@ def run_tap(
         streams: What to select.
         state: The state to begin with.
         home: A directory for the token store.
-        settings: More settings.
+        settings: More settings. With the client_id of an app, its login is used and not an access token of the run.
         without: Columns that are not selected, as (stream, column).
         after: So many messages are written; then comes ``cut``.
         talk: Keep what is logged. Thousands of runs would drown the report.
@@ -159,7 +159,7 @@ def run_tap(
     tap = TapExactOnline(
         config={
             "api_url": exact.url,
-            "access_token": exact.issue_access_token(),
+            **({} if "client_id" in given else {"access_token": exact.issue_access_token()}),
             "token_store": str(home / "tokens.json"),
             **given,
         },

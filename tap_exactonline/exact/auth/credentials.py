@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from tap_exactonline.exact.addresses import check_api_url
 from tap_exactonline.exact.auth.current import CurrentToken
+from tap_exactonline.exact.auth.dead_logins import DeadLogins
 from tap_exactonline.exact.auth.grants import Outcome, TokenAnswer, TokenEndpoint, authorize_url
 from tap_exactonline.exact.auth.refresh import Unsaved, refresh, save_granted
 from tap_exactonline.exact.auth.renewal import Renewal, RetryLater, choose_renewal, logged_in
@@ -38,6 +39,8 @@ from tap_exactonline.exact.server_clock import ServerClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tap_exactonline.exact.notes import Notes
 
 __all__ = ["Credentials", "LoginStatus", "authorize_url"]
 
@@ -70,6 +73,7 @@ class Credentials:
         clock: Local time, epoch seconds. What is stored is Exact's time, as far as it is known.
         sleep: Waits that many seconds; default: waits for ``stop``.
         patience: Seconds to wait for a token at most; default: minutes, as long as a run may well wait.
+        notes: Where it is remembered that a login was refused for good; by default, only in this process.
 
     Raises:
         SettingsError: ``api_url`` is not one that a secret may be sent to, or a secret can't be one.
@@ -89,6 +93,7 @@ class Credentials:
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], object] | None = None,
         patience: float | None = None,
+        notes: Notes | None = None,
     ) -> None:
         self._clock = ServerClock(clock, most=_MOST_SKEW)
         self._seed = clean_token(refresh_token)
@@ -100,6 +105,7 @@ class Credentials:
             check_api_url(api_url), client_id, client_secret, user_agent, clock=self._clock
         )
         self._store = store
+        self._dead = DeadLogins(notes, client_id, client_secret, self._clock.now)
         self._stop = stop or threading.Event()
         self._sleep = sleep or self._stop.wait
         # Being asked to stop does not shorten the time in which tokens are saved.
@@ -245,6 +251,7 @@ class Credentials:
                 return tokens
             renewal = choose_renewal(stored, self._seed, self._given, seed_counts=self._seed_counts(stored))
             self._raise_known_failure(renewal.spend_print)
+            self._dead.check(renewal.spend_print)
             later = renewal.postponed(self._clock.now())
             if later is None and not held.certain:
                 later = self._under_way(renewal)
@@ -278,6 +285,7 @@ class Credentials:
             return refresh(held, renewal, self._post, self._clock, self._mark)
         except (LoginError, NotExactOnline, SettingsError) as error:
             self._failed = (renewal.spend_print, math.inf, error)
+            self._dead.note(renewal.spend_print, error, self._current.rejected)
             raise
         except Unsaved as unsaved:
             return self._keep(held, unsaved)
@@ -318,7 +326,7 @@ class Credentials:
             return Tokens(access_token=self._given or "", expires_in=math.inf) if alone else None
         if self._seed_counts(stored):
             return None
-        return stored if self._current.is_good(stored) else None
+        return stored if self._current.is_good(stored) and not self._dead.knows(stored) else None
 
     def _seed_counts(self, stored: Tokens | None) -> bool:
         if not self._seed or self._seed_failed:

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from tap_exactonline.exact.auth.tokens import Tokens
+from tap_exactonline.exact.notes import Notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,6 +96,10 @@ class TokenStore(ABC):
     @abstractmethod
     def describe(self) -> str:
         """Where the tokens are, for people; holds no password."""
+
+    def notes(self) -> Notes:
+        """What Exact refused lately, kept beside the record where that is possible."""
+        return Notes()
 
     def probe(self) -> None:
         """Lock, read and find out whether a save would succeed; raises TokenStoreError if not."""

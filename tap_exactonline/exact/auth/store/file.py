@@ -24,10 +24,12 @@ import msgspec
 
 from tap_exactonline.exact.auth.store.base import LOCK_TIMEOUT, LockedStore, TokenStore
 from tap_exactonline.exact.auth.store.file_lock import file_lock
+from tap_exactonline.exact.auth.store.notes_file import FileNotes
 from tap_exactonline.exact.auth.store.ownership import check_links, check_owner, open_to_all
 from tap_exactonline.exact.auth.store.record import Record, RecordCipher, damaged
 from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import TokenStoreError
+from tap_exactonline.exact.notes import Notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,6 +68,10 @@ class FileStore(TokenStore):
     def describe(self) -> str:
         """``file /home/me/.local/state/…``."""
         return f"file {self.path}"
+
+    def notes(self) -> Notes:
+        """A file beside the tokens'."""
+        return FileNotes(self.sibling(".notes"), self.cipher.name)
 
     def load(
         self,

@@ -29,9 +29,11 @@ from tap_exactonline.exact.auth.store.database import (
     is_cut,
 )
 from tap_exactonline.exact.auth.store.holder import busy, holder
+from tap_exactonline.exact.auth.store.notes_sql import SqlNotes
 from tap_exactonline.exact.auth.store.record import Record, RecordCipher, damaged
 from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import TokenStoreError
+from tap_exactonline.exact.notes import Notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -93,6 +95,10 @@ class SqlStore(TokenStore):
     def describe(self) -> str:
         """Without user and password."""
         return self.database.where
+
+    def notes(self) -> Notes:
+        """A row beside the tokens'."""
+        return SqlNotes(self.database, self.cipher.name)
 
     def load(
         self, timeout: float = LOCK_TIMEOUT, *, cancelled: Callable[[], bool] | None = None
