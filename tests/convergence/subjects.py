@@ -65,4 +65,10 @@ def hiccups() -> dict[str, Callable[[], faults.Action]]:
         "empty": faults.empty,
         "twice": faults.duplicate_row,
         "new field": faults.extra_field,
+        "firewall": faults.firewall,
+        "maintenance": faults.redirect,
+        "not authorized": faults.unauthorized,
+        "unknown reason": lambda: faults.refusal("unknown_reason"),
+        "empty refusal": lambda: faults.refusal("empty"),
+        "other administration": lambda: faults.foreign_rows(999),
     }
