@@ -77,9 +77,10 @@ class ExactClient:
         on_wait: Told before each waiting: division, seconds, why.
         idle: Entered while a thread only waits, so that others may work in its place.
         retry_base: Seconds before the second try; doubled for each further one, with jitter.
-        max_retry_time: Seconds after which no further try of a page begins.
+        max_retry_time: Seconds after which no further try of a page begins; waiting for calls does not count.
         clock: Local time, seconds since the epoch.
         notes: Where refusals are remembered over runs; by default, only in this one.
+        steady: Seconds that never jump; measures how long a page has been tried.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class ExactClient:
         max_retry_time: float = 900.0,
         clock: Callable[[], float] = time.time,
         notes: Notes | None = None,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self.api_url = check_api_url(api_url)
         self._credentials = credentials
@@ -108,6 +110,7 @@ class ExactClient:
         self._max_tries = max_tries
         self._max_retry_time = max_retry_time
         self._retry_base = retry_base
+        self._steady = steady
         self._stop = stop or threading.Event()
         self._on_wait = on_wait
         self._idle = idle
@@ -232,14 +235,17 @@ class ExactClient:
             self._large.answered()
 
     def _try(self, trial: Trial, decode: Callable[[bytes], T], lane: Lane) -> T:
-        patience = Patience(self._outage.tries(self._max_tries), self._max_retry_time, self._retry_base)
+        patience = Patience(
+            self._outage.tries(self._max_tries), self._max_retry_time, self._retry_base, self._steady
+        )
         url, subject = trial.url, trial.subject
         while True:
             self._large.drop()
             self._refusals.check(url, subject)
             self._outage.check()
             # First the budget, then the token: it lives for ten minutes and would age in the waiting.
-            self._wait_for_budget(lane, subject)
+            with patience.suspended():
+                self._wait_for_budget(lane, subject)
             trial.token = self._credentials.access_token()
             self._check_stop()
             hint = None

@@ -262,3 +262,31 @@ def test_the_token_is_fetched_after_the_wait(w):
     w.get()
     w.get()
     assert times == [START, START + 51]
+
+
+def test_waiting_for_calls_does_not_use_up_the_time_for_retries(w):
+    w.client = w.new_client(max_retry_time=100, steady=w.clock)
+    began = w.clock()
+    w.say(
+        *[Reply(429, b"", {"X-RateLimit-Minutely-Remaining": "0"})] * 4,
+        Reply(503),
+        Reply(503),
+        rows({"ID": "a"}),
+    )
+    assert w.get().rows == [{"ID": "a"}]
+    assert w.clock() - began > 150
+    # The minute that is waited for before the next call does not count either.
+    w.say(rows(**{"X-RateLimit-Minutely-Remaining": "0"}))
+    w.get("crm/Contacts")
+    w.client = w.new_client(max_retry_time=30, steady=w.clock)
+    w.say(rows(**{"X-RateLimit-Minutely-Remaining": "0"}), Reply(503), rows({"ID": "b"}))
+    w.get("crm/Addresses")
+    assert w.get("crm/Documents").rows == [{"ID": "b"}]
+
+
+def test_waiting_between_retries_does(w):
+    w.client = w.new_client(max_retry_time=100, steady=w.clock)
+    w.server.default = Reply(503, b"", {"Retry-After": "40"})
+    with pytest.raises(ServerFault):
+        w.get()
+    assert len(w.server.requests) == 3
