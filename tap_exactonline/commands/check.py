@@ -20,6 +20,7 @@ from tap_exactonline.connection import Connection
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.auth.tokens import LoginStatus
 from tap_exactonline.exact.errors import ExactError
+from tap_exactonline.sync.evidence import delivered
 
 _DAY = 86400.0
 _SOON = 7 * _DAY
@@ -92,10 +93,16 @@ def _look(
         found.add("ok", "administrations", f"{len(divisions)} of {len(connection.accessible)} will be read")
     elif divisions:
         survey = ask(connection, endpoints, divisions, everything=everything)
-        judge(found, survey, endpoints, chosen_by, total=len(divisions))
+        judge(found, survey, endpoints, chosen_by, total=len(divisions), before=_delivered(known))
     if not quick:
         _calls(found, connection, endpoints, known, survey, has_state=state is not None)
     found.facts["calls_of_this_check"] = connection.client.calls()
+
+
+def _delivered(state: Mapping[str, Any]) -> set[str]:
+    """The streams of which rows came before in some administration."""
+    entries = state.get("bookmarks", {}).items()
+    return {name for name, entry in entries if any(map(delivered, entry.get("partitions", ())))}
 
 
 def _store(found: Findings, connection: Connection) -> LoginStatus:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeVar
 
 from tap_exactonline.commands.findings import Findings
@@ -16,11 +16,18 @@ T = TypeVar("T")
 
 
 def judge(
-    found: Findings, survey: Survey, endpoints: Sequence[Endpoint], chosen_by: str, *, total: int
+    found: Findings,
+    survey: Survey,
+    endpoints: Sequence[Endpoint],
+    chosen_by: str,
+    *,
+    total: int,
+    before: Collection[str] = (),
 ) -> None:
     """Add what was found about administrations and streams.
 
-    A missing scope, right or licence does not make a run fail: it leaves the stream out and goes on.
+    A missing scope, right or licence makes a run fail only where rows came before, or where nothing else can be read:
+    it leaves the stream out and goes on.
 
     Args:
         found: Takes the findings.
@@ -28,6 +35,7 @@ def judge(
         endpoints: The selected streams.
         chosen_by: Where the selection comes from.
         total: How many administrations a run reads.
+        before: The streams that delivered rows before, as far as a state tells.
     """
     _administrations(found, survey, total)
     by_scope: dict[str, list[str]] = defaultdict(list)
@@ -43,6 +51,7 @@ def judge(
         "without_scope": dict(sorted(lacking.items())),
         "without_rights": {stream: sorted(codes) for stream, codes in sorted(no_rights.items())},
         "not_covered": {stream: exc.what for stream, exc in sorted(refused.items())},
+        "unclear": {stream: exc.what for stream, exc in sorted(survey.unclear.items())},
     }
     if lacking:
         _tell_scopes(found, lacking)
@@ -63,8 +72,29 @@ def judge(
             "Deselect the streams, or have the module added",
             [f"{stream}: {exc.what}" for stream, exc in _some(sorted(refused.items()))] + _rest(len(refused)),
         )
+    if survey.unclear:
+        found.add(
+            "failure",
+            "streams",
+            f"{_count(len(survey.unclear), 'stream')} refused, and not for scope, licence or rights: a run would be incomplete",
+            "Try again later; if it lasts, report it with these lines",
+            [f"{stream}: {exc.what}" for stream, exc in _some(sorted(survey.unclear.items()))]
+            + _rest(len(survey.unclear)),
+        )
     affected = {name for names in lacking.values() for name in names} | set(no_rights) | set(refused)
+    still = sorted(affected.intersection(before))
+    if still:
+        found.add(
+            "failure",
+            "streams",
+            f"{_count(len(still), 'stream')} of these delivered rows before: their tables stand still, and a run ends with 1",
+            "Give back the scopes, rights or licence, or deselect the streams",
+            _some(still) + _rest(len(still)),
+        )
+    affected |= set(survey.unclear)
     good = len(endpoints) - len(affected)
+    if endpoints and not good:
+        found.add("failure", "streams", "no selected stream can be read", "The lines above say why")
     text = f"{good} of {len(endpoints)} ({chosen_by}) have no obstacle that can be seen"
     details = []
     ours = askable(endpoints)

@@ -25,6 +25,7 @@ from tap_exactonline.exact.errors import (
     LoginError,
     NotExactOnline,
     NotLicensed,
+    QueryRefused,
     ScopeViolated,
     Stopped,
     StreamError,
@@ -59,6 +60,7 @@ class Survey:
         asked_rights: Streams about which rights are known.
         asked_scopes: Scopes that were asked about.
         failures: Other failures: administration → what.
+        unclear: Stream → a refusal that says nothing about scopes, licence or rights: a run would be incomplete.
     """
 
     asked: list[Division]
@@ -69,6 +71,7 @@ class Survey:
     asked_rights: set[str] = field(default_factory=set)
     asked_scopes: set[str] = field(default_factory=set)
     failures: dict[int, ExactError] = field(default_factory=dict)
+    unclear: dict[str, StreamError] = field(default_factory=dict)
 
     def answering(self) -> list[Division]:
         """The administrations that can be read, of those asked."""
@@ -163,8 +166,10 @@ class _Asker:
                 survey.scopes[endpoint.scope] = exc
             except (NotLicensed, EndpointMissing) as exc:
                 survey.refused[endpoint.name] = exc
-            except StreamError:
+            except QueryRefused:
                 return  # a refused filter or field says nothing about the scope
+            except StreamError as exc:
+                survey.unclear[endpoint.name] = exc
 
         self._each(divisions, one_per_scope(endpoints), one, everywhere=False)
 

@@ -103,6 +103,33 @@ def test_missing_scopes_rights_and_licences_are_warnings_with_a_remedy(here: Lab
     assert "not bring everything that is selected" in text
 
 
+@pytest.mark.parametrize("kind", ["unknown_words", "unknown_reason", "unauthorized"])
+def test_a_refusal_that_is_not_understood_fails(here: Lab, kind: Any) -> None:
+    for division in here.exact.divisions.values():
+        division.forbidden |= {endpoint.name: kind for endpoint in load() if endpoint.scope == "Crm accounts"}
+    found = check(here, code=1)
+    (stream,) = found["streams"]["unclear"]
+    assert stream in said(found, "streams", "failure")
+
+
+def test_what_came_before_and_is_not_covered_now_fails(here: Lab) -> None:
+    for division in here.exact.divisions.values():
+        division.forbidden["sync_crm_accounts"] = "rights"
+    partition = {"context": {"division": 101}, "replication_key": "timestamp", "replication_key_value": 5}
+    state = {"bookmarks": {"sync_crm_accounts": {"partitions": [partition]}}}
+    (here.folder / "state.json").write_text(json.dumps(state))
+    assert check(here)["ok"]
+    found = check(here, "--state", str(here.folder / "state.json"), config=here.config(), code=1)
+    assert "sync_crm_accounts" in said(found, "streams", "failure")
+
+
+def test_a_selection_of_which_nothing_can_be_read_fails(here: Lab) -> None:
+    for division in here.exact.divisions.values():
+        division.forbidden["vat_vat_codes"] = "plain"
+    found = check(here, code=1, MELTANO_EXTRACT__SELECT=json.dumps(["vat_vat_codes.*"]))
+    assert "no selected stream" in said(found, "streams", "failure")
+
+
 def test_no_rights_are_found_in_the_sample_too(here: Lab) -> None:
     for division in here.exact.divisions.values():
         division.forbidden["sync_crm_accounts"] = "rights"
