@@ -12,17 +12,24 @@ from tap_exactonline.exact.auth.store import default_path
 SECRET_PLACE = "<the client secret>"  # noqa: S105 - where it belongs, not what it is
 
 
-def environment_block(config: Config, redirect_uri: str, divisions: Sequence[int] | None = None) -> str:
+def environment_block(
+    config: Config,
+    redirect_uri: str,
+    divisions: Sequence[int] | None = None,
+    *,
+    secret_place: str = SECRET_PLACE,
+) -> str:
     """Lines for ``.env``.
 
     Args:
         config: The settings that the login was made with.
         redirect_uri: Of the app.
         divisions: Chosen administrations; None for all, also those to come.
+        secret_place: What stands where the client secret belongs.
     """
     lines = [
         f"TAP_EXACTONLINE_CLIENT_ID={config.client_id}",
-        f"TAP_EXACTONLINE_CLIENT_SECRET={SECRET_PLACE}",
+        f"TAP_EXACTONLINE_CLIENT_SECRET={secret_place}",
         f"TAP_EXACTONLINE_REDIRECT_URI={redirect_uri}",
     ]
     lines += [f"TAP_EXACTONLINE_{name.upper()}={value}" for name, value in _others(config, divisions)]

@@ -192,6 +192,7 @@ def test_by_keyboard_in_dutch(chromium: Any, here: Lab) -> None:
         keys.press("Enter")
         person.at("settings")
         assert "[102]" in page.locator("#meltano").inner_text()
+        assert "<het client secret>" in page.locator("#environment").inner_text()
         tab_to("#finish")
         keys.press("Enter")
         person.at("end")

@@ -62,6 +62,10 @@ def test_all_steps_one_after_the_other(here: Lab, page: Page) -> None:
         assert here.exact.client_id in text
         assert "[101, 103]" in text
     assert "TAP_EXACTONLINE_CLIENT_SECRET=<the client secret>" in block["environment"]
+    dutch = page.post("settings", {"language": "nl"}).json()
+    assert "TAP_EXACTONLINE_CLIENT_SECRET=<het client secret>" in dutch["environment"]
+    assert page.post("settings", {"language": "xx"}).json() == block
+    assert page.get("/api/overview").json()["store"] == str(here.tokens)
     assert page.post("finish").json() == {"finished": True}
     status, out, err = page.end()
     assert (status, err) == (0, "")

@@ -25,7 +25,7 @@ from tap_exactonline.exact.transport import MEGABYTE, Bounds, Response, Transpor
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# `store.LOCK_TIMEOUT` and `signals.SETTLE_TIMEOUT` are longer: whoever waits for this request outlasts it.
+# `store.LOCK_TIMEOUT` and `signals.SETTLE_TIMEOUT` are longer: those who wait for this request outlast it.
 BOUNDS = Bounds(connect=10.0, silence=30.0, total=40.0, body=MEGABYTE)
 """What a token request may take."""
 

@@ -88,6 +88,7 @@ function speak() {
   document.title = `${t("heading")} – tap-exactonline`;
   showProgress();
   if (known) { showCountries(); showDivisions(); showTests(); }
+  if (step === "settings") attempt(null, fillSettings);
   tell(lastProblem);
 }
 
@@ -199,11 +200,15 @@ async function runTests() {
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
 }
 
-async function showSettings() {
-  const found = await ask("settings", {});
+async function fillSettings() {
+  const found = await ask("settings", { language: language() });
   $("environment").textContent = found.environment;
   $("meltano").textContent = found.meltano;
   $("store").textContent = known.store;
+}
+
+async function showSettings() {
+  await fillSettings();
   go("settings");
 }
 

@@ -18,6 +18,7 @@ from tap_exactonline.exact.errors import DivisionError, ExactError, SettingsErro
 from tap_exactonline.login.redirect import RedirectError, check_state
 from tap_exactonline.login.session import LoginSession
 from tap_exactonline.login.settings_block import environment_block, meltano_block
+from tap_exactonline.login.web.texts import texts
 from tap_exactonline.sync.functions import ask_rights
 
 JsonObject = dict[str, Any]
@@ -76,7 +77,7 @@ class PageFlow:
                 "address": session.address if session and not self.logged_in else None,
                 "logged_in": self.logged_in,
                 "user": self._user,
-                "store": session.connection.store.describe() if session else None,
+                "store": session.connection.store.place if session else None,
                 "divisions": [_shown(division) for division in self._every or ()],
                 "chosen": self._chosen,
             }
@@ -119,7 +120,7 @@ class PageFlow:
         """
         with self._lock:
             session = self._needed()
-            # Whoever asks has no cookie: the state alone shows that it is the answer to this login.
+            # The one who asks has no cookie: the state alone shows that it is the answer to this login.
             check_state(state, session.state)
             self.code({"pasted": f"{session.redirect_uri}?{query}"})
 
@@ -155,11 +156,15 @@ class PageFlow:
         budget = client.budget(division.code)
         return {"division": code, "works": True, "calls_left": budget.day_left}
 
-    def settings(self, asked: Mapping[str, Any]) -> JsonObject:  # noqa: ARG002 - as the others
-        """Step 6: the settings to copy."""
+    def settings(self, asked: Mapping[str, Any]) -> JsonObject:
+        """Step 6: the settings to copy, in the language of the page."""
+        words = texts().get(_text(asked, "language"), texts()["en"])
+        secret_place = words["settings"]["secret_place"]
         with self._lock:
             return {
-                "environment": environment_block(self._config, self._redirect_uri, self._chosen),
+                "environment": environment_block(
+                    self._config, self._redirect_uri, self._chosen, secret_place=secret_place
+                ),
                 "meltano": meltano_block(self._config, self._redirect_uri, self._chosen),
             }
 

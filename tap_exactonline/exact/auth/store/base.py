@@ -93,6 +93,11 @@ class TokenStore(ABC):
             Stopped: ``cancelled`` said so.
         """
 
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """The file or the database alone; holds no password."""
+
     @abstractmethod
     def describe(self) -> str:
         """Where the tokens are, for people; holds no password."""

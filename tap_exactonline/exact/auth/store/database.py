@@ -62,14 +62,15 @@ class TokenDatabase:
         TokenStoreError: The driver is not installed.
 
     Attributes:
+        place: The database, for people.
         where: The table, for people.
         Error: What the driver raises if anything is wrong.
         Locked: What it raises if somebody's DDL has a table locked.
     """
 
     def __init__(self, location: str) -> None:
-        self._parameters, place = read_address(location)
-        self.where = f"table {TABLE} in {place}"
+        self._parameters, self.place = read_address(location)
+        self.where = f"table {TABLE} in {self.place}"
         self._psycopg = need(_psycopg, "postgres", "A database as 'token_store'")
         self.Error: type[Exception] = self._psycopg.Error
         self.Locked: type[Exception] = self._psycopg.errors.LockNotAvailable

@@ -1,7 +1,7 @@
 """Tokens in a local file.
 
-A save writes ``<file>.new``, forces it to the disk, renames it over the file and forces the folder. Whoever
-dies before the rename leaves a ``.new`` that is either incomplete, and then it is thrown away, or complete,
+A save writes ``<file>.new``, forces it to the disk, renames it over the file and forces the folder. A process
+that dies before the rename leaves a ``.new`` that is either incomplete, and then it is thrown away, or complete,
 and then the next holder of the lock finishes the rename: the tokens in it are the newest there are.
 
 What another user can have put there is refused (`ownership`): a store, a lock, the rest of a save.
@@ -64,6 +64,11 @@ class FileStore(TokenStore):
         self.cipher = cipher
         self._warned_mode = False
         self._warned_folder = False
+
+    @property
+    def place(self) -> str:
+        """The path."""
+        return str(self.path)
 
     def describe(self) -> str:
         """``file /home/me/.local/state/…``."""
@@ -227,7 +232,7 @@ class _LockedFile(LockedStore):
         if standing is None:
             if self._loaded is not None:
                 log.warning(
-                    "The token store, %s, was removed meanwhile; it is written anew", self._store.describe()
+                    "The token store, %s, was removed meanwhile; it is written again", self._store.describe()
                 )
         elif standing.supersedes(tokens, self._loaded):
             log.warning(

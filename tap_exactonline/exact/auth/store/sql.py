@@ -92,6 +92,11 @@ class SqlStore(TokenStore):
         """Without the URL."""
         return f"SqlStore({self.describe()})"
 
+    @property
+    def place(self) -> str:
+        """The address, without user and password."""
+        return self.database.place
+
     def describe(self) -> str:
         """Without user and password."""
         return self.database.where
