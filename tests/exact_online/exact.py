@@ -62,6 +62,7 @@ class ExactOnline(Record):
         self.withheld_fields: dict[str, set[str]] = {}
         self.type_names: dict[str, str] = {}
         self.extra_fields: dict[str, dict[str, Any]] = {}
+        self.listed_filters: dict[str, tuple[str, ...]] = {}
         self.required_filters: dict[str, tuple[str, ...]] = {}
         self.refused_filters: dict[str, set[str]] = {}
         self.function_rows: dict[str, list[dict[str, Any]]] = {}
@@ -251,9 +252,10 @@ class ExactOnline(Record):
         """From now on each row of the endpoint has a field that nobody asked for."""
         self.extra_fields.setdefault(stream, {})[name] = value
 
-    def require_filter(self, stream: str, fields: list[str]) -> None:
-        """Mandatory filtering, on one of the fields."""
+    def require_filter(self, stream: str, fields: list[str], listed: list[str] | None = None) -> None:
+        """Mandatory filtering, on one of the fields; the refusal may list others."""
         self.required_filters[stream] = tuple(fields)
+        self.listed_filters[stream] = tuple(fields if listed is None else listed)
 
     def refuse_filter(self, stream: str, name: str) -> None:
         """Filtering on the field is withdrawn."""

@@ -80,7 +80,7 @@ def condition(exact: ExactOnline, endpoint: Endpoint, query: dict[str, str]) -> 
     if demanded and not used & set(demanded):
         raise QueryError(
             "This endpoint has mandatory filtering applied. A GET request for this endpoint must have a "
-            f"$filter parameter with one of the following fields in the url:{','.join(demanded)}."
+            f"$filter parameter with one of the following fields in the url:{','.join(exact.listed_filters[endpoint.name])}."
         )
     if node is None:
         return None

@@ -39,6 +39,8 @@ SAYS_NOTHING = (
     "Error in query syntax. Description: the Unit or Code is not valid, see Notes. Type: '{type}', Status: 400.",
     "An error occurred while processing this request: {field}.",
     "The value of '{field}' is not allowed here.",
+    "Error in converting value for property '{field}' to type 'Guid'.",
+    "A request must hold the property '{field}'.",
     "Cannot read '{field}'.",
     "The property 'SomethingElse' of type '{type}' is not valid.",
     "The property '{field}' is not valid. The property 'Division' is not valid, and neither is the property '{other}'.",

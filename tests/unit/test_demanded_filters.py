@@ -207,6 +207,21 @@ def test_a_demand_beside_the_bookmark(tmp_path: Path) -> None:
             assert home.exact.errors_4xx == [], demanded
 
 
+def test_a_listed_field_that_does_not_do_is_not_enough(tmp_path: Path) -> None:
+    with lab(tmp_path, {COSTUNITS: 5}) as home:
+        assert home.run(COSTUNITS).complete
+        home.exact.require_filter(COSTUNITS, ["ID"], listed=["Modified", "ID"])
+        home.table(COSTUNITS).update(home.table(COSTUNITS).keys()[0], Description="changed")
+        assert home.run(COSTUNITS).complete
+        assert "changed" in {row["description"] for row in home.target.tables[COSTUNITS].live().values()}
+        last = str(home.filters(COSTUNITS)[-1])
+        assert last.startswith("Modified ge ")
+        assert "(ID eq " in last
+        home.exact.clear_log()
+        assert home.run(COSTUNITS).complete
+        assert home.exact.errors_4xx == []
+
+
 def test_what_was_learnt_is_tried_again_after_a_week(tmp_path: Path) -> None:
     stream = "bulk_cashflow_receivables"
     with lab(tmp_path, {stream: 4}) as home:

@@ -286,6 +286,19 @@ def test_columns_that_are_computed_from_it_go_as_well(tmp_path: Path) -> None:
         assert len(run.records(LOG)) == 1
 
 
+def test_a_nested_list_leaves_select_and_expand(tmp_path: Path) -> None:
+    stream = "crm_accounts"
+    with lab(tmp_path, {stream: 2}, hidden_fields=True) as home:
+        assert home.run(stream).complete
+        assert "BankAccounts" in home.exact.log[-1].query["$expand"]
+        home.exact.refuse_field(stream, "BankAccounts")
+        home.table(stream).update(home.table(stream).keys()[0])
+        run = home.run(stream)
+        assert "BankAccounts (column bank_accounts)" in str(run.error)
+        assert "$expand" not in home.exact.log[-1].query
+        assert "bank_accounts" not in schemas(run, stream)[-1]
+
+
 def test_exacts_spelling_and_another_clock(tmp_path: Path) -> None:
     with lab(tmp_path, {ITEMS: 3}, column_names="exact", timestamps="utc") as home:
         assert home.run(ITEMS).complete
