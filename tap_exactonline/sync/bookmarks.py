@@ -8,8 +8,12 @@ Shape (the SDK's, one partition a division, with members of our own)::
          "move_date": "/Date(...)/",
          "deletions": {"timestamp": 987000, "read_at": "2026-11-20T12:00:00+00:00"},
          "version": 1760000000000}],
-         "learnt": {"at": "2026-11-20T12:00:00+00:00", "fields": ["Logo"]}}},
+         "learnt": {"fields": {"Logo": "2026-11-20T12:00:00+00:00"},
+                    "filter": {"at": "2026-11-20T12:00:00+00:00", "demanded": ["ID", "Code"]}}}},
+     "divisions": {"refused": {"DivisionMoveDate": "2026-11-20T12:00:00+00:00"}},
      "state_version": 1}
+
+``learnt`` and ``refused`` are what Exact did not accept in a query, and when.
 """
 
 from __future__ import annotations

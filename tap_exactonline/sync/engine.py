@@ -131,7 +131,9 @@ class Engine:
         tell_left_alone(self._divisions, self._bookmarks, self._logger)
         self._versions = Versions(self._jobs, self._divisions, self._bookmarks, on=self._versions_on)
         for job in self._jobs:
-            self._introduce(job, job.query.refused)
+            refused = job.query.refused
+            # Stream maps that need what is refused can't be made for a schema without it; no row of the stream will come.
+            self._introduce(job, frozenset() if job.uses(refused) else refused)
         self._home = home.code
         lanes = self._start_lanes(home)
         failure = self._write_until_over(lanes)

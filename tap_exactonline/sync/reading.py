@@ -86,6 +86,10 @@ class Job:
         """The columns that records lack if these fields were not asked for."""
         return frozenset(self.codec.columns) - frozenset(self.codec_without(fields).columns)
 
+    def uses(self, fields: frozenset[str]) -> frozenset[str]:
+        """Of the columns that hold these fields, those from which ``stream_maps`` compute something."""
+        return self.mapped & self.missing(fields)
+
     def names(self, fields: Iterable[str]) -> str:
         """Fields for a person: ``City (column city)``."""
         emitted = set(self.codec.columns)
@@ -347,7 +351,7 @@ class Reader:
         Raises:
             StreamError: If something is computed from one of them (setting ``stream_maps``).
         """
-        lost = self._job.mapped & self._job.missing(query.without)
+        lost = self._job.uses(query.without)
         if lost:
             raise StreamError(
                 f"Exact Online refuses what the column {', '.join(sorted(lost))} holds, and stream_maps uses it",

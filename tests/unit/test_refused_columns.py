@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tap_exactonline.exact.refused_fields import MOST_REFUSALS, RefusedFields
 from tests.convergence.runs import Run
 from tests.convergence.states import without_refusals
+from tests.convergence.target import Target
 from tests.exact_online import faults
 from tests.exact_online.wordings import SAYS_NOTHING, UNKNOWN_FIELD
 
@@ -338,6 +339,7 @@ def test_the_start_date_without_its_field_lets_more_through(tmp_path: Path, answ
         {"everything": "json.dumps(record)"},
         {"description": "self or 'none'"},
         {"__filter__": "description != 'x'"},
+        {"__key_properties__": ["division", "description"]},
         {"code": "md5(code + (description or ''))", "__alias__": "things"},
     ],
 )
@@ -358,6 +360,10 @@ def test_what_a_stream_map_computes_from_it_ends_the_stream(
         assert not [m for m in run.messages if m["type"] == "RECORD" and m["stream"] in (ITEMS, "things")]
         again = home.run(ITEMS, COSTUNITS)
         assert not again.complete, "not before the map is changed"
+        assert "stream_maps" in str(again.error)
+        del home.settings["stream_maps"]
+        home.target = Target(hard_delete=False)
+        assert len(home.run(ITEMS).records(ITEMS)) == 1
 
 
 @pytest.mark.parametrize(
