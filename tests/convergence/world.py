@@ -15,7 +15,7 @@ from tests.exact_online import Call, ExactOnline
 from . import comparing
 from .runs import Cut, Run, run_tap
 from .states import older, without_doubt, without_refusals
-from .subjects import LOG_FORGETS, ONCE, SYNC, TALLY, Change, Diverged, Place
+from .subjects import LOG, LOG_FORGETS, ONCE, SYNC, TALLY, Change, Diverged, Place
 from .target import Key, Target
 
 COLUMN_GONE = "which is left out: what was delivered before stays as it is"
@@ -210,8 +210,9 @@ class World:
         return [self.exact.on_page(hook)] if waiting else []
 
     def _something_is_withdrawn(self) -> bool:
-        """Whether Exact refuses a selected stream: if rows came before, no run is complete until it is given back."""
-        return any(self.selected & set(division.forbidden) for division in self.exact.divisions.values())
+        """Whether Exact refuses what a run asks for: if rows came before, no run is complete until it is given back."""
+        asked = self.selected | ({LOG} if self.tombstones else set())
+        return any(asked & set(division.forbidden) for division in self.exact.divisions.values())
 
     def check(self, run: Run) -> None:
         """After a run that nothing disturbed: each table equals the source.
