@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 WORKERS ?= 2
 
 BIN := .venv/bin
-PROGRAMS := meltano target-postgres target-duckdb target-jsonl
+PROGRAMS := meltano target-postgres target-duckdb target-jsonl dbt
 STAMPS := .venv/.ready $(PROGRAMS:%=.venvs/%/.ready)
 
 # What goes into each environment; the exact versions stand in constraints/.
@@ -15,6 +15,8 @@ REQUIRES_target-postgres := meltanolabs-target-postgres~=0.8.1
 # With DuckDB 1.3 and newer, target-duckdb 0.8.0 loses the first row of every batch.
 REQUIRES_target-duckdb := target-duckdb~=0.8.0 "duckdb<1.3"
 REQUIRES_target-jsonl := target-jsonl~=0.1.4
+# Newer ones fetch programs from elsewhere while they are installed. DuckDB as the target has it: both open one file.
+REQUIRES_dbt := dbt-core==1.11.16 dbt-duckdb==1.11.1 dbt-postgres==1.11.0 "duckdb<1.3"
 # The newest one that needs no package which the registry lacks (zensical-ui, from 0.0.74 on).
 REQUIRES_docs := zensical==0.0.73
 # Pictures and profile of `make bench`.

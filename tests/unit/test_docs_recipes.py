@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol
 from uuid import UUID
 
-import psycopg
 import pytest
 
-from scripts.meltano_project import ROOT, executable
+from scripts.meltano_project import ROOT
 from scripts.postgres import embedded
 from tests.exact_online import ExactOnline
 from tests.exact_online.company import Company, Publisher, chart
 from tests.exact_online.company.corrections import correct
 from tests.exact_online.company.ids import account_code
+from tests.support.loading import Database, DuckDatabase, PostgresDatabase, plain, read, selected, singer
 
 pytestmark = pytest.mark.process
 
@@ -45,10 +42,6 @@ _VAR = re.compile(r"\{\{ var\('\w+', (-?\w+)\) \}\}")
 TODAY = date.today()  # noqa: DTZ011 -- as current_date
 TRADER = Company(4).live_until(TODAY)
 REVENUE = {account.code for account in chart.GL_ACCOUNTS if account.type == 110}
-
-
-class Database(Protocol):
-    def query(self, statement: str) -> list[dict[str, Any]]: ...
 
 
 def blocks(page: str) -> dict[str, str]:
@@ -130,96 +123,6 @@ def company(exact: ExactOnline) -> Callable[[], None]:
     return clean
 
 
-class PostgresDatabase:
-    def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
-        self.connection = connection
-
-    def query(self, statement: str) -> list[dict[str, Any]]:
-        cursor = self.connection.execute(statement.encode())
-        names = [column.name for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in (cursor if names else ())]
-
-
-class DuckDatabase:
-    """The DuckDB of the target's environment, spoken to through a program: it is not in ours."""
-
-    PROGRAM = """
-import duckdb, json, sys
-base = duckdb.connect(sys.argv[1])
-for line in sys.stdin:
-    found = base.execute(json.loads(line))
-    names = [column[0] for column in found.description or ()]
-    rows = [dict(zip(names, row)) for row in found.fetchall()]
-    print(json.dumps(rows, default=str), flush=True)
-"""
-
-    def __init__(self, path: Path) -> None:
-        python = ROOT / ".venvs/target-duckdb/bin/python"
-        self.process = subprocess.Popen(
-            [python, "-c", self.PROGRAM, path],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=path.parent,
-        )
-
-    def query(self, statement: str) -> list[dict[str, Any]]:
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write(json.dumps(statement) + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        if not answer:
-            assert self.process.stderr
-            raise AssertionError(self.process.stderr.read()[-2000:])
-        return json.loads(answer)
-
-    def close(self) -> None:
-        self.process.communicate(timeout=30)
-
-
-def selected(catalog: dict[str, Any]) -> dict[str, Any]:
-    """A catalog that selects the recipes' streams and no other."""
-    for stream in catalog["streams"]:
-        (top,) = [item for item in stream["metadata"] if not item["breadcrumb"]]
-        top["metadata"]["selected"] = stream["tap_stream_id"] in STREAMS
-    return catalog
-
-
-def singer(
-    program: str, config: dict[str, Any], home: Path, *options: str, stdin: Path | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run a tap or a target to its end, which must be a good one."""
-    settings = home / f"{program}.json"
-    settings.write_text(json.dumps(config), encoding="utf-8")
-    with (stdin or Path("/dev/null")).open("rb") as source:
-        done = subprocess.run(
-            [executable(program), "--config", settings, *options],
-            stdin=source,
-            capture_output=True,
-            text=True,
-            cwd=home,
-            timeout=120,
-            check=False,
-        )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done
-
-
-def read(config: dict[str, Any], targets: dict[str, dict[str, Any]], home: Path) -> None:
-    """One run of the tap into all targets, going on where the last one ended."""
-    state = home / "state.json"
-    options = ["--state", str(state)] if state.exists() else []
-    done = singer("tap-exactonline", config, home, "--catalog", str(home / "catalog.json"), *options)
-    messages = home / "messages"
-    messages.write_text(done.stdout, encoding="utf-8")
-    states = [line for line in done.stdout.splitlines() if line.startswith('{"type":"STATE"')]
-    state.write_text(json.dumps(json.loads(states[-1])["value"]), encoding="utf-8")
-    for program, settings in targets.items():
-        singer(program, settings, home, stdin=messages)
-
-
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Database]]:
     """Both databases, filled by `meltano run`, with the dbt models as views."""
@@ -245,7 +148,9 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Datab
         }
         # Without Meltano, which other tests have: the tap once, its messages into both targets.
         discovered = singer("tap-exactonline", {}, home, "--discover").stdout
-        (home / "catalog.json").write_text(json.dumps(selected(json.loads(discovered))), encoding="utf-8")
+        (home / "catalog.json").write_text(
+            json.dumps(selected(json.loads(discovered), STREAMS)), encoding="utf-8"
+        )
         read(config, targets, home)
         clean()
         correct(TRADER)
@@ -260,18 +165,6 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Datab
                     database.query(f"create view analytics.{name} as {text}")
             yield databases
         duck.close()
-
-
-def plain(value: Any) -> Any:
-    """A value as either database's driver gives it."""
-    if isinstance(value, Decimal | float):
-        return float(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
 
 
 both = pytest.mark.parametrize("name", ["postgres", "duckdb"])

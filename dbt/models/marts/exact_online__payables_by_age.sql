@@ -1,0 +1,1 @@
+{{ items_by_age('payable', -1) }}

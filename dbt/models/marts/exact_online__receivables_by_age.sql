@@ -1,0 +1,1 @@
+{{ items_by_age('receivable', 1) }}

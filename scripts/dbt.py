@@ -1,0 +1,65 @@
+"""The dbt package on a database that the tap has filled: used by the demo, by `make dbt` and by the tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from sqlalchemy.engine import URL
+
+from scripts.meltano_project import ROOT, executable
+
+PACKAGE = ROOT / "dbt"
+
+
+def duckdb_output(path: Path, schema: str) -> dict[str, Any]:
+    """A profile's output for a DuckDB file."""
+    return {"type": "duckdb", "path": str(path), "schema": schema, "threads": 1}
+
+
+def postgres_output(url: URL, schema: str) -> dict[str, Any]:
+    """A profile's output for PostgreSQL, at a host, at a socket's directory, or at the default one."""
+    host = url.host or url.query.get("host") or "localhost"
+    return {
+        "type": "postgres", "host": str(host), "port": url.port or 5432, "user": url.username or "", "password": url.password or "",
+        "dbname": url.database, "schema": schema, "threads": 1,
+    }  # fmt: skip
+
+
+def dbt(
+    command: str, output: Mapping[str, Any], variables: Mapping[str, Any], home: Path, *, timeout: float = 300
+) -> subprocess.CompletedProcess[str]:
+    """Run `dbt COMMAND` of the package.
+
+    Args:
+        command: `build`, `run`, `test` or another one of dbt.
+        output: Of the profile: :func:`duckdb_output` or :func:`postgres_output`.
+        variables: Of the package, `exact_online_…`.
+        home: A directory for the profile, which may hold a password, and for what dbt writes.
+        timeout: Seconds before it is killed.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    profiles = home / "profiles.yml"
+    profiles.touch(mode=0o600)
+    profile = {"exact_online": {"target": "here", "outputs": {"here": dict(output)}}}
+    profiles.write_text(yaml.safe_dump(profile), encoding="utf-8")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
+    return subprocess.run(
+        [
+            executable("dbt"), "--no-send-anonymous-usage-stats", "--no-use-colors", command,
+            "--project-dir", PACKAGE, "--profiles-dir", home, "--target-path", home.resolve() / "target",
+            "--log-path", home.resolve() / "logs", "--vars", json.dumps(dict(variables)),
+        ],
+        cwd=home,
+        env=inherited,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )  # fmt: skip

@@ -1,0 +1,276 @@
+"""The dbt package on rows that the tap read: every figure of every mart is what the companies' own books say.
+
+Three administrations over four years. Between three runs days pass, and rows are changed and deleted. DuckDB gets the
+deletions from Exact's log, PostgreSQL as tombstones.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import yaml
+
+from scripts.dbt import PACKAGE, dbt, duckdb_output, postgres_output
+from scripts.postgres import Postgres
+from tests.exact_online import Clock, ExactOnline
+from tests.exact_online.company import Company, Profile, Publisher
+from tests.exact_online.company.corrections import correct
+from tests.exact_online.company.ids import Ids
+from tests.support.books_truth import Facts, Truth
+from tests.support.loading import Database, DuckDatabase, PostgresDatabase, read, selected, singer
+
+LOG = "sync_deleted"
+STREAMS = (
+    "financial_journals",
+    "financial_reporting_balance",
+    "sync_cashflow_payment_terms",
+    "sync_crm_accounts",
+    LOG,
+    "sync_financial_gl_accounts",
+    "sync_financial_transaction_lines",
+    "sync_logistics_items",
+    "sync_subscription_subscription_lines",
+    "sync_subscription_subscriptions",
+    "system_divisions",
+)
+PROFILES = {
+    101: Profile(),
+    102: Profile(customers=6, subscriptions=False, trade=0.3),
+    103: Profile(customers=9, trade=0.2),
+}
+DAYS = (date(2026, 11, 26), date(2026, 11, 27), date(2026, 12, 1))
+RENAMED = (101, 3)
+"""Administration and relation whose name changes without a change of any other row."""
+
+# Mart → columns that identify a row as the truth does, and columns with the figures. `*` marks cents.
+SHAPES: dict[str, tuple[Sequence[str], Sequence[str]]] = {
+    "general_ledger": (
+        ("division", "entry_number", "line_number"),
+        ("entry_date", "gl_account_code", "*amount", "*debit", "*credit", "*foreign_amount", "account_name", "item_code", "is_closing"),
+    ),
+    "trial_balance": (
+        ("division", "gl_account_code", "financial_year", "financial_period"),
+        ("*opening_balance", "*debit", "*credit", "*movement", "*movement_before_closing", "*closing_balance"),
+    ),
+    "profit_and_loss": (("division", "gl_account_code", "financial_year", "financial_period"), ("*amount",)),
+    "balance_sheet": (("division", "gl_account_code", "financial_year", "financial_period"), ("*balance",)),
+    "consolidated_trial_balance": (
+        ("currency", "gl_account_code", "financial_year", "financial_period"),
+        ("*debit", "*credit", "*movement", "*movement_before_closing", "*closing_balance"),
+    ),
+    "receivables_by_age": (
+        ("division", "account_code"),
+        ("account_name", "*not_due", "*days_1_30", "*days_31_60", "*days_61_90", "*over_90", "*total", "items", "days_overdue"),
+    ),
+    "revenue": (("division", "month", "account_code", "item_code"), ("*revenue", "quantity", "entries")),
+    "cash": (
+        ("division", "gl_account_code", "month"),
+        ("*opening_balance", "*received", "*paid", "*closing_balance"),
+    ),
+    "mrr": (("division", "account_code", "month"), ("*mrr", "*mrr_before", "*change", "movement")),
+    "subscriptions": (
+        ("division", "subscription_number"),
+        ("account_name", "start_date", "end_date", "is_active", "lines", "*contract_amount", "*revenue", "last_invoiced"),
+    ),
+    "customer_health": (
+        ("division", "account_code"),
+        ("first_purchase", "last_purchase", "days_silent",
+            "usual_days", "purchases_year", "*revenue_year", "*revenue_year_before",
+         "*revenue_trend", "is_at_risk", "*outstanding", "*overdue", "days_overdue"),
+    ),
+}  # fmt: skip
+SHAPES["payables_by_age"] = SHAPES["receivables_by_age"]
+# Parts of one invoice share its key.
+OPEN_ITEMS = """
+select division, kind, invoice_number, account_name, due_date, days_overdue,
+  count(*) as items, sum(amount) as amount, sum(foreign_amount) as foreign_amount
+from analytics.exact_online__open_items
+group by division, kind, invoice_number, account_name, due_date, days_overdue
+"""
+OPEN_ITEMS_SHAPE = (
+    ("division", "kind", "invoice_number", "account_name", "due_date", "days_overdue"),
+    ("items", "*amount", "*foreign_amount"),
+)
+
+
+class World:
+    """Three companies and the stand-in that shows them, day after day."""
+
+    def __init__(self) -> None:
+        clock = Clock()
+        self.exact = ExactOnline(seed=5, clock=clock)
+        self.exact.limits(minute=100_000)
+        self.names: dict[tuple[int, int], str] = {}
+        self.shown: dict[int, Publisher] = {}
+        for division, profile in PROFILES.items():
+            self.exact.add_division(division, description=f"Kaas {division} B.V.")
+            self.shown[division] = Publisher(self.exact, division, Company(division, profile))
+
+    def live_until(self, day: date) -> Truth:
+        """Let days pass, correct mistakes after the first time, and show it; the truth of that day."""
+        evening = datetime(day.year, day.month, day.day, 18, tzinfo=ZoneInfo("Europe/Amsterdam"))
+        clock = self.exact.clock
+        first = not clock.offset
+        clock.advance(evening.timestamp() - clock.now())
+        for publisher in self.shown.values():
+            publisher.company.live_until(day)
+            if not first:
+                correct(publisher.company)
+            publisher.publish()
+        if not first:
+            self._rename()
+        companies = {division: publisher.company for division, publisher in self.shown.items()}
+        return Truth(companies, day, self.names)
+
+    def _rename(self) -> None:
+        division, party = RENAMED
+        self.names[RENAMED] = "Another Name B.V."
+        key = Ids(self.exact.seed, division).of("account", party)
+        self.exact.table(division, "sync_crm_accounts").update(key, Name=self.names[RENAMED])
+
+
+def cell(column: str, value: Any) -> Any:
+    """A value of either database in the truth's form: cents, dates as text, codes of relations as numbers."""
+    if value is None:
+        return None
+    if column.startswith("*"):
+        return round(float(value) * 100)
+    if column in ("quantity", "usual_days"):
+        return float(value)
+    if column == "account_code":
+        return int(value)
+    return str(value)[:10] if isinstance(value, date) else value
+
+
+def same(value: Any) -> Any:
+    """A value of the truth as it is compared: numbers that are not money have six digits in the models."""
+    if isinstance(value, float):
+        return pytest.approx(value, abs=1e-5)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def facts(rows: Sequence[dict[str, Any]], shape: tuple[Sequence[str], Sequence[str]]) -> Facts:
+    keys, values = shape
+    found = {
+        tuple(cell(name, row[name]) for name in keys): tuple(
+            cell(name, row[name.lstrip("*")]) for name in values
+        )
+        for row in rows
+    }
+    assert len(found) == len(rows), "two rows with one key"
+    return found
+
+
+def assert_true(database: Database, truth: Truth) -> None:
+    """Every row and every figure of every mart."""
+    for mart, expected in truth.marts().items():
+        if mart == "open_items":
+            found = facts(database.query(OPEN_ITEMS), OPEN_ITEMS_SHAPE)
+        else:
+            found = facts(database.query(f"select * from analytics.exact_online__{mart}"), SHAPES[mart])
+        wanted = {tuple(map(same, key)): tuple(map(same, values)) for key, values in expected.items()}
+        wrong = {
+            key: (found.get(key), wanted.get(key))
+            for key in found.keys() | wanted.keys()
+            if found.get(key) != wanted.get(key)
+        }
+        assert wanted, f"{mart}: the companies have nothing to show"
+        assert not wrong, (
+            f"{mart}: {len(wrong)} of {len(wanted)} rows differ, such as {next(iter(wrong.items()))}"
+        )
+
+
+def assert_columns_are_described(database: Database) -> None:
+    query = "select table_name, column_name from information_schema.columns where table_schema = 'analytics'"
+    built = {(row["table_name"], row["column_name"]) for row in database.query(query)}
+    assert built == {
+        (name, column["name"]) for name, model in described().items() for column in model["columns"]
+    }
+
+
+def build(output: dict[str, Any], truth: Truth, home: Path, **more: Any) -> None:
+    variables = {
+        "exact_online_as_of": truth.as_of.isoformat(),
+        "exact_online_using_reporting_balance": True,
+        **more,
+    }
+    done = dbt("build", output, variables, home / "dbt")
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = World()
+    with made.exact.serve():
+        yield made
+
+
+def loader(
+    world: World, home: Path, target: str, settings: dict[str, Any], streams: Sequence[str], **more: Any
+) -> Callable[[], None]:
+    """What runs the tap into one target once more."""
+    config = {
+        "api_url": world.exact.url,
+        "client_id": world.exact.client_id,
+        "client_secret": world.exact.client_secret,
+        "refresh_token": world.exact.issue_login(),
+        "token_store": str(home / "login.json"),
+        **more,
+    }
+    discovered = json.loads(singer("tap-exactonline", config, home, "--discover").stdout)
+    (home / "catalog.json").write_text(json.dumps(selected(discovered, streams)), encoding="utf-8")
+    return lambda: read(config, {target: {"default_target_schema": "exact_online", **settings}}, home)
+
+
+def test_every_figure_is_that_of_the_books_in_duckdb(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    truth = world.live_until(DAYS[0])
+    load = loader(world, tmp_path, "target-duckdb", {"path": str(path)}, STREAMS)
+    for day in DAYS:
+        if day != DAYS[0]:
+            truth = world.live_until(day)
+        load()
+        build(duckdb_output(path, "analytics"), truth, tmp_path)
+        database = DuckDatabase(path)
+        assert_true(database, truth)
+        assert_columns_are_described(database)
+        database.close()
+
+
+def test_every_figure_is_that_of_the_books_in_postgres(
+    world: World, tmp_path: Path, database: Postgres
+) -> None:
+    """Here the deleted rows have `_sdc_deleted_at`, and the log is not loaded."""
+    streams = [name for name in STREAMS if name != LOG]
+    settings = {"sqlalchemy_url": database.sqlalchemy_url, "use_copy": True, "validate_records": False}
+    world.live_until(DAYS[0])
+    load = loader(world, tmp_path, "target-postgres", settings, streams, deletions="tombstones")
+    load()
+    truth = world.live_until(DAYS[2])
+    load()
+    build(postgres_output(database.url, "analytics"), truth, tmp_path, exact_online_using_deletion_log=False)
+    with database.connect() as connection:
+        assert_true(PostgresDatabase(connection), truth)
+
+
+def described() -> dict[str, dict[str, Any]]:
+    """What the package says of its models."""
+    return {
+        model["name"]: model
+        for path in (PACKAGE / "models").rglob("_*.yml")
+        for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", [])
+    }
+
+
+def test_every_model_is_described() -> None:
+    models = described()
+    assert models.keys() == {path.stem for path in (PACKAGE / "models").rglob("*.sql")}
+    for model in models.values():
+        assert model["description"]
+        assert all(column["description"] for column in model["columns"])
