@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
 
 from scripts.dbt import PACKAGE, dbt, duckdb_output, postgres_output
 from scripts.postgres import Postgres
-from tests.exact_online import Clock, ExactOnline
-from tests.exact_online.company import Company, Profile, Publisher
-from tests.exact_online.company.corrections import correct
+from tests.exact_online import ExactOnline
+from tests.exact_online.company import Group, Profile
 from tests.exact_online.company.ids import Ids
 from tests.support.books_truth import Facts, Truth
 from tests.support.loading import Database, DuckDatabase, PostgresDatabase, read, selected, singer
@@ -103,30 +101,20 @@ class World:
     """Three companies and the stand-in that shows them, day after day."""
 
     def __init__(self) -> None:
-        clock = Clock()
-        self.exact = ExactOnline(seed=5, clock=clock)
+        self.exact = ExactOnline(seed=5)
         self.exact.limits(minute=100_000)
         self.names: dict[tuple[int, int], str] = {}
-        self.shown: dict[int, Publisher] = {}
-        for division, profile in PROFILES.items():
-            self.exact.add_division(division, description=f"Kaas {division} B.V.")
-            self.shown[division] = Publisher(self.exact, division, Company(division, profile))
+        self.group = Group(
+            self.exact, {code: (f"Kaas {code} B.V.", profile) for code, profile in PROFILES.items()}
+        )
 
     def live_until(self, day: date) -> Truth:
-        """Let days pass, correct mistakes after the first time, and show it; the truth of that day."""
-        evening = datetime(day.year, day.month, day.day, 18, tzinfo=ZoneInfo("Europe/Amsterdam"))
-        clock = self.exact.clock
-        first = not clock.offset
-        clock.advance(evening.timestamp() - clock.now())
-        for publisher in self.shown.values():
-            publisher.company.live_until(day)
-            if not first:
-                correct(publisher.company)
-            publisher.publish()
+        """Let days pass, with corrections after the first time; the truth of that day."""
+        first = day == DAYS[0]
+        self.group.live_until(day, corrected=not first)
         if not first:
             self._rename()
-        companies = {division: publisher.company for division, publisher in self.shown.items()}
-        return Truth(companies, day, self.names)
+        return Truth(self.group.companies, day, self.names)
 
     def _rename(self) -> None:
         division, party = RENAMED

@@ -35,6 +35,8 @@ class DuckDatabase:
     PROGRAM = """
 import duckdb, json, sys
 base = duckdb.connect(sys.argv[1])
+# A query that takes seconds would draw it between our lines.
+base.execute("set enable_progress_bar = false")
 for line in sys.stdin:
     found = base.execute(json.loads(line))
     names = [column[0] for column in found.description or ()]

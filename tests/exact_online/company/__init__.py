@@ -6,6 +6,7 @@ on the day up to which the company has lived; nothing depends on the real clock.
 """
 
 from .company import Company, Profile
+from .group import Group
 from .publish import Publisher
 
-__all__ = ["Company", "Profile", "Publisher"]
+__all__ = ["Company", "Group", "Profile", "Publisher"]
