@@ -1,10 +1,11 @@
 """`make demo`: from a stand-in Exact Online through Meltano into PostgreSQL, twice.
 
-The first run loads everything. Then rows are changed, added and deleted in Exact Online, and the second run brings
-only that. In between and at the end every column of every row in PostgreSQL is compared with its source.
+Three companies have kept their books for nearly four years. The first run loads everything. Then a day passes: they sell,
+buy, are paid and correct mistakes, and the second run brings only that. After each run every column of every row in
+PostgreSQL is compared with its source. In the end the dbt models tell whether the books balance, who owes and who buys.
 
 DEMO_POSTGRES_URL=postgresql://user:password@host/database uses a server of your own instead of a passing one; the
-demo replaces the schema `exact_online_demo` there and leaves it for you to look at.
+demo replaces the schemas `exact_online_demo` and `exact_online_demo_models` there and leaves them for you to look at.
 """
 
 from __future__ import annotations
@@ -18,47 +19,30 @@ import textwrap
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
-from scripts.compare import source_rows
+from scripts.compare import differences, source_rows
+from scripts.demo_books import Books, ModelsError, all_lines, build
 from scripts.meltano_project import MissingEnvironmentError, Project
 from scripts.postgres import Postgres, PostgresError, embedded, existing
 from scripts.warehouse import Stream, Warehouse, streams
+from tap_exactonline.endpoints import by_name
 from tests.exact_online import ExactOnline
+from tests.exact_online.company import Group, Profile
 
 SCHEMA = "exact_online_demo"
 HOME = Path(".demo")
-DIVISIONS = {101: "Kaas & Zonen B.V.", 102: "Kaas Logistiek B.V.", 103: "Kaas Vastgoed B.V."}
-ROWS = {
-    "sync_crm_accounts": 1500,
-    "sync_crm_contacts": 400,
-    "sync_crm_addresses": 700,
-    "sync_financial_gl_accounts": 250,
-    "sync_financial_transaction_lines": 3200,
-    "sync_logistics_items": 600,
-    "sync_sales_invoice_sales_invoices": 800,
-    "sync_sales_order_sales_order_headers": 300,
-    "sync_purchase_order_purchase_orders": 120,
-    "sync_project_projects": 45,
-    "sync_inventory_stock_positions": 500,
-    "sync_cashflow_payment_terms": 760,
-    "financial_journals": 14,
-    "financial_financial_periods": 72,
-    "vat_vat_codes": 33,
-    "hrm_costcenters": 12,
-    "general_currencies": 8,
+MODELS = "exact_online_demo_models"
+COMPANIES = {
+    101: ("Kaas & Zonen B.V.", Profile()),
+    102: ("Kaas Verhuur B.V.", Profile(customers=12, subscriptions=False, trade=0.5)),
+    103: ("Kaas Abonnementen B.V.", Profile(customers=18, trade=0.2)),
 }
+DAYS = (date(2026, 11, 26), date(2026, 11, 27))
 COLUMNS = (7, 10, 7, 6, 7, 6, 7)
-# Stream: rows that are changed, added and deleted in the first administration.
-CHANGES = {
-    "sync_crm_accounts": (12, 3, 2),
-    "sync_financial_transaction_lines": (5, 40, 4),
-    "sync_logistics_items": (1, 2, 1),
-    "sync_sales_invoice_sales_invoices": (7, 9, 0),
-    "financial_journals": (1, 1, 0),
-}
 
 
 @dataclass
@@ -86,16 +70,14 @@ def database() -> Iterator[tuple[Postgres, str]]:
             yield postgres, "started for this demo; DEMO_POSTGRES_URL=postgresql://… uses yours"
 
 
-def stand_in() -> ExactOnline:
-    """Three administrations; the first has some of everything, the others less."""
+def stand_in() -> tuple[ExactOnline, Group]:
+    """Three administrations on the evening of the first day."""
     exact = ExactOnline(seed=1)
     # Larger contracts have this. With the usual 60, the 70 streams of the default selection wait for the next minute.
     exact.limits(minute=300)
-    for number, (code, description) in enumerate(DIVISIONS.items(), start=1):
-        exact.add_division(
-            code, description=description, rows={name: 1 + rows // number for name, rows in ROWS.items()}
-        )
-    return exact
+    group = Group(exact, COMPANIES)
+    group.live_until(DAYS[0])
+    return exact, group
 
 
 def meltano(project: Project, exact: ExactOnline, log: Path) -> Run:
@@ -126,30 +108,53 @@ def _tick(exact: ExactOnline, begin: float, ended: threading.Event) -> None:
         print(text, end="\r" if terminal else "\n", flush=True)
 
 
-def change(exact: ExactOnline) -> str:
-    """What the users of the first administration do between the two runs."""
-    code = next(iter(DIVISIONS))
-    for stream, (changed, added, deleted) in CHANGES.items():
-        table = exact.table(code, stream)
-        keys = table.keys()
-        for key in keys[:changed]:
-            table.update(key)
-        for key in keys[changed : changed + deleted]:
-            table.delete(key)
-        for _ in range(added):
-            table.insert()
-    changed, added, deleted = (sum(numbers) for numbers in zip(*CHANGES.values(), strict=True))
-    return f"{changed} rows changed, {added} added, {deleted} deleted"
+def next_day(group: Group) -> dict[str, tuple[int, int, int]]:
+    """Let a day pass; stream → rows added, changed and deleted in all administrations."""
+    done: dict[str, tuple[int, int, int]] = {}
+    for streams_of_one in group.live_until(DAYS[1], corrected=True).values():
+        for stream, (added, changed, deleted) in streams_of_one.items():
+            before = done.get(stream, (0, 0, 0))
+            done[stream] = (before[0] + added, before[1] + changed, before[2] + deleted)
+    return done
 
 
-def compare(warehouse: Warehouse, exact: ExactOnline, catalogue: list[Stream]) -> dict[str, list[str]]:
+def compare(
+    warehouse: Warehouse,
+    exact: ExactOnline,
+    catalogue: list[Stream],
+    changes: Mapping[str, tuple[int, int, int]],
+) -> dict[str, list[str]]:
     """Every column of every row of every stream; the differences by stream."""
-    return {
-        stream.name: warehouse.differences(stream, source_rows(exact, stream.name)) for stream in catalogue
-    }
+    found = {}
+    for stream in catalogue:
+        rows, source = warehouse.rows(stream), source_rows(exact, stream.name)
+        left = 0
+        if is_unlogged(stream):
+            existing = {tuple(row[name] for name in stream.key) for row in source}
+            kept = [row for row in rows if tuple(row[name] for name in stream.key) in existing]
+            rows, left = kept, len(rows) - len(kept)
+        found[stream.name] = differences(rows, source, stream.key)
+        if is_unlogged(stream) and left != changes.get(stream.name, (0, 0, 0))[2]:
+            found[stream.name].append(f"{left} rows are not in the source, and were never deleted there")
+    return found
 
 
-def table(warehouse: Warehouse, exact: ExactOnline, catalogue: list[Stream], runs: list[Run]) -> None:
+def is_unlogged(stream: Stream) -> bool:
+    """Whether Exact's log of deletions never names rows of this sync stream: nobody can tell that they are gone."""
+    return (
+        stream.name.startswith("sync_")
+        and stream.name != "sync_deleted"
+        and by_name(stream.name).entity_type is None
+    )
+
+
+def table(
+    warehouse: Warehouse,
+    exact: ExactOnline,
+    catalogue: list[Stream],
+    runs: list[Run],
+    changes: Mapping[str, tuple[int, int, int]],
+) -> None:
     """Print what stands where, stream by stream; streams without rows share a line."""
     width = max(len(stream.name) for stream in catalogue)
 
@@ -176,7 +181,7 @@ def table(warehouse: Warehouse, exact: ExactOnline, catalogue: list[Stream], run
         numbers = [
             number for run in runs for number in (run.calls[stream.name], f"{run.rows[stream.name]:,}")
         ]
-        words = zip(CHANGES.get(stream.name, (0, 0, 0)), ("changed", "added", "deleted"), strict=True)
+        words = zip(changes.get(stream.name, (0, 0, 0)), ("added", "changed", "deleted"), strict=True)
         between = ", ".join(f"{number} {word}" for number, word in words if number)
         say(
             f"{line(stream.name, f'{there:,}', f'{live:,}', every - live or '', *numbers)}  {between}".rstrip()
@@ -189,7 +194,7 @@ def main() -> int:
     """Run the demo; 0 when PostgreSQL holds what Exact Online holds."""
     shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir()
-    exact = stand_in()
+    exact, group = stand_in()
     say("\ntap-exactonline: from Exact Online to PostgreSQL\n")
     with exact.serve() as url, database() as (postgres, which):
         project = Project.create(
@@ -204,13 +209,20 @@ def main() -> int:
             },
         )
         with postgres.connect() as connection:
-            connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
-            return _show(exact, project, Warehouse(connection, SCHEMA), url, which)
+            connection.execute(f"DROP SCHEMA IF EXISTS {MODELS}, {SCHEMA} CASCADE")
+            say(f"  Exact Online  a stand-in on {url} with {len(COMPANIES)} administrations")
+            if not _show(group, project, Warehouse(connection, SCHEMA), which):
+                return 1
+            _show_books(postgres, Books(connection, MODELS))
+    say("\nPostgreSQL holds what Exact Online holds.")
+    return 0
 
 
-def _show(exact: ExactOnline, project: Project, warehouse: Warehouse, url: str, which: str) -> int:
+def _show(group: Group, project: Project, warehouse: Warehouse, which: str) -> bool:
+    """Both runs, compared; False if one failed or something differs."""
+    exact = group.exact
+    changes: dict[str, tuple[int, int, int]] = {}
     server = warehouse.connection.info.server_version // 10000
-    say(f"  Exact Online  a stand-in on {url} with {len(DIVISIONS)} administrations")
     say(f"  PostgreSQL    {server}, {which}")
     say(f"  Meltano       the project in {project.root}\n")
     selected = [stream for stream in streams().values() if stream.selected]
@@ -223,36 +235,53 @@ def _show(exact: ExactOnline, project: Project, warehouse: Warehouse, url: str, 
         if run.code:
             say(f"\nMeltano ended with code {run.code}. The end of {log}:\n")
             say("".join(log.read_text(encoding="utf-8").splitlines(keepends=True)[-25:]))
-            return 1
+            return False
         say(f"  {run.seconds:4.0f} s   {run.calls.total():5} calls, all in.")
-        wrong = {name: found for name, found in compare(warehouse, exact, selected).items() if found}
+        wrong = {name: found for name, found in compare(warehouse, exact, selected, changes).items() if found}
         rows = sum(len(warehouse.rows(stream)) for stream in selected)
         if wrong:
             say("\nPostgreSQL differs from Exact Online:")
             for name, found in wrong.items():
                 say(f"  {name}\n    " + "\n    ".join(found))
-            return 1
+            return False
         say(f"  Compared: {rows:,} rows in PostgreSQL equal their source in every column.\n")
         if number == 1:
-            say(f"Meanwhile in Exact Online, administration {next(iter(DIVISIONS))}: {change(exact)}.\n")
-    table(warehouse, exact, selected, runs)
+            changes = next_day(group)
+            added, changed, deleted = (sum(numbers) for numbers in zip(*changes.values(), strict=True))
+            say(f"A day passes in Exact Online: {added} rows added, {changed} changed, {deleted} deleted.\n")
+    table(warehouse, exact, selected, runs, changes)
     say(
         "\nThe rows under `deleted` are gone in Exact Online; they stay in their table, and sync_deleted names them. Those that exist:\n"
     )
     say(
         textwrap.indent(
-            warehouse.live_sql(next(stream for stream in selected if stream.name == "sync_crm_accounts")),
+            warehouse.live_sql(
+                next(stream for stream in selected if stream.name == "sync_financial_transaction_lines")
+            ),
             "    ",
         )
     )
-    say("\nPostgreSQL holds what Exact Online holds.")
-    return 0
+    for stream in selected:
+        deleted = changes.get(stream.name, (0, 0, 0))[2]
+        if deleted and is_unlogged(stream):
+            say(
+                f"\nExact's log of deletions does not cover {stream.name}: {deleted} deleted rows are still in it."
+            )
+    return True
+
+
+def _show_books(postgres: Postgres, books: Books) -> None:
+    say(f"\ndbt build: the models of dbt/ in the schema {MODELS}, as of {DAYS[1]}")
+    say(f"  {build(postgres, SCHEMA, MODELS, DAYS[1], HOME / 'dbt')}")
+    for title, lines in all_lines(books):
+        say(f"\n{title}, from PostgreSQL, in euros\n")
+        say("\n".join(lines))
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (MissingEnvironmentError, PostgresError, subprocess.TimeoutExpired) as error:
+    except (MissingEnvironmentError, ModelsError, PostgresError, subprocess.TimeoutExpired) as error:
         sys.exit(f"demo: {error}")
     except KeyboardInterrupt:
         sys.exit(130)

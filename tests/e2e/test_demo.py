@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scripts.demo import CHANGES, DIVISIONS, ROWS
+from scripts.demo import COMPANIES, stand_in
 from scripts.meltano_project import ROOT
 from scripts.postgres import Postgres
 
@@ -35,21 +35,29 @@ def test_demo_loads_twice_and_shows_what_arrived(tmp_path: Path, database: Postg
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.rstrip().endswith("PostgreSQL holds what Exact Online holds.")
     rows = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines() if line.strip()}
-    for stream in ROWS:
-        assert stream in rows
-    changed, added, deleted = CHANGES["sync_crm_accounts"]
-    live = (
-        sum(1 + ROWS["sync_crm_accounts"] // number for number in range(1, len(DIVISIONS) + 1))
-        + added
-        - deleted
-    )
-    cells = [cell.replace(",", "") for cell in rows["sync_crm_accounts"]]
-    assert cells[:3] == [str(live), str(live), str(deleted)]
-    assert cells[6] == str(changed + added), "the second run brought more than the changes"
+    exact, _ = stand_in()
+    before = sum(len(exact.table(code, "sync_financial_transaction_lines")) for code in COMPANIES)
+    cells = [int(cell.replace(",", "") or 0) for cell in rows["sync_financial_transaction_lines"][:7]]
+    live, arrived, deleted, first_calls, first, _, second = cells
+    assert live == arrived
+    assert deleted > 0
+    assert first == before
+    assert 0 < second < before / 10, "the second run brought more than the changes"
+    assert first_calls > len(COMPANIES), "all in one page shows little"
     # The database is the user's: the demo leaves its tables to look at.
     with database.connect() as connection:
-        left = connection.execute("SELECT count(*) FROM exact_online_demo.sync_crm_accounts").fetchone()
+        left = connection.execute(
+            "SELECT count(*) FROM exact_online_demo.sync_financial_transaction_lines"
+        ).fetchone()
         assert left == (live + deleted,)
+        balance = connection.execute(
+            "SELECT sum(closing_balance) FROM exact_online_demo_models.exact_online__trial_balance"
+        ).fetchone()
+        assert balance == (0,)
+    (balanced,) = [line for line in done.stdout.splitlines() if "debit less credit" in line]
+    assert balanced.split()[3:] == ["0.00"] * (len(COMPANIES) + 1)
+    for title in ("Trial balance", "Open items by days", "The five best customers"):
+        assert title in done.stdout
 
 
 def test_demo_names_a_server_that_does_not_answer_without_its_password(tmp_path: Path) -> None:
