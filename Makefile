@@ -33,11 +33,13 @@ endif
 # `make quick` and `make test` test streams of every kind, `make test-all` every stream.
 QUICK := -m "not process and not slow"
 
-.PHONY: help setup browser demo quick test test-all prove lint endpoints docs bench format pins clean
+.PHONY: help setup browser demo dbt models quick test test-all prove lint endpoints docs bench format pins clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    run Meltano from a stand-in Exact Online into a real PostgreSQL, twice"
+	@echo "make dbt     build the dbt models once more on what the demo left in DEMO_POSTGRES_URL"
+	@echo "make models  renew docs/models.md from the dbt package"
 	@echo "make quick   lint, and the tests that need neither a program nor patience: under a minute"
 	@echo "make test    lint, then all tests (unit, SDK, end to end)"
 	@echo "make test-all  the same over every stream of the catalogue, as every night"
@@ -52,6 +54,12 @@ help:
 
 demo: setup
 	@$(BIN)/python -m scripts.demo
+
+dbt: .venv/.ready .venvs/dbt/.ready
+	@$(BIN)/python -m scripts.demo_books
+
+models: .venv/.ready
+	@$(BIN)/python -m scripts.build_models
 
 quick: lint
 	$(BIN)/pytest -n $(WORKERS) $(QUICK)

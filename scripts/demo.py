@@ -21,11 +21,11 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import timedelta
 from pathlib import Path
 
 from scripts.compare import differences, source_rows
-from scripts.demo_books import Books, ModelsError, all_lines, build
+from scripts.demo_books import LAST_DAY, MODELS, SCHEMA, ModelsError, show
 from scripts.meltano_project import MissingEnvironmentError, Project
 from scripts.postgres import Postgres, PostgresError, embedded, existing
 from scripts.warehouse import Stream, Warehouse, streams
@@ -33,15 +33,13 @@ from tap_exactonline.endpoints import by_name
 from tests.exact_online import ExactOnline
 from tests.exact_online.company import Group, Profile
 
-SCHEMA = "exact_online_demo"
 HOME = Path(".demo")
-MODELS = "exact_online_demo_models"
 COMPANIES = {
     101: ("Kaas & Zonen B.V.", Profile()),
     102: ("Kaas Verhuur B.V.", Profile(customers=12, subscriptions=False, trade=0.5)),
     103: ("Kaas Abonnementen B.V.", Profile(customers=18, trade=0.2)),
 }
-DAYS = (date(2026, 11, 26), date(2026, 11, 27))
+DAYS = (LAST_DAY - timedelta(days=1), LAST_DAY)
 COLUMNS = (7, 10, 7, 6, 7, 6, 7)
 
 
@@ -213,7 +211,7 @@ def main() -> int:
             say(f"  Exact Online  a stand-in on {url} with {len(COMPANIES)} administrations")
             if not _show(group, project, Warehouse(connection, SCHEMA), which):
                 return 1
-            _show_books(postgres, Books(connection, MODELS))
+            show(postgres, HOME / "dbt")
     say("\nPostgreSQL holds what Exact Online holds.")
     return 0
 
@@ -268,14 +266,6 @@ def _show(group: Group, project: Project, warehouse: Warehouse, which: str) -> b
                 f"\nExact's log of deletions does not cover {stream.name}: {deleted} deleted rows are still in it."
             )
     return True
-
-
-def _show_books(postgres: Postgres, books: Books) -> None:
-    say(f"\ndbt build: the models of dbt/ in the schema {MODELS}, as of {DAYS[1]}")
-    say(f"  {build(postgres, SCHEMA, MODELS, DAYS[1], HOME / 'dbt')}")
-    for title, lines in all_lines(books):
-        say(f"\n{title}, from PostgreSQL, in euros\n")
-        say("\n".join(lines))
 
 
 if __name__ == "__main__":

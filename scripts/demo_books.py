@@ -1,7 +1,13 @@
-"""The end of the demo: the dbt models on what was loaded, and what they say: do the books balance, who owes, who buys."""
+"""The end of the demo: the dbt models on what was loaded, and what they say: do the books balance, who owes, who buys.
+
+`make dbt` does this once more on the database of DEMO_POSTGRES_URL, where the demo has left its tables.
+"""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +20,12 @@ import psycopg
 from psycopg import sql
 
 from scripts.dbt import dbt, postgres_output
-from scripts.postgres import Postgres
+from scripts.meltano_project import MissingEnvironmentError
+from scripts.postgres import Postgres, PostgresError, existing
 
+SCHEMA = "exact_online_demo"
+MODELS = "exact_online_demo_models"
+LAST_DAY = date(2026, 11, 27)
 AGES = ("not_due", "days_1_30", "days_31_60", "days_61_90", "over_90", "total")
 AGE_TITLES = ("not due", "1-30", "31-60", "61-90", "over 90", "total")
 
@@ -65,14 +75,11 @@ class Books:
         return self.connection.execute(sql.SQL(query).format(schema=sql.Identifier(self.schema))).fetchall()
 
 
-def build(postgres: Postgres, source: str, schema: str, as_of: date, home: Path) -> str:
-    """Build the package's models, with its tests.
+def build(postgres: Postgres, home: Path) -> str:
+    """Build the package's models on the demo's tables, and run its tests.
 
     Args:
-        postgres: Where the tap's tables are.
-        source: Their schema.
-        schema: Of the models.
-        as_of: The day at whose end open items and customers are looked at.
+        postgres: Where the demo's tables are.
         home: Where dbt keeps its files.
 
     Returns:
@@ -81,11 +88,21 @@ def build(postgres: Postgres, source: str, schema: str, as_of: date, home: Path)
     Raises:
         ModelsError: A model or a test failed.
     """
-    variables = {"exact_online_schema": source, "exact_online_as_of": as_of.isoformat()}
-    done = dbt("build", postgres_output(postgres.url, schema), variables, home)
+    variables = {"exact_online_schema": SCHEMA, "exact_online_as_of": LAST_DAY.isoformat()}
+    done = dbt("build", postgres_output(postgres.url, MODELS), variables, home)
     if done.returncode:
         raise ModelsError(f"dbt ended with code {done.returncode}:\n{(done.stdout + done.stderr)[-3000:]}")
     return next(line for line in reversed(done.stdout.splitlines()) if "PASS=" in line).split("Done. ")[-1]
+
+
+def show(postgres: Postgres, home: Path) -> None:
+    """Build the models and print what they say."""
+    print(f"\ndbt build: the models of dbt/ in the schema {MODELS}, as of {LAST_DAY}", flush=True)
+    print(f"  {build(postgres, home)}")
+    with postgres.connect() as connection:
+        for title, lines in all_lines(Books(connection, MODELS)):
+            print(f"\n{title}, from PostgreSQL, in euros\n")
+            print("\n".join(lines), flush=True)
 
 
 def money(value: Decimal) -> str:
@@ -139,3 +156,21 @@ def all_lines(books: Books) -> Sequence[tuple[str, list[str]]]:
         ("Open items by days behind their due date", open_items(books)),
         ("The five best customers of the last 365 days", best_customers(books)),
     )
+
+
+def main() -> None:
+    """Build on the database of DEMO_POSTGRES_URL."""
+    url = os.environ.get("DEMO_POSTGRES_URL")
+    if not url:
+        sys.exit(
+            "dbt: set DEMO_POSTGRES_URL=postgresql://user:password@host/database and run `make demo` first; "
+            "the database that the demo starts by itself ends with it"
+        )
+    try:
+        show(existing(url), Path(".demo/dbt"))
+    except (MissingEnvironmentError, ModelsError, PostgresError, subprocess.TimeoutExpired) as error:
+        sys.exit(f"dbt: {error}")
+
+
+if __name__ == "__main__":
+    main()
