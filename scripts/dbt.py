@@ -44,6 +44,7 @@ def dbt(
         timeout: Seconds before it is killed.
     """
     home.mkdir(parents=True, exist_ok=True)
+    home = home.resolve()
     profiles = home / "profiles.yml"
     profiles.touch(mode=0o600)
     profile = {"exact_online": {"target": "here", "outputs": {"here": dict(output)}}}
@@ -52,8 +53,8 @@ def dbt(
     return subprocess.run(
         [
             executable("dbt"), "--no-send-anonymous-usage-stats", "--no-use-colors", command,
-            "--project-dir", PACKAGE, "--profiles-dir", home, "--target-path", home.resolve() / "target",
-            "--log-path", home.resolve() / "logs", "--vars", json.dumps(dict(variables)),
+            "--project-dir", PACKAGE, "--profiles-dir", home, "--target-path", home / "target",
+            "--log-path", home / "logs", "--vars", json.dumps(dict(variables)),
         ],
         cwd=home,
         env=inherited,
