@@ -5,7 +5,13 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 WORKERS ?= 2
 
+# `make test WHEEL=dist/….whl` tests that file instead of the working copy. For a fresh environment: `make clean` before.
+WHEEL ?=
+export WHEEL
+
 BIN := .venv/bin
+# Appended, so that the wheel's package is found before the working copy's.
+PYTEST := $(BIN)/pytest -n $(WORKERS) $(if $(WHEEL),--import-mode=append)
 PROGRAMS := meltano target-postgres target-duckdb target-jsonl dbt
 STAMPS := .venv/.ready $(PROGRAMS:%=.venvs/%/.ready)
 
@@ -33,7 +39,10 @@ endif
 # `make quick` and `make test` test streams of every kind, `make test-all` every stream.
 QUICK := -m "not process and not slow"
 
-.PHONY: help setup browser demo dbt models quick test test-all prove lint endpoints docs bench format pins clean
+# The end-to-end tests reach nothing that the others do not reach.
+COVERED := tests/unit tests/convergence tests/sdk
+
+.PHONY: help setup browser demo dbt models quick test test-all coverage prove lint endpoints docs bench format pins clean
 .DEFAULT_GOAL := help
 
 help:
@@ -43,6 +52,7 @@ help:
 	@echo "make quick   lint, and the tests that need neither a program nor patience: under a minute"
 	@echo "make test    lint, then all tests (unit, SDK, end to end)"
 	@echo "make test-all  the same over every stream of the catalogue, as every night"
+	@echo "make coverage  what of the package the tests run; fails where it was more before"
 	@echo "make prove   thousands of random histories: is each table what Exact holds? PROVE='--histories 300' for less"
 	@echo "make lint    ruff, mypy and deptry"
 	@echo "make endpoints  build tap_exactonline/endpoints/*.json from catalogue/"
@@ -62,13 +72,20 @@ models: .venv/.ready
 	@$(BIN)/python -m scripts.build_models
 
 quick: lint
-	$(BIN)/pytest -n $(WORKERS) $(QUICK)
+	$(PYTEST) $(QUICK)
 
 test: setup browser .venvs/docs/.ready lint
-	$(BIN)/pytest -n $(WORKERS)
+	$(PYTEST)
 
 test-all: export ALL_STREAMS = 1
 test-all: test
+
+# How much of the package the tests run, and which lines they do not; it may not fall below what pyproject.toml says.
+coverage: setup .venvs/docs/.ready
+	@rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest -n $(WORKERS) $(COVERED)
+	@$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 # PROVE takes the options of tests/convergence/prove.py.
 prove: .venv/.ready
@@ -110,7 +127,7 @@ browser:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 …")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints/dev.txt --upgrade pip hatchling hatch-vcs editables
-	@$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints/dev.txt --no-build-isolation --group test --group lint -e .
+	@$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints/dev.txt --no-build-isolation --group test --group lint $(or $(WHEEL),-e .)
 	@touch $@
 
 .venvs/%/.ready: constraints/%.txt
@@ -130,4 +147,4 @@ pins: clean
 	  scripts/pin $(name) .venvs/$(name) &&) true
 
 clean:
-	rm -rf .venv .venvs .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venvs .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -185,7 +186,12 @@ def when_answering(torture: Torture, number: int) -> None:
 
 
 def process_state(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    """The first letter of what ``ps`` shows: T for stopped. A bare Linux has no ``ps``, and macOS no ``/proc``."""
+    status = Path(f"/proc/{pid}/stat")
+    if status.exists():
+        return status.read_text().rpartition(")")[2].split()[0]
+    command = ["ps", "-o", "state=", "-p", str(pid)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()[:1]
 
 
 def wait_until(condition: Callable[[], bool], timeout: float = 20) -> None:

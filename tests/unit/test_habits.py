@@ -14,7 +14,7 @@ from tap_exactonline.endpoints import load
 from tests.support.chosen_streams import ALL_STREAMS, chosen, one_of_each, traits
 
 TESTS = Path(__file__).resolve().parents[1]
-CONFTEST = TESTS / "conftest.py"
+WATCH = TESTS / "support/programs.py"
 PROGRAMS = """
 import os, subprocess, sys, threading, pytest
 
@@ -43,7 +43,7 @@ def test_that_says_so(): raise AssertionError("left out")
 
 @pytest.mark.process
 def test_a_test_that_starts_a_program_must_say_so(tmp_path: Path) -> None:
-    shutil.copy(CONFTEST, tmp_path)
+    shutil.copy(WATCH, tmp_path / "conftest.py")
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = process: here too\n")
     (tmp_path / "test_programs.py").write_text(PROGRAMS)
 
@@ -60,7 +60,7 @@ def test_a_test_that_starts_a_program_must_say_so(tmp_path: Path) -> None:
         "test_in_a_thread": "FAILED",
         "test_fork": "FAILED",
         "test_in_a_fixture": "ERROR",
-    }, done.stdout
+    }, done.stdout + done.stderr
     assert "pytestmark = pytest.mark.process" in done.stdout
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+import tap_exactonline
 from scripts.meltano_project import FOREIGN, ROOT
 from scripts.newcomer import build_wheel
 from tap_exactonline.endpoints import load
@@ -25,6 +26,8 @@ from tests.exact_online import ExactOnline
 pytestmark = pytest.mark.process
 
 PINS = ROOT / "constraints/dev.txt"
+# A wheel that was built before, to be tested as it is.
+TESTED = Path(os.environ["WHEEL"]).resolve() if os.environ.get("WHEEL") else None
 # It comes with Meltano and makes an environment in a second.
 UV = ROOT / ".venvs/meltano/bin/uv"
 
@@ -36,7 +39,19 @@ def project() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_wheel(tmp_path_factory.mktemp("dist"))
+    """The wheel that is tested (`make test WHEEL=…`), else one of the working copy."""
+    return TESTED or build_wheel(tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source distribution that was built with the wheel."""
+    folder = TESTED.parent if TESTED else tmp_path_factory.mktemp("source")
+    if not TESTED:
+        done = run(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", folder, cwd=ROOT)
+        assert done.returncode == 0, done.stderr
+    (archive,) = folder.glob("*.tar.gz")
+    return archive
 
 
 def run(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -107,17 +122,29 @@ def test_the_metadata_says_what_pyproject_says(wheel: Path, project: dict[str, A
     assert metadata["License-Expression"] == "Apache-2.0"
     assert re.match(r"\d+\.\d+\.\d+", metadata["Version"])
     assert set(metadata.get_all("Provides-Extra", [])) == set(project["project"]["optional-dependencies"])
+    urls = dict(line.split(", ", 1) for line in metadata.get_all("Project-URL", []))
+    assert urls == project["project"]["urls"]
     # `backoff` overwrites `python-backoff`, which the SDK needs.
     required = {re.split(r"[^\w-]", line)[0].lower() for line in metadata.get_all("Requires-Dist", [])}
     assert "backoff" not in required
 
 
-def test_the_source_distribution_can_be_built_into_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
-    done = run(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", tmp_path, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    (archive,) = tmp_path.glob("*.tar.gz")
-    with tarfile.open(archive) as source:
-        source.extractall(tmp_path, filter="data")
+def test_the_tests_run_the_package_that_is_to_be_published(wheel: Path) -> None:
+    """With a wheel given, its files and none of the working copy; without, the working copy."""
+    tested = Path(tap_exactonline.__file__).parent
+    assert (tested == ROOT / "tap_exactonline") == (TESTED is None)
+    with zipfile.ZipFile(wheel) as archive:
+        files = [name for name in archive.namelist() if name.startswith("tap_exactonline/")]
+        assert files
+        differ = [name for name in files if archive.read(name) != (tested.parent / name).read_bytes()]
+    assert differ == []
+
+
+def test_the_source_distribution_can_be_built_into_the_same_wheel(
+    wheel: Path, source: Path, tmp_path: Path
+) -> None:
+    with tarfile.open(source) as archive:
+        archive.extractall(tmp_path, filter="data")
     (unpacked,) = [path for path in tmp_path.iterdir() if path.is_dir()]
     done = run(
         sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path / "again", cwd=unpacked
@@ -167,6 +194,17 @@ def test_an_empty_environment_discovers_and_syncs(wheel: Path, tmp_path: Path) -
         name: sum(one["type"] == "RECORD" and one["stream"] == name for one in messages) for name in wanted
     }
     assert counts == {"sync_crm_accounts": 1003, "financial_journals": 61}
+
+
+def test_every_address_of_the_repository_names_the_same_owner(project: dict[str, Any]) -> None:
+    site = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    named = re.findall(r"https://(?:github\.com/)?(\w+)(?:\.github\.io)?/tap-exactonline", site)
+    named += [
+        re.findall(r"https://(?:github\.com/)?(\w+)(?:\.github\.io)?/tap-exactonline", url)[0]
+        for url in project["project"]["urls"].values()
+    ]
+    assert len(named) == 7
+    assert len(set(named)) == 1
 
 
 def declared_versions() -> list[str]:

@@ -77,8 +77,11 @@ def test_rights_are_given_by_job_and_only_publishing_has_more_than_reading(path:
         name: {right for right, level in job["permissions"].items() if level == "write"}
         for name, job in workflow["jobs"].items()
     }
-    expected = {"publish": {"id-token"}, "announce": {"contents"}} if path.name == "release.yml" else {}
-    assert {name: rights for name, rights in more.items() if rights} == expected
+    expected = {
+        "release.yml": {"publish": {"id-token"}, "announce": {"contents"}},
+        "docs.yml": {"deploy": {"pages", "id-token"}},
+    }
+    assert {name: rights for name, rights in more.items() if rights} == expected.get(path.name, {})
 
 
 def test_no_secret_is_used() -> None:
@@ -90,11 +93,52 @@ def test_what_is_published_was_built_once_and_tested() -> None:
     assert jobs["publish"]["needs"] == ["build", "test"]
     builds = [name for name, job in jobs.items() if "hatchling build" in str(job.get("steps"))]
     assert builds == ["build"]
+    # The tests install the very artifact that `publish` uploads.
+    assert jobs["test"]["needs"] == "build"
+    (built,) = steps(jobs["build"], "actions/upload-artifact")
+    (published,) = steps(jobs["publish"], "actions/download-artifact")
+    assert jobs["test"]["with"]["packages"] == built["with"]["name"] == published["with"]["name"]
+    test = load(GITHUB / "workflows/test.yml")["jobs"]["test"]
+    (tested,) = steps(test, "actions/download-artifact")
+    assert tested["with"] == {"name": "${{ inputs.packages }}", "path": "dist"}
+    assert "WHEEL=" in str(test["steps"][-1]["run"])
 
 
-def test_every_declared_python_is_tested() -> None:
+def steps(job: dict[str, Any], action: str) -> list[dict[str, Any]]:
+    """The steps of a job that use an action."""
+    return [step for step in job["steps"] if step.get("uses", "").startswith(f"{action}@")]
+
+
+def test_every_declared_python_is_tested_and_macos_too() -> None:
     matrix = load(GITHUB / "workflows/test.yml")["jobs"]["test"]["strategy"]["matrix"]
     assert matrix["python"] == declared_versions()
+    assert [one["system"].partition("-")[0] for one in matrix["include"]] == ["macos"]
+
+
+def test_the_quick_job_comes_first() -> None:
+    jobs = load(GITHUB / "workflows/test.yml")["jobs"]
+    assert "make quick" in str(jobs["quick"])
+    assert {job.get("needs") for name, job in jobs.items() if name != "quick"} == {"quick"}
+
+
+def test_what_takes_long_runs_every_night() -> None:
+    nightly = load(GITHUB / "workflows/nightly.yml")
+    assert nightly["on"]["schedule"]
+    called = {
+        step["run"].split()[1] for job in nightly["jobs"].values() for step in job["steps"] if "run" in step
+    }
+    assert {"test-all", "prove", "pins", "test"} <= called
+
+
+def test_workflows_call_targets_that_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    called = [
+        name
+        for path in WORKFLOWS
+        for name in re.findall(r"run: make ([a-z-]+)", path.read_text(encoding="utf-8"))
+    ]
+    assert len(called) > 5
+    assert set(called) <= targets
 
 
 def test_the_image_runs_as_somebody_without_rights() -> None:

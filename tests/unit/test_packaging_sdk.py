@@ -17,13 +17,13 @@ from pathlib import Path
 import pytest
 from singer_sdk.plugin_base import SingerCommand
 
-from scripts.build_docs import ROOT
+import tap_exactonline
 from tap_exactonline.commands.group import TapGroup
 from tap_exactonline.sync.output import LineWriter
 from tap_exactonline.sync.streams import ExactStream
 from tap_exactonline.tap import TapExactOnline
 
-PACKAGE = ROOT / "tap_exactonline"
+PACKAGE = Path(tap_exactonline.__file__).parent
 OURS = (TapExactOnline, ExactStream, LineWriter, TapGroup)
 
 # Name in the SDK → fingerprint of its source; for attributes of instances, of the line that makes them.
@@ -116,7 +116,7 @@ def places() -> dict[str, list[str]]:
     found: dict[str, set[str]] = {}
     for source in (imported(), used(), finals()):
         for name, path in source:
-            found.setdefault(name, set()).add(str(path.relative_to(ROOT)))
+            found.setdefault(name, set()).add(str(path.relative_to(PACKAGE.parent)))
     return {name: sorted(files) for name, files in sorted(found.items())}
 
 
