@@ -1,6 +1,6 @@
 """Try thousands of random histories and say how many there were and that none diverged.
 
-python -m tests.convergence.prove --histories 3000 --workers 2
+python -m tests.convergence.prove --histories 10000 --workers 2
 """
 
 # ruff: noqa: T201  (its work is to tell)
@@ -80,7 +80,7 @@ def prove(histories: int, workers: int, steps: int, first: int) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--histories", type=int, default=3000)
+    parser.add_argument("--histories", type=int, default=10_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--steps", type=int, default=25, help="most events and runs of a history")
     parser.add_argument("--seed", type=int, help="begin with this one; another each time if absent")
