@@ -108,6 +108,10 @@ def check_shape(catalog: Mapping[str, Any]) -> None:
             stream = msgspec.convert(entry, _Stream)
         except msgspec.ValidationError as exc:
             raise CatalogError(f"Catalog: {_place(entry, position)}: {_plain(exc)}. {REMEDY}") from exc
+        except UnicodeEncodeError as exc:
+            raise CatalogError(
+                f"Catalog: {_place(entry, position)}: it holds half a character. {REMEDY}"
+            ) from exc
         if stream.tap_stream_id in seen:
             raise CatalogError(f"Catalog: stream {stream.tap_stream_id!r} is there twice. {REMEDY}")
         seen.add(stream.tap_stream_id)

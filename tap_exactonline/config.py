@@ -12,12 +12,15 @@ from zoneinfo import ZoneInfo
 from tap_exactonline import sdk_settings
 from tap_exactonline.exact.addresses import api_url_for, check_api_url
 from tap_exactonline.exact.errors import SettingsError
+from tap_exactonline.exact.foreign_text import clean_text
 from tap_exactonline.exact.secret_text import check_secret
 from tap_exactonline.settings import SCHEMA, ZONES
 
 if TYPE_CHECKING:
     from tap_exactonline.endpoints.extra import ExtraStream
 
+_SECRETS = ("client_secret", "refresh_token", "access_token", "token_store_passphrase")
+_MOST_SHOWN = 400
 _DIGITS = re.compile(r"\s*\d{1,9}\s*")
 
 
@@ -56,8 +59,19 @@ def parse(raw: Mapping[str, Any]) -> Config:
     """Check the settings.
 
     Raises:
-        SettingsError: Naming the first setting that is wrong, and what it should be.
+        SettingsError: Naming the first setting that is wrong, and what it should be. A secret that stands where it
+            does not belong is not shown.
     """
+    try:
+        return _parse(raw)
+    except SettingsError as exc:
+        secrets = [value for name in _SECRETS if isinstance(value := raw.get(name), str)]
+        exc.what = clean_text(exc.what, secrets, most=_MOST_SHOWN)
+        exc.args = (exc.what,)
+        raise
+
+
+def _parse(raw: Mapping[str, Any]) -> Config:
     sdk_settings.check(raw)
     country = _choice(raw, "country", "nl")
     zone = _zone(raw, country)

@@ -22,8 +22,10 @@ PIECE = 8
 
 _MOST_READ = 20_000
 _HEADER = re.compile(r"\b(Bearer|Basic)\s+(?!\*\*\*)\S+", re.IGNORECASE)
-# Words and names of fields are shorter; dots and commas end a run, as in names of types and lists of fields.
-_LONG_RUN = re.compile(r"[\w!%+/=~-]{40,}")
+# Words and names of fields are shorter or have no digit; dots, commas and slashes end a run, as in names of types, lists
+# of fields and paths.
+_LONG_RUN = re.compile(r"[\w!%+=~-]{40,}")
+_NAME_LIKE = 100
 
 
 def clean_text(text: str, secrets: Iterable[str] | None = None, most: int | None = None) -> str:
@@ -31,7 +33,7 @@ def clean_text(text: str, secrets: Iterable[str] | None = None, most: int | None
 
     A secret is recognised as it is, URL-encoded, escaped as in JSON or HTML, broken by blanks, and in part: any eight
     of its characters in a row are masked. In a text that may hold secrets, whatever else looks like a token (forty
-    characters and more without a blank, dot or comma) is masked, too.
+    characters and more, one of them a digit, without a blank, dot, comma or slash) is masked, too.
 
     Args:
         text: What came from outside. Only the first 20,000 characters are looked at.
@@ -41,9 +43,14 @@ def clean_text(text: str, secrets: Iterable[str] | None = None, most: int | None
     plain = "".join(_shown(text[:_MOST_READ]))
     if secrets is not None:
         plain = _without(plain, secrets)
-        plain = _LONG_RUN.sub(MASK, _HEADER.sub(rf"\1 {MASK}", plain))
+        plain = _LONG_RUN.sub(_masked_run, _HEADER.sub(rf"\1 {MASK}", plain))
     plain = " ".join(plain.split())
     return plain if most is None or len(plain) <= most else plain[: most - 1] + "…"
+
+
+def _masked_run(run: re.Match[str]) -> str:
+    is_name = len(run[0]) < _NAME_LIKE and not any(letter.isdigit() for letter in run[0])
+    return run[0] if is_name else MASK
 
 
 def _shown(text: str) -> Iterator[str]:

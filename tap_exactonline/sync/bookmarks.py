@@ -131,6 +131,7 @@ def _check_partition(stream: str, division: int, partition: dict[str, Any], endp
             raise _broken(stream, division, "'deletions' is not an object")
         _row_version(stream, division, deletions.get("timestamp"))
         _moment(stream, division, deletions.get("read_at"))
+        _moment(stream, division, partition.get("read_at"))
         _moment(stream, division, partition.get("start_date"), wall_clock=True)
     elif endpoint.bookmark:
         _moment(stream, division, value, wall_clock=True)

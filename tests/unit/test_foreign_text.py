@@ -58,7 +58,8 @@ def test_the_words_of_exact_stay_whole() -> None:
     text = (
         "This endpoint has mandatory filtering applied: Accountant,AccountManager,AddressLine1,AddressLine2,Created. "
         "Could not find a property named 'X' on type 'Exact.Web.Api.Models.Sync.Project.TimeCostTransactionSync' "
-        "for guid'01234567-89ab-cdef-0123-456789abcdef'"
+        "for guid'01234567-89ab-cdef-0123-456789abcdef' at "
+        "/api/v1/101/read/project/TimeAndBillingEntryAccountsByProjectAndDate"
     )
     assert clean_text(text, (TOKEN, SECRET)) == text
 

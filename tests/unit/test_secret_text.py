@@ -55,6 +55,18 @@ def test_blanks_and_plain_quotes_around_it_do_no_harm(setting: str) -> None:
     assert getattr(parsed, setting) == TOKEN
 
 
+@pytest.mark.parametrize(
+    "setting", ["country", "divisions", "start_date", "timezone", "extra_streams", "max_response_mb"]
+)
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_secret_in_the_wrong_place_does_not_show(setting: str, secret: str) -> None:
+    for value in (TOKEN, [TOKEN], [{"name": TOKEN}], {"a": {"b": f"x{TOKEN}"}}):
+        with pytest.raises(SettingsError) as caught:
+            parse({secret: TOKEN, setting: value})
+        assert setting in str(caught.value)
+        assert not hostile.seen(TOKEN, f"{caught.value} {caught.value!r}")
+
+
 @given(st.text(max_size=30))
 def test_what_passes_can_be_sent(text: str) -> None:
     try:
