@@ -116,8 +116,9 @@ def test_postgres_removes_what_a_full_read_did_not_bring(
     exact.faults.add(faults.Match(stream=SOURCES, division=SECOND), faults.forbidden("plain"), times=None)
     before = warehouse.count(catalogue[SOURCES])
 
-    run(project, "target-postgres")
+    refused = project.run("run", "tap-exactonline", "target-postgres")
 
+    assert refused.returncode == 1, "rows came before, so the refusal is a failure"
     assert warehouse.count(catalogue[SOURCES]) == before, "nothing goes while an administration is missing"
     equal(list(map(dict, warehouse.rows(catalogue[BALANCES]))), exact, catalogue[BALANCES])
     exact.faults.clear()

@@ -54,7 +54,10 @@ EMPTY: list[dict[str, Any]] = [
 def exact() -> Iterator[ExactOnline]:
     stand_in = ExactOnline(seed=9)
     stand_in.limits(minute=10**6, day=10**7)
-    stand_in.add_division(101, rows={STREAM: 5})
+    division = stand_in.add_division(101, rows={STREAM: 5})
+    # A bookmark higher than every Timestamp would be one in the future.
+    division.rowversion = 10**12
+    stand_in.table(101, STREAM).insert()
     with stand_in.serve():
         yield stand_in
 
