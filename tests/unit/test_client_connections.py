@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tap_exactonline.exact.auth.grants import Outcome, TokenEndpoint
+from tap_exactonline.exact.auth.grants import GrantOutcome, TokenEndpoint
 from tap_exactonline.exact.errors import BrokenAnswer, NotExactOnline, SettingsError, Unreachable
 from tap_exactonline.exact.transport import Bounds, Transport
 from tests.exact_online.raw import raw_server
@@ -72,7 +72,7 @@ def test_a_proxy_that_is_down(proxy):
         w.get()
     assert "pa55word" not in str(caught.value)
     answer = TokenEndpoint(ELSEWHERE, "id", "secret", "test").refresh("token")
-    assert answer.outcome is Outcome.NOT_SENT
+    assert answer.outcome is GrantOutcome.NOT_SENT
     assert "pa55word" not in answer.text
 
 
@@ -107,7 +107,7 @@ def test_a_malformed_proxy(proxy, address):
     proxy(address)
     with world(api_url=ELSEWHERE) as w, pytest.raises(SettingsError):
         w.get()
-    assert TokenEndpoint(ELSEWHERE, "id", "secret", "test").refresh("token").outcome is Outcome.UNUSABLE
+    assert TokenEndpoint(ELSEWHERE, "id", "secret", "test").refresh("token").outcome is GrantOutcome.UNUSABLE
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
@@ -122,7 +122,7 @@ def test_this_machine_is_reached_without_a_proxy(proxy, host):
                 w.get()
             assert len(w.server.requests) == (host != "[::1]")  # nobody listens there
             answer = TokenEndpoint(w.client.api_url, "id", "secret", "test").refresh("token")
-            assert answer.outcome is not Outcome.UNUSABLE
+            assert answer.outcome is not GrantOutcome.UNUSABLE
         assert spy.requests == []
 
 
@@ -152,7 +152,7 @@ def test_a_certificate_that_is_not_trusted(tmp_path):
             w.get()
         assert w.stop.waits == []
         answer = TokenEndpoint(w.server.url, "id", "secret", "test").refresh("token")
-        assert answer.outcome is Outcome.UNUSABLE
+        assert answer.outcome is GrantOutcome.UNUSABLE
         assert "REQUESTS_CA_BUNDLE" in str(answer.error)
 
 
@@ -168,7 +168,7 @@ def test_a_bundle_of_certificates_that_is_none(tmp_path, monkeypatch, content):
         with pytest.raises(SettingsError, match="REQUESTS_CA_BUNDLE"):
             w.get()
         answer = TokenEndpoint(w.server.url, "id", "secret", "test").refresh("token")
-        assert answer.outcome is Outcome.UNUSABLE
+        assert answer.outcome is GrantOutcome.UNUSABLE
 
 
 @pytest.mark.slow

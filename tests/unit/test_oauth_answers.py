@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tap_exactonline.exact.auth.grants import Outcome, TokenAnswer, TokenEndpoint, read_answer
+from tap_exactonline.exact.auth.grants import GrantOutcome, TokenAnswer, TokenEndpoint, read_answer
 from tap_exactonline.exact.auth.renewal import Renewal, after_failure, granted
 from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import LoginError
@@ -31,52 +31,52 @@ def refusal(error: str, description: str) -> bytes:
             400,
             refusal("access_denied", "Rate limit exceeded: access_token not expired"),
             {},
-            Outcome.TOO_EARLY,
+            GrantOutcome.TOO_EARLY,
         ),
         (
             401,
             refusal("access_denied", "Rate limit exceeded: access_token not expired"),
             {},
-            Outcome.TOO_EARLY,
+            GrantOutcome.TOO_EARLY,
         ),
-        (400, b"", {"Reason": "TooEarlyToRefreshTokens, wait"}, Outcome.TOO_EARLY),
+        (400, b"", {"Reason": "TooEarlyToRefreshTokens, wait"}, GrantOutcome.TOO_EARLY),
         (
             429,
             refusal("access_denied", "Rate limit exceeded: access_token not expired"),
             {},
-            Outcome.TOO_EARLY,
+            GrantOutcome.TOO_EARLY,
         ),
-        (401, refusal("unauthorized_client", "Old refresh token used."), {}, Outcome.SUPERSEDED),
+        (401, refusal("unauthorized_client", "Old refresh token used."), {}, GrantOutcome.SUPERSEDED),
         (
             400,
             refusal("invalid_request", "The refresh token expired at 1/2/2026 and it is now 3/4/2026."),
             {},
-            Outcome.EXPIRED,
+            GrantOutcome.EXPIRED,
         ),
-        (400, refusal("invalid_client", "Client authentication failed."), {}, Outcome.APP_REFUSED),
-        (401, refusal("unauthorized_client", "The client is unknown"), {}, Outcome.APP_REFUSED),
-        (400, refusal("invalid_grant", ""), {}, Outcome.REFUSED),
-        (400, refusal("invalid_request", "Something new"), {}, Outcome.REFUSED),
-        (403, b"<html>Access denied by the firewall</html>", {}, Outcome.BUSY),
-        (400, b"", {}, Outcome.BUSY),
-        (429, b"", {}, Outcome.BUSY),
-        (408, b"", {}, Outcome.UNCERTAIN),
-        (500, b"oops", {}, Outcome.UNCERTAIN),
-        (504, b"<html>", {}, Outcome.UNCERTAIN),
-        (200, b"", {}, Outcome.UNCERTAIN),
-        (200, b"  ", {}, Outcome.UNCERTAIN),
-        (200, b"<html>", {}, Outcome.UNCERTAIN),
-        (200, b'{"access_token": "a', {}, Outcome.UNCERTAIN),
-        (200, b"[]", {}, Outcome.UNCERTAIN),
-        (200, b"\xff\xfe", {}, Outcome.UNCERTAIN),
-        (200, b'{"access_token": 5}', {}, Outcome.UNCERTAIN),
-        (204, b"", {}, Outcome.UNCERTAIN),
-        (302, b"", {}, Outcome.STRANGE),
-        (404, b"<html>", {}, Outcome.STRANGE),
-        (200, b'{"access_token": "a"}', {}, Outcome.GRANTED),
+        (400, refusal("invalid_client", "Client authentication failed."), {}, GrantOutcome.APP_REFUSED),
+        (401, refusal("unauthorized_client", "The client is unknown"), {}, GrantOutcome.APP_REFUSED),
+        (400, refusal("invalid_grant", ""), {}, GrantOutcome.REFUSED),
+        (400, refusal("invalid_request", "Something new"), {}, GrantOutcome.REFUSED),
+        (403, b"<html>Access denied by the firewall</html>", {}, GrantOutcome.BUSY),
+        (400, b"", {}, GrantOutcome.BUSY),
+        (429, b"", {}, GrantOutcome.BUSY),
+        (408, b"", {}, GrantOutcome.UNCERTAIN),
+        (500, b"oops", {}, GrantOutcome.UNCERTAIN),
+        (504, b"<html>", {}, GrantOutcome.UNCERTAIN),
+        (200, b"", {}, GrantOutcome.UNCERTAIN),
+        (200, b"  ", {}, GrantOutcome.UNCERTAIN),
+        (200, b"<html>", {}, GrantOutcome.UNCERTAIN),
+        (200, b'{"access_token": "a', {}, GrantOutcome.UNCERTAIN),
+        (200, b"[]", {}, GrantOutcome.UNCERTAIN),
+        (200, b"\xff\xfe", {}, GrantOutcome.UNCERTAIN),
+        (200, b'{"access_token": 5}', {}, GrantOutcome.UNCERTAIN),
+        (204, b"", {}, GrantOutcome.UNCERTAIN),
+        (302, b"", {}, GrantOutcome.STRANGE),
+        (404, b"<html>", {}, GrantOutcome.STRANGE),
+        (200, b'{"access_token": "a"}', {}, GrantOutcome.GRANTED),
     ],
 )
-def test_meaning(status: int, body: bytes, headers: dict[str, str], outcome: Outcome) -> None:
+def test_meaning(status: int, body: bytes, headers: dict[str, str], outcome: GrantOutcome) -> None:
     assert read_answer(status, headers, body).outcome is outcome
 
 
@@ -143,7 +143,7 @@ def test_hundred_megabytes_are_not_read() -> None:
     answer = TokenEndpoint(url, "id", "secret", "test").refresh("token")
     thread.join(10)
     listener.close()
-    assert answer.outcome is Outcome.UNCERTAIN
+    assert answer.outcome is GrantOutcome.UNCERTAIN
     assert sent < 50_000_000
 
 
@@ -159,11 +159,11 @@ def test_connection_that_ends_before_the_answer_is_uncertain_and_one_that_never_
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     endpoint = TokenEndpoint(url, "id", "secret", "test")
-    assert endpoint.refresh("token").outcome is Outcome.UNCERTAIN
+    assert endpoint.refresh("token").outcome is GrantOutcome.UNCERTAIN
     thread.join(10)
     listener.close()
     answer = endpoint.refresh("token")
-    assert answer.outcome is Outcome.NOT_SENT
+    assert answer.outcome is GrantOutcome.NOT_SENT
     assert "refused" in answer.text
 
 
@@ -198,7 +198,7 @@ def test_netrc_and_proxies_do_not_touch_the_request(
 STORED = Tokens(
     access_token="a", refresh_token="r", obtained_at=NOW - 580, logged_in_at=NOW - 9e5, seed="s", version=7
 )
-FAILURES = [o for o in Outcome if o is not Outcome.GRANTED]
+FAILURES = [o for o in GrantOutcome if o is not GrantOutcome.GRANTED]
 
 
 @settings(deadline=None)
@@ -210,7 +210,7 @@ FAILURES = [o for o in Outcome if o is not Outcome.GRANTED]
     st.floats(0, 600),
 )
 def test_no_failure_ever_loses_a_token(
-    outcome: Outcome, lost: float, tries: int, is_seed: bool, retry_after: float
+    outcome: GrantOutcome, lost: float, tries: int, is_seed: bool, retry_after: float
 ) -> None:
     spend = "seed" if is_seed else "r"
     base = replace(STORED, tries=tries)
@@ -220,7 +220,12 @@ def test_no_failure_ever_loses_a_token(
     marked = replace(base, attempted_at=NOW - 1, attempt_of=renewal.spend_print)
     record = after_failure(renewal, marked, TokenAnswer(outcome, "said", 400, retry_after=retry_after), NOW)
     if isinstance(record, Exception):
-        assert outcome not in {Outcome.TOO_EARLY, Outcome.NOT_SENT, Outcome.BUSY, Outcome.UNCERTAIN}
+        assert outcome not in {
+            GrantOutcome.TOO_EARLY,
+            GrantOutcome.NOT_SENT,
+            GrantOutcome.BUSY,
+            GrantOutcome.UNCERTAIN,
+        }
         assert not isinstance(record, LoginError) or "login" in str(record) or "client_id" in str(record)
         return
     assert (record.access_token, record.refresh_token) == ("a", "r")
@@ -228,12 +233,12 @@ def test_no_failure_ever_loses_a_token(
     assert NOW < record.not_before <= NOW + 600
     assert record.tries == tries + 1
     # An attempt stays open exactly as long as Exact may hold an answer that nobody has seen.
-    assert record.attempted_at == (NOW - 1 if outcome is Outcome.UNCERTAIN else lost)
+    assert record.attempted_at == (NOW - 1 if outcome is GrantOutcome.UNCERTAIN else lost)
 
 
 def test_success_closes_the_attempt_and_remembers_the_seeds() -> None:
     renewal = Renewal("new seed", STORED, is_seed=True, stored=STORED)
-    record = granted(renewal, TokenAnswer(Outcome.GRANTED, access_token="a2", refresh_token="r2"), NOW)
+    record = granted(renewal, TokenAnswer(GrantOutcome.GRANTED, access_token="a2", refresh_token="r2"), NOW)
     assert (record.access_token, record.refresh_token, record.obtained_at) == ("a2", "r2", NOW)
     assert (record.attempted_at, record.not_before, record.tries, record.trouble) == (0, 0, 0, "")
     assert record.seed == renewal.spend_print
@@ -243,6 +248,6 @@ def test_success_closes_the_attempt_and_remembers_the_seeds() -> None:
 
 def test_success_without_a_new_refresh_token_keeps_the_old_one() -> None:
     renewal = Renewal("r", STORED, is_seed=False, stored=STORED)
-    record = granted(renewal, TokenAnswer(Outcome.GRANTED, access_token="a2"), NOW)
+    record = granted(renewal, TokenAnswer(GrantOutcome.GRANTED, access_token="a2"), NOW)
     assert record.refresh_token == "r"
     assert record.logged_in_at == STORED.logged_in_at

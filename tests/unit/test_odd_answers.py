@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from tap_exactonline.endpoints import by_name
 from tap_exactonline.exact import edmx
-from tap_exactonline.exact.auth.grants import Outcome, read_answer
+from tap_exactonline.exact.auth.grants import GrantOutcome, read_answer
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.divisions import current_division, list_divisions
 from tap_exactonline.exact.errors import ExactError, StreamError
@@ -110,13 +110,13 @@ def test_headers_out_of_range_are_too(name: str) -> None:
 @pytest.mark.parametrize("body", DEEP.values(), ids=DEEP.keys())
 @pytest.mark.parametrize("status", [200, 400])
 def test_deep_answers_of_the_token_service(body: bytes, status: int) -> None:
-    assert read_answer(status, {}, body).outcome is not Outcome.GRANTED
+    assert read_answer(status, {}, body).outcome is not GrantOutcome.GRANTED
 
 
 @pytest.mark.parametrize("lifetime", [1e308, 10**400, "9" * 400, "1e999", -1, [], {}, True, "\uff19"])
 def test_odd_lifetimes(lifetime: Any) -> None:
     answer = read_answer(200, {}, json.dumps({"access_token": "a", "expires_in": lifetime}).encode())
-    assert answer.outcome is Outcome.GRANTED
+    assert answer.outcome is GrantOutcome.GRANTED
     assert 0 < answer.expires_in < 1e9
 
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_exactonline.exact import payload
-from tap_exactonline.exact.auth.grants import Outcome, TokenEndpoint
+from tap_exactonline.exact.auth.grants import GrantOutcome, TokenEndpoint
 from tap_exactonline.exact.errors import (
     AnswerTooLarge,
     BrokenAnswer,
@@ -63,7 +63,7 @@ def test_what_trickles_ends(server: RawServer, name: str) -> None:
 def test_what_trickles_ends_at_the_token_service_too(server: RawServer, name: str) -> None:
     server.handler = lambda connection, _came: server.trickle(connection, SLOW[name]())
     answer = TokenEndpoint(server.url, "id", "secret", "test", bounds=QUICK).refresh("token")
-    assert answer.outcome is Outcome.UNCERTAIN
+    assert answer.outcome is GrantOutcome.UNCERTAIN
     assert "not complete after 0.6 s" in answer.text
 
 
@@ -128,7 +128,9 @@ def test_of_an_error_a_megabyte_is_read(server: RawServer, name: str, status: in
 @pytest.mark.parametrize("name", LARGE)
 def test_the_token_service_is_bounded_too(server: RawServer, name: str) -> None:
     LARGE[name](server, 200)
-    assert TokenEndpoint(server.url, "id", "secret", "test").refresh("token").outcome is Outcome.UNCERTAIN
+    assert (
+        TokenEndpoint(server.url, "id", "secret", "test").refresh("token").outcome is GrantOutcome.UNCERTAIN
+    )
     assert server.sent < 40 * MEGABYTE
 
 
@@ -247,7 +249,9 @@ def test_odd_headers_are_no_tracebacks(
     server.handler = lambda connection, _came: server.send(connection, head(status, line) + PAGE)
     with contextlib.suppress(ExactError):
         get(server)
-    assert TokenEndpoint(server.url, "id", "secret", "test").refresh("token").outcome is not Outcome.GRANTED
+    assert (
+        TokenEndpoint(server.url, "id", "secret", "test").refresh("token").outcome is not GrantOutcome.GRANTED
+    )
     assert not [record for record in caplog.records if record.exc_info]
 
 
@@ -257,4 +261,4 @@ def test_a_refused_connection_was_never_made() -> None:
     url = f"http://127.0.0.1:{port}"
     with pytest.raises(NotConnected, match="refused"):
         Transport(url, "test", bounds=QUICK).get(url, "token")
-    assert TokenEndpoint(url, "id", "secret", "test").refresh("token").outcome is Outcome.NOT_SENT
+    assert TokenEndpoint(url, "id", "secret", "test").refresh("token").outcome is GrantOutcome.NOT_SENT

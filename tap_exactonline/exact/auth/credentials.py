@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from tap_exactonline.exact.addresses import check_api_url
 from tap_exactonline.exact.auth.current import CurrentToken
 from tap_exactonline.exact.auth.dead_logins import DeadLogins
-from tap_exactonline.exact.auth.grants import Outcome, TokenAnswer, TokenEndpoint, authorize_url
+from tap_exactonline.exact.auth.grants import GrantOutcome, TokenAnswer, TokenEndpoint, authorize_url
 from tap_exactonline.exact.auth.refresh import Unsaved, refresh, save_granted
 from tap_exactonline.exact.auth.renewal import Renewal, RetryLater, choose_renewal, logged_in
 from tap_exactonline.exact.auth.signals import SETTLE_TIMEOUT, settle, unbroken
@@ -339,11 +339,11 @@ class Credentials:
             raise copy.copy(self._failed[2])
 
     def _exchange(self, code: str, redirect_uri: str) -> TokenAnswer:
-        answer = TokenAnswer(Outcome.NOT_SENT)
+        answer = TokenAnswer(GrantOutcome.NOT_SENT)
         for _ in range(2):  # a code works once; that an unanswered request did not use it up is worth a try
             self.token_calls += 1
             answer = self._endpoint.exchange(code, redirect_uri)
-            if answer.outcome not in {Outcome.NOT_SENT, Outcome.UNCERTAIN}:
+            if answer.outcome not in {GrantOutcome.NOT_SENT, GrantOutcome.UNCERTAIN}:
                 break
             self._sleep(1.0)
         return answer

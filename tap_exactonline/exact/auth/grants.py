@@ -36,7 +36,7 @@ _MOST_TEXT = 200
 _SECRET = {"client_secret", "refresh_token", "code"}
 
 
-class Outcome(Enum):
+class GrantOutcome(Enum):
     """What became of a token request."""
 
     GRANTED = "granted"
@@ -56,7 +56,7 @@ class Outcome(Enum):
 class TokenAnswer:
     """Result of a token request; ``text`` is for people."""
 
-    outcome: Outcome
+    outcome: GrantOutcome
     text: str = ""
     status: int | None = None
     access_token: str = field(default="", repr=False)
@@ -136,11 +136,11 @@ class TokenEndpoint:
         try:
             response = self._transport.post(self._url, form)
         except NotConnected as error:
-            return TokenAnswer(Outcome.NOT_SENT, _no_answer(error))
+            return TokenAnswer(GrantOutcome.NOT_SENT, _no_answer(error))
         except (NotExactOnline, SettingsError) as error:
-            return TokenAnswer(Outcome.UNUSABLE, error.what, error=error)
+            return TokenAnswer(GrantOutcome.UNUSABLE, error.what, error=error)
         except ExactError as error:
-            return TokenAnswer(Outcome.UNCERTAIN, _no_answer(error))
+            return TokenAnswer(GrantOutcome.UNCERTAIN, _no_answer(error))
         self._learn(response)
         secrets = tuple(value for name, value in form.items() if name in _SECRET)
         return read_answer(response.status, response.headers, response.body, secrets)
@@ -194,7 +194,7 @@ def _read_success(status: int, data: dict[str, Any], shape: str) -> TokenAnswer:
     access = _text(data, "access_token")
     if access:
         return TokenAnswer(
-            Outcome.GRANTED,
+            GrantOutcome.GRANTED,
             status=status,
             access_token=access,
             refresh_token=_text(data, "refresh_token") or None,
@@ -202,33 +202,35 @@ def _read_success(status: int, data: dict[str, Any], shape: str) -> TokenAnswer:
         )
     what = {"empty": "an empty body", "json": "no access token"}.get(shape, "something that is not JSON")
     told = f"Exact Online's token service answered {status} with {what}"
-    return TokenAnswer(Outcome.UNCERTAIN, told, status, refresh_token=_text(data, "refresh_token") or None)
+    return TokenAnswer(
+        GrantOutcome.UNCERTAIN, told, status, refresh_token=_text(data, "refresh_token") or None
+    )
 
 
-def _classify(status: int, headers: Mapping[str, str], code: str, described: str, shape: str) -> Outcome:
+def _classify(status: int, headers: Mapping[str, str], code: str, described: str, shape: str) -> GrantOutcome:
     reason = str(headers.get("Reason") or "").lower()
     if "access_token not expired" in described or reason.startswith("tooearly"):
-        return Outcome.TOO_EARLY
+        return GrantOutcome.TOO_EARLY
     if status == 429:  # noqa: PLR2004 - HTTP
-        return Outcome.BUSY
+        return GrantOutcome.BUSY
     if status == 408 or status >= 500:  # noqa: PLR2004 - HTTP; a gateway gives up on what may still succeed
-        return Outcome.UNCERTAIN
+        return GrantOutcome.UNCERTAIN
     if 300 <= status < 400 or status in {404, 405}:  # noqa: PLR2004 - HTTP
-        return Outcome.STRANGE
+        return GrantOutcome.STRANGE
     return _classify_refusal(code, described, shape)
 
 
-def _classify_refusal(code: str, described: str, shape: str) -> Outcome:
+def _classify_refusal(code: str, described: str, shape: str) -> GrantOutcome:
     about_token = "refresh token" in described or "refresh_token" in described
     if about_token and "expired" in described:
-        return Outcome.EXPIRED
+        return GrantOutcome.EXPIRED
     if about_token and ("old" in described or "used" in described):
-        return Outcome.SUPERSEDED
+        return GrantOutcome.SUPERSEDED
     if code in {"invalid_client", "unauthorized_client"} and not about_token:
-        return Outcome.APP_REFUSED
+        return GrantOutcome.APP_REFUSED
     if shape != "json":
-        return Outcome.BUSY  # a firewall's page or nothing at all: says nothing about the login
-    return Outcome.REFUSED
+        return GrantOutcome.BUSY  # a firewall's page or nothing at all: says nothing about the login
+    return GrantOutcome.REFUSED
 
 
 def _lifetime(value: object) -> float:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tap_exactonline.exact.auth.grants import Outcome, TokenAnswer
+from tap_exactonline.exact.auth.grants import GrantOutcome, TokenAnswer
 from tap_exactonline.exact.auth.renewal import (
     Refusal,
     Renewal,
@@ -67,14 +67,14 @@ def refresh(
             held.save(_as_before(marked, renewal))
         raise
     answer = post(renewal.spend)
-    if answer.outcome is Outcome.GRANTED:
+    if answer.outcome is GrantOutcome.GRANTED:
         return save_granted(held, granted(renewal, answer, clock.latest()), spend)
     record = after_failure(renewal, marked, answer, clock.now())
     if isinstance(record, Refusal):
         return _give_up(held, renewal, marked, answer, record)
     with contextlib.suppress(TokenStoreError):  # the next save will tell; nothing is lost without this note
         held.save(record)
-    early = answer.outcome is Outcome.TOO_EARLY
+    early = answer.outcome is GrantOutcome.TOO_EARLY
     own = early and not renewal.lost and (not renewal.is_seed or renewal.stored is None)
     return RetryLater(
         record.not_before, spend, later_error(answer, renewal), early, record.access_token if own else ""
@@ -128,7 +128,7 @@ def _give_up(
         renewal.is_seed
         and renewal.stored is not None
         and bool(renewal.stored.refresh_token)
-        and answer.outcome in {Outcome.SUPERSEDED, Outcome.EXPIRED, Outcome.REFUSED}
+        and answer.outcome in {GrantOutcome.SUPERSEDED, GrantOutcome.EXPIRED, GrantOutcome.REFUSED}
     )
     record = _as_before(marked, renewal)
     if falls_back:

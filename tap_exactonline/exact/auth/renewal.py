@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from tap_exactonline.exact.auth.grants import Outcome, TokenAnswer
+from tap_exactonline.exact.auth.grants import GrantOutcome, TokenAnswer
 from tap_exactonline.exact.auth.tokens import LIFETIME, Tokens, fingerprint
 from tap_exactonline.exact.errors import (
     AppRefused,
@@ -156,7 +156,7 @@ def logged_in(answer: TokenAnswer, standing: Tokens | None, seed: str, now: floa
     """
     again = "Start the login again"
     match answer.outcome:
-        case Outcome.GRANTED if answer.refresh_token:
+        case GrantOutcome.GRANTED if answer.refresh_token:
             fresh = Tokens(
                 access_token=answer.access_token,
                 refresh_token=answer.refresh_token,
@@ -167,17 +167,17 @@ def logged_in(answer: TokenAnswer, standing: Tokens | None, seed: str, now: floa
                 old_seeds=standing.old_seeds if standing else (),
             )
             return fresh.with_old_seeds(standing.seed) if standing else fresh
-        case Outcome.GRANTED:
+        case GrantOutcome.GRANTED:
             raise BrokenAnswer(
                 "Exact Online's token service gave no refresh token", again, status=answer.status
             )
-        case Outcome.TOO_EARLY:
+        case GrantOutcome.TOO_EARLY:
             what = "Exact Online gives no new access token yet: the last one for this app and user has not expired"
             raise ServerFault(what, f"{again} in ten minutes", status=answer.status)
-        case Outcome.NOT_SENT | Outcome.UNCERTAIN | Outcome.BUSY:
+        case GrantOutcome.NOT_SENT | GrantOutcome.UNCERTAIN | GrantOutcome.BUSY:
             kind = Unreachable if answer.status is None else ServerFault
             raise kind(f"The login could not be finished: {answer.text}", again, status=answer.status)
-        case Outcome.APP_REFUSED | Outcome.STRANGE | Outcome.UNUSABLE:
+        case GrantOutcome.APP_REFUSED | GrantOutcome.STRANGE | GrantOutcome.UNUSABLE:
             raise refusal(Renewal("", Tokens(access_token=""), is_seed=False, stored=None), answer)
     raise NotLoggedIn(
         f"Exact Online does not accept the authorization code ({answer.text})",
@@ -208,18 +208,18 @@ def after_failure(renewal: Renewal, marked: Tokens, answer: TokenAnswer, now: fl
     """The record after a failure that may pass, or the error after one that will not."""
     life = renewal.base.expires_in
     match answer.outcome:
-        case Outcome.UNCERTAIN:
+        case GrantOutcome.UNCERTAIN:
             attempted = marked.attempted_at
             until = now + _pick(_BACKOFF, marked.tries)
-        case Outcome.NOT_SENT | Outcome.BUSY:
+        case GrantOutcome.NOT_SENT | GrantOutcome.BUSY:
             attempted = renewal.lost
             until = now + max(_pick(_BACKOFF, marked.tries), answer.retry_after)
-        case Outcome.TOO_EARLY if renewal.lost:
+        case GrantOutcome.TOO_EARLY if renewal.lost:
             # The lost answer exists: Exact issued a token then. The old refresh token may work once more when that
             # access token is 570 s old, and is said to be honoured for about ten minutes: do not miss it.
             attempted = renewal.lost
             until = max(renewal.lost + RENEW_AFTER * life + 1, now + _EARLY_STEP * life / LIFETIME)
-        case Outcome.TOO_EARLY:
+        case GrantOutcome.TOO_EARLY:
             attempted = 0.0
             until = now + _pick(_EARLY_BACKOFF, marked.tries) * life / LIFETIME
         case _:
@@ -231,7 +231,7 @@ def after_failure(renewal: Renewal, marked: Tokens, answer: TokenAnswer, now: fl
         attempted_by="",
         not_before=until,
         tries=marked.tries + 1,
-        early=answer.outcome is Outcome.TOO_EARLY,
+        early=answer.outcome is GrantOutcome.TOO_EARLY,
         trouble=answer.text or answer.outcome.value,
     )
     if answer.refresh_token and (not renewal.is_seed or renewal.stored is None):
@@ -248,20 +248,20 @@ def refusal(renewal: Renewal, answer: TokenAnswer) -> Refusal:  # noqa: PLR0911 
     status = answer.status
     if answer.error is not None:
         return answer.error
-    if answer.outcome is Outcome.STRANGE:
+    if answer.outcome is GrantOutcome.STRANGE:
         return NotExactOnline(
             f"The address answers {status} where Exact Online's token service should be",
             "Check the settings 'country' and 'api_url'",
             status=status,
         )
-    if answer.outcome is Outcome.APP_REFUSED:
+    if answer.outcome is GrantOutcome.APP_REFUSED:
         return AppRefused(
             f"Exact Online does not accept the app ({answer.text})",
             "Compare 'client_id' and 'client_secret' with the app's registration, and 'country' with where it is "
             "registered",
             status=status,
         )
-    if answer.outcome is Outcome.EXPIRED:
+    if answer.outcome is GrantOutcome.EXPIRED:
         return LoginExpired(
             f"{which} was not used for 30 days and has expired ({answer.text})", LOGIN, status=status
         )
@@ -273,7 +273,7 @@ def refusal(renewal: Renewal, answer: TokenAnswer) -> Refusal:  # noqa: PLR0911 
             f"{LOGIN} once; nothing else is lost",
             status=status,
         )
-    if answer.outcome is Outcome.SUPERSEDED:
+    if answer.outcome is GrantOutcome.SUPERSEDED:
         return LoginSuperseded(
             f"{which} was renewed by somebody else: another program or a copy of this one uses the same login, or "
             f"somebody logged in again with the same app and user ({answer.text})",
@@ -285,14 +285,14 @@ def refusal(renewal: Renewal, answer: TokenAnswer) -> Refusal:  # noqa: PLR0911 
 
 def later_error(answer: TokenAnswer, renewal: Renewal) -> TemporaryError:
     """What to raise if the patience ends before Exact gives a token."""
-    if answer.outcome is Outcome.TOO_EARLY:
+    if answer.outcome is GrantOutcome.TOO_EARLY:
         what = "Exact Online gives no new access token yet: the last one it issued has not expired"
         if renewal.lost:
             what += ", and the answer with that one was lost when a run was cut off"
         return ServerFault(what, "Start the run again in ten minutes", status=answer.status)
-    if answer.outcome is Outcome.NOT_SENT:
+    if answer.outcome is GrantOutcome.NOT_SENT:
         return Unreachable(f"The login can't be renewed: {answer.text}", f"Check the network. {_AGAIN}")
-    if answer.outcome is Outcome.UNCERTAIN and answer.status is None:
+    if answer.outcome is GrantOutcome.UNCERTAIN and answer.status is None:
         return Unreachable(f"The login can't be renewed: {answer.text}", _AGAIN)
     kind: type[TemporaryError]
     kind = BrokenAnswer if answer.status is not None and answer.status < 300 else ServerFault  # noqa: PLR2004 - HTTP

@@ -4,7 +4,7 @@ A save writes ``<file>.new``, forces it to the disk, renames it over the file an
 that dies before the rename leaves a ``.new`` that is either incomplete, and then it is thrown away, or complete,
 and then the next holder of the lock finishes the rename: the tokens in it are the newest there are.
 
-What another user can have put there is refused (`ownership`): a store, a lock, the rest of a save.
+What another user can have put there is refused (`file_owner`): a store, a lock, the rest of a save.
 
 One file may hold the logins of several apps and countries, each under its own name. For several machines use
 a SQL token store: locks and renames on network file systems are not to be trusted with a login.
@@ -24,8 +24,8 @@ import msgspec
 
 from tap_exactonline.exact.auth.store.base import LOCK_TIMEOUT, LockedStore, TokenStore
 from tap_exactonline.exact.auth.store.file_lock import file_lock
+from tap_exactonline.exact.auth.store.file_owner import check_links, check_owner, open_to_all
 from tap_exactonline.exact.auth.store.notes_file import FileNotes
-from tap_exactonline.exact.auth.store.ownership import check_links, check_owner, open_to_all
 from tap_exactonline.exact.auth.store.record import Record, RecordCipher, damaged
 from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import TokenStoreError

@@ -20,8 +20,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from tap_exactonline.exact.auth.store.file_owner import check_owner
 from tap_exactonline.exact.auth.store.holder import busy, holder
-from tap_exactonline.exact.auth.store.ownership import check_owner
 from tap_exactonline.exact.errors import Stopped, TokenStoreError
 
 if TYPE_CHECKING:
