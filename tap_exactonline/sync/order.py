@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 from urllib.parse import unquote
 
 MANY_ROWS = 20
@@ -88,13 +87,13 @@ class ReadOrder:
         return self._first_page
 
     def _compare(self, stamps: Sequence[int]) -> None:
-        ascending = all(earlier <= later for earlier, later in pairwise(stamps))
+        ordered = sorted(stamps)
         # A Timestamp may be shared across a border; what is no higher than the bookmark was not asked for.
-        above = min(stamps) > self._start if self._highest == self._start else min(stamps) >= self._highest
+        above = ordered[0] > self._start if self._highest == self._start else ordered[0] >= self._highest
         if not self._in_parts:
             self._across |= not above
-            self.disordered |= not (ascending and above)
-        self._highest = max(self._highest, *stamps)
+            self.disordered |= not above or ordered != [*stamps]
+        self._highest = max(self._highest, ordered[-1])
 
     def _move(self, lowest: int) -> None:
         if self.disordered:

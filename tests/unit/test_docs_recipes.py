@@ -71,7 +71,10 @@ def company(exact: ExactOnline) -> Callable[[], None]:
     """
     exact.add_division(101, description="Kaas & Zonen B.V.", rows=dict.fromkeys(STREAMS, 0))
     accounts = exact.table(101, "sync_crm_accounts")
-    loyal = accounts.insert(Code="              1001", Name="Loyal Ltd", Status="C")["ID"]
+    # One such character would stop the load of everything into PostgreSQL.
+    loyal = accounts.insert(
+        Code="              1001", Name="Loyal Ltd", Status="C", Remarks="pasted \0 somehow"
+    )["ID"]
     silent = accounts.insert(Code="              1002", Name="Silent Ltd", Status="C")["ID"]
     gone = accounts.insert(Code="              1003", Name="Gone Ltd", Status="C")["ID"]
     ledger = exact.table(101, "sync_financial_gl_accounts")

@@ -18,6 +18,7 @@ ITEMS = "sync_logistics_items"
 ACCOUNTS = "sync_crm_accounts"
 COSTUNITS = "hrm_costunits"
 GL_ACCOUNTS = "bulk_financial_gl_accounts"
+TASKS = "activities_tasks"
 LOG = "sync_deleted"
 FAR = 10**15
 
@@ -70,9 +71,10 @@ def test_the_later_of_both_clocks_counts(tmp_path: Path, days: int) -> None:
 
 
 def test_a_start_date_in_the_future_is_no_bookmark_in_the_future(tmp_path: Path) -> None:
-    with lab(tmp_path, {COSTUNITS: 4}, start_date="2099-01-01") as home:
+    with lab(tmp_path, {TASKS: 4}, start_date="2099-01-01") as home:
         for _ in range(2):
-            assert not home.run(COSTUNITS).said("start over")
+            assert not home.run(TASKS).said("start over")
+        assert home.bookmark(TASKS)["replication_key_value"] == "2099-01-01T00:00:00"
 
 
 @pytest.mark.parametrize("deletions", ["log", "tombstones"])
@@ -164,6 +166,8 @@ def test_a_lowered_bookmark_and_a_move_are_no_reason(tmp_path: Path) -> None:
             assert run.complete
             assert not run.said("higher than every Timestamp")
         equal(home, ITEMS)
+        at(home, ITEMS, 9_000)  # below what was seen before the move, above all that there is now
+        assert home.run(ITEMS).said("higher than every Timestamp", ITEMS)
 
 
 @pytest.mark.parametrize("value", [datetime(1, 1, 1), datetime(1, 1, 1, 1), datetime(1752, 12, 31)])

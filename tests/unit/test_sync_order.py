@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tap_exactonline.sync import lanes
 from tap_exactonline.sync.bookmarks import Bookmarks
 from tap_exactonline.sync.order import MANY_ROWS, ReadOrder, token
+from tap_exactonline.sync.reading import Reader
 from tests.convergence.target import Target
 
 from .sync_lab import HOME, Lab, lab
@@ -129,7 +131,7 @@ def test_a_change_behind_a_read_in_another_order_comes_with_the_next_run(tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shared", [2, 4])
+@pytest.mark.parametrize("shared", [2, 6])
 def test_rows_that_share_a_timestamp_across_a_border_survive_a_cut(tmp_path: Path, shared: int) -> None:
     with lab(tmp_path, {ACCOUNTS: 9}) as home:
         table = home.table(ACCOUNTS)
@@ -165,6 +167,28 @@ def test_a_snapshot_stays_as_it_is_and_can_not_be_changed() -> None:
         with pytest.raises(TypeError):
             place["timestamp"] = 1
     assert bookmarks.snapshot(ITEMS, 102) == {}
+
+
+def test_what_a_worker_was_given_stays_while_the_writer_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[Any, Any]] = []
+
+    class Watched(Reader):
+        def __init__(
+            self, client: Any, job: Any, division: Any, bookmark: Any, *more: Any, **options: Any
+        ) -> None:
+            given.append((bookmark, {name: repr(value) for name, value in bookmark.items()}))
+            super().__init__(client, job, division, bookmark, *more, **options)
+
+    monkeypatch.setattr(lanes, "Reader", Watched)
+    with lab(tmp_path, {ITEMS: 5, ACCOUNTS: 5}) as home:
+        for _ in range(2):
+            assert home.run(ITEMS, ACCOUNTS, LOG).complete
+            home.table(ITEMS).insert()
+    assert len(given) == 6
+    for bookmark, before in given:
+        assert {name: repr(value) for name, value in bookmark.items()} == before
 
 
 # -- the rule by itself
