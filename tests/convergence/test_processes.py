@@ -14,8 +14,8 @@ import pytest
 
 from scripts.meltano_project import TAP
 from tests.exact_online import ExactOnline
+from tests.support.in_process import catalog
 
-from .runs import catalog
 from .target import Target
 
 pytestmark = pytest.mark.process

@@ -11,9 +11,9 @@ from typing import Any
 
 from tap_exactonline.endpoints import by_name
 from tests.exact_online import Call, ExactOnline
+from tests.support.in_process import Cut, InProcessRun, run_tap
 
 from . import comparing
-from .runs import Cut, Run, run_tap
 from .states import older, without_doubt, without_refusals
 from .subjects import LOG, LOG_FORGETS, ONCE, SYNC, TALLY, Change, Diverged, Place
 from .target import Key, Target
@@ -148,7 +148,7 @@ class World:
         cut: Cut = "kill",
         applied: float = 1.0,
         committed: float = 1.0,
-    ) -> Run:
+    ) -> InProcessRun:
         """Run the tap; load what it wrote; keep the state that the target would have confirmed.
 
         Args:
@@ -214,7 +214,7 @@ class World:
         asked = self.selected | ({LOG} if self.tombstones else set())
         return any(asked & set(division.forbidden) for division in self.exact.divisions.values())
 
-    def check(self, run: Run) -> None:
+    def check(self, run: InProcessRun) -> None:
         """After a run that nothing disturbed: each table equals the source.
 
         Raises:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.unit.cli_lab import Lab, read_until
+from tests.support.cli import CliFixture, read_until
 
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/")
 CODE = re.compile(r"\b[A-Z2-9]{4}-[A-Z2-9]{4}\b")
@@ -98,7 +98,7 @@ class Page:
 
 
 @contextmanager
-def served(here: Lab, *arguments: str, **settings: Any) -> Iterator[Page]:
+def served(here: CliFixture, *arguments: str, **settings: Any) -> Iterator[Page]:
     """``tap-exactonline login --web``."""
     process = here.start("login", "--web", "--config", here.config(**settings), *arguments)
     try:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scripts.meltano_project import TAP
-from tests.unit.cli_lab import Lab, clean_environment
+from tests.support.cli import CliFixture, clean_environment
 
 
 class Terminal:
@@ -32,7 +32,7 @@ class Terminal:
         self.shown, self._place = "", 0
 
     @classmethod
-    def of(cls, here: Lab, *arguments: str, **env: str) -> Terminal:
+    def of(cls, here: CliFixture, *arguments: str, **env: str) -> Terminal:
         """``tap-exactonline`` on a terminal."""
         return cls([TAP, *arguments], here.folder, clean_environment(**env))
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.unit.cli_lab import REDIRECT, Lab, lab
+from tests.support.cli import REDIRECT, CliFixture, lab
 
 from .login_page import Page, served
 
@@ -39,7 +39,7 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Lab]:
+def here(tmp_path: Path) -> Iterator[CliFixture]:
     with lab(tmp_path, 101, 102) as made:
         made.exact.add_division(103, description="Bakkerij <b>& Zn</b>", status=2)
         yield made
@@ -70,7 +70,7 @@ class Person:
         self.page.locator("#code").fill(served_page.code)
         self.page.locator("#code").press("Enter")
 
-    def fill_in(self, here: Lab) -> None:
+    def fill_in(self, here: CliFixture) -> None:
         """Step 1."""
         self.page.get_by_label("Client ID").fill(here.exact.client_id)
         self.page.get_by_label("Client secret").fill(here.exact.client_secret)
@@ -100,7 +100,7 @@ class Person:
         return landed
 
 
-def test_from_the_app_to_the_settings(chromium: Any, here: Lab) -> None:
+def test_from_the_app_to_the_settings(chromium: Any, here: CliFixture) -> None:
     with served(here, client_id=None, client_secret=None) as running:
         person = Person(chromium, running)
         page = person.page
@@ -145,7 +145,7 @@ def test_from_the_app_to_the_settings(chromium: Any, here: Lab) -> None:
         assert here.run("divisions", "--config", here.config()).returncode == 0
 
 
-def test_by_keyboard_in_dutch(chromium: Any, here: Lab) -> None:
+def test_by_keyboard_in_dutch(chromium: Any, here: CliFixture) -> None:
     with served(here, client_id=None, client_secret=None) as running:
         person = Person(chromium, running, "nl-NL")
         page, keys = person.page, person.page.keyboard
@@ -200,7 +200,7 @@ def test_by_keyboard_in_dutch(chromium: Any, here: Lab) -> None:
         assert person.complaints == []
 
 
-def test_slips_are_told_in_the_chosen_language_and_mended(chromium: Any, here: Lab) -> None:
+def test_slips_are_told_in_the_chosen_language_and_mended(chromium: Any, here: CliFixture) -> None:
     with served(here, redirect_uri=REDIRECT) as running:
         person = Person(chromium, running)
         page, alert = person.page, person.page.get_by_role("alert")
@@ -236,7 +236,7 @@ def test_slips_are_told_in_the_chosen_language_and_mended(chromium: Any, here: L
         expect(alert).to_be_hidden()
 
 
-def test_a_tunnel_makes_pasting_needless(chromium: Any, here: Lab) -> None:
+def test_a_tunnel_makes_pasting_needless(chromium: Any, here: CliFixture) -> None:
     with served(here, redirect_uri=REDIRECT) as running:
         person = Person(chromium, running)
         person.at("app")
@@ -263,7 +263,7 @@ def test_a_tunnel_makes_pasting_needless(chromium: Any, here: Lab) -> None:
         assert here.exact.token_calls == 1
 
 
-def test_hundreds_of_administrations_on_a_phone(chromium: Any, here: Lab) -> None:
+def test_hundreds_of_administrations_on_a_phone(chromium: Any, here: CliFixture) -> None:
     for number in range(300):
         here.exact.add_division(5000 + number, description=f"Klant {number} B.V.")
     with served(here, redirect_uri=REDIRECT) as running:
@@ -293,7 +293,7 @@ def test_hundreds_of_administrations_on_a_phone(chromium: Any, here: Lab) -> Non
         assert page.evaluate(fits)
 
 
-def test_everything_has_a_name_for_those_who_do_not_see_it(chromium: Any, here: Lab) -> None:
+def test_everything_has_a_name_for_those_who_do_not_see_it(chromium: Any, here: CliFixture) -> None:
     with served(here, redirect_uri=REDIRECT) as running:
         person = Person(chromium, running)
         person.at("app")
@@ -314,7 +314,7 @@ def test_everything_has_a_name_for_those_who_do_not_see_it(chromium: Any, here: 
         assert "" not in [text.strip() for text in person.page.locator("[data-t]").all_text_contents()]
 
 
-def test_a_wrong_code_is_told_and_a_second_tab_too(chromium: Any, here: Lab) -> None:
+def test_a_wrong_code_is_told_and_a_second_tab_too(chromium: Any, here: CliFixture) -> None:
     with served(here, redirect_uri=REDIRECT) as running:
         right, running.code = running.code, "AAAA-AAAA"
         person = Person(chromium, running)
@@ -335,7 +335,7 @@ def test_a_wrong_code_is_told_and_a_second_tab_too(chromium: Any, here: Lab) -> 
         person.at("login")
 
 
-def test_what_a_browser_tells_another_port_opens_nothing(chromium: Any, here: Lab) -> None:
+def test_what_a_browser_tells_another_port_opens_nothing(chromium: Any, here: CliFixture) -> None:
     """A program of another user waits on a port of its own for the person to come by."""
     heard: list[str] = []
 
@@ -374,7 +374,7 @@ def test_what_a_browser_tells_another_port_opens_nothing(chromium: Any, here: La
         assert here.exact.token_calls == 0
 
 
-def test_a_program_that_has_ended_is_told(chromium: Any, here: Lab) -> None:
+def test_a_program_that_has_ended_is_told(chromium: Any, here: CliFixture) -> None:
     with served(here, redirect_uri=REDIRECT) as running:
         person = Person(chromium, running, "nl")
         person.at("app")

@@ -13,25 +13,25 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.e2e.token_torture import wait_until
-from tests.unit.cli_lab import REDIRECT, Lab, consent, lab
+from tests.support.cli import REDIRECT, CliFixture, consent, lab
 
 from .login_page import ADDRESS, CODE, Page, served
 from .terminal import Terminal
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Lab]:
+def here(tmp_path: Path) -> Iterator[CliFixture]:
     with lab(tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-def page(here: Lab) -> Iterator[Page]:
+def page(here: CliFixture) -> Iterator[Page]:
     with served(here, redirect_uri=REDIRECT) as running:
         yield running
 
 
-def test_all_steps_one_after_the_other(here: Lab, page: Page) -> None:
+def test_all_steps_one_after_the_other(here: CliFixture, page: Page) -> None:
     here.exact.add_division(104, status=2)
     assert page.enter().status == 200
     before = page.get("/api/overview").json()
@@ -86,7 +86,7 @@ def test_all_current_and_future_leaves_the_setting_out(page: Page) -> None:
 @pytest.mark.parametrize(
     ("field", "value"), [("redirect_uri", "http://localhost"), ("country", "xx"), ("client_id", "")]
 )
-def test_a_wrong_field_is_named(here: Lab, field: str, value: str) -> None:
+def test_a_wrong_field_is_named(here: CliFixture, field: str, value: str) -> None:
     settings: dict[str, Any] = {"redirect_uri": REDIRECT, "client_id": None} if field == "client_id" else {}
     if field == "country":
         settings["api_url"] = None
@@ -96,7 +96,7 @@ def test_a_wrong_field_is_named(here: Lab, field: str, value: str) -> None:
         assert page.post("app", asked).json()["error"]["kind"].endswith(field)
 
 
-def test_the_country_chooses_the_address(here: Lab) -> None:
+def test_the_country_chooses_the_address(here: CliFixture) -> None:
     with served(here, api_url=None, client_id=None, client_secret=None) as page:
         page.enter()
         assert page.get("/api/overview").json()["own_address"] is False
@@ -114,7 +114,7 @@ def test_the_country_chooses_the_address(here: Lab) -> None:
         assert "country: be" in block["meltano"]
 
 
-def test_errors_of_exact_are_sentences(here: Lab, page: Page) -> None:
+def test_errors_of_exact_are_sentences(here: CliFixture, page: Page) -> None:
     page.enter()
     app = page.post("app", {"client_secret": "not-the-secret"}).json()
     reply = page.post("code", {"pasted": consent(app["address"])})
@@ -123,7 +123,7 @@ def test_errors_of_exact_are_sentences(here: Lab, page: Page) -> None:
     assert "not-the-secret" not in reply.text
 
 
-def test_a_failed_list_does_not_waste_the_code(here: Lab, page: Page) -> None:
+def test_a_failed_list_does_not_waste_the_code(here: CliFixture, page: Page) -> None:
     page.enter()
     landed = consent(page.post("app").json()["address"])
     here.exact.scopes = set()
@@ -169,7 +169,7 @@ def test_a_guess_opens_nothing(page: Page, guess: object) -> None:
 @pytest.mark.parametrize(
     "cookie", [None, "tap_exactonline_login=", "tap_exactonline_login=guess", "x=\x7f;;="]
 )
-def test_without_the_cookie_nothing_is_told(page: Page, here: Lab, cookie: str | None) -> None:
+def test_without_the_cookie_nothing_is_told(page: Page, here: CliFixture, cookie: str | None) -> None:
     before = page.get("/", Cookie=cookie)
     assert before.status == 200
     assert here.exact.client_id not in before.text
@@ -288,7 +288,7 @@ def test_the_page_is_in_the_language_of_the_browser(page: Page) -> None:
 # -- attacks by other programs and users of this computer ----------------------------------------------
 
 
-def test_a_stolen_cookie_opens_nothing(here: Lab, page: Page) -> None:
+def test_a_stolen_cookie_opens_nothing(here: CliFixture, page: Page) -> None:
     """A browser sends the cookie to every port of 127.0.0.1, and so to any program that listens there."""
     page.enter()
     address = page.post("app").json()["address"]
@@ -312,7 +312,7 @@ def test_the_secret_of_the_page_alone_opens_nothing(page: Page) -> None:
     assert page.post("app", Cookie=None).status == 403
 
 
-def test_a_code_without_the_state_of_this_login_is_refused(here: Lab, page: Page) -> None:
+def test_a_code_without_the_state_of_this_login_is_refused(here: CliFixture, page: Page) -> None:
     """Else a program could slip in its own login, and runs would read the administrations of somebody else."""
     page.enter()
     page.post("app")
@@ -334,7 +334,7 @@ def test_an_address_that_another_process_opens_first_tells_it_nothing(page: Page
     assert page.enter().status == 200, "the person who sees the terminal gets in"
 
 
-def test_the_browser_learns_neither_settings_nor_code(here: Lab) -> None:
+def test_the_browser_learns_neither_settings_nor_code(here: CliFixture) -> None:
     """Its command line and, on some systems, its environment can be read by others."""
     told = here.folder / "told.txt"
     browser = here.folder / "browser"
@@ -376,7 +376,7 @@ def test_the_browser_learns_neither_settings_nor_code(here: Lab) -> None:
 # -- a tunnel brings the redirect here -----------------------------------------------------------------
 
 
-def test_a_redirect_through_a_tunnel_finishes_the_login(here: Lab, page: Page) -> None:
+def test_a_redirect_through_a_tunnel_finishes_the_login(here: CliFixture, page: Page) -> None:
     page.enter()
     landed = urlsplit(consent(page.post("app").json()["address"]))
 
@@ -392,7 +392,7 @@ def test_a_redirect_through_a_tunnel_finishes_the_login(here: Lab, page: Page) -
     assert here.exact.token_calls == 1
 
 
-def test_the_tunnel_opens_nothing_but_the_redirect(here: Lab, page: Page) -> None:
+def test_the_tunnel_opens_nothing_but_the_redirect(here: CliFixture, page: Page) -> None:
     page.enter()
     page.post("app")
     code = here.exact.authorize_code(REDIRECT)
@@ -420,7 +420,7 @@ def test_control_c_ends_it_without_a_login(page: Page) -> None:
     assert "Traceback" not in err
 
 
-def test_a_page_that_nobody_uses_ends_by_itself(here: Lab) -> None:
+def test_a_page_that_nobody_uses_ends_by_itself(here: CliFixture) -> None:
     (here.folder / "sitecustomize.py").write_text(
         "import tap_exactonline.login.web.server as w\nw.log_in_by_page.__kwdefaults__['idle'] = 1.0\n"
     )
@@ -431,7 +431,7 @@ def test_a_page_that_nobody_uses_ends_by_itself(here: Lab) -> None:
     assert "Nobody logged in" in done.stderr
 
 
-def test_a_fixed_port_for_tunnels(here: Lab) -> None:
+def test_a_fixed_port_for_tunnels(here: CliFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = here.run("login", "--web", "--port", str(port), "--config", here.config(redirect_uri=REDIRECT))

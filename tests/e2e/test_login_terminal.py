@@ -12,16 +12,16 @@ import pytest
 from scripts.meltano_project import MELTANO, Project
 from tests.e2e.terminal import Terminal
 from tests.exact_online import faults
-from tests.unit.cli_lab import ADDRESS, REDIRECT, Lab, consent, lab, read_until
+from tests.support.cli import ADDRESS, REDIRECT, CliFixture, consent, lab, read_until
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Lab]:
+def here(tmp_path: Path) -> Iterator[CliFixture]:
     with lab(tmp_path) as made:
         yield made
 
 
-def test_the_address_that_a_person_lands_on_finishes_the_login(here: Lab) -> None:
+def test_the_address_that_a_person_lands_on_finishes_the_login(here: CliFixture) -> None:
     config = here.config(redirect_uri=REDIRECT)
 
     code, out, err = here.log_in("--config", config)
@@ -39,7 +39,7 @@ def test_the_address_that_a_person_lands_on_finishes_the_login(here: Lab) -> Non
 
 
 @pytest.mark.parametrize("encoded", [False, True])
-def test_the_code_alone_will_do(here: Lab, encoded: bool) -> None:
+def test_the_code_alone_will_do(here: CliFixture, encoded: bool) -> None:
     code = here.exact.authorize_code(REDIRECT)
     assert "!" in code
 
@@ -52,7 +52,7 @@ def test_the_code_alone_will_do(here: Lab, encoded: bool) -> None:
     assert code not in out + err
 
 
-def refused(here: Lab, *arguments: str, answer: str | None = None) -> str:
+def refused(here: CliFixture, *arguments: str, answer: str | None = None) -> str:
     status, out, err = here.log_in("--config", here.config(redirect_uri=REDIRECT), *arguments, answer=answer)
     assert status == 1, out
     assert err.startswith("Error: ")
@@ -62,18 +62,18 @@ def refused(here: Lab, *arguments: str, answer: str | None = None) -> str:
     return err
 
 
-def test_access_that_was_not_allowed(here: Lab) -> None:
+def test_access_that_was_not_allowed(here: CliFixture) -> None:
     assert "not allowed" in refused(here, answer=f"{REDIRECT}?error=access_denied")
     assert here.exact.token_calls == 0
 
 
-def test_an_address_of_another_login(here: Lab) -> None:
+def test_an_address_of_another_login(here: CliFixture) -> None:
     answer = f"{REDIRECT}?code={here.exact.authorize_code(REDIRECT)}&state=somebody-elses"
     assert "another login" in refused(here, answer=answer)
     assert here.exact.token_calls == 0, "the code must not be spent"
 
 
-def test_a_code_older_than_three_minutes(here: Lab) -> None:
+def test_a_code_older_than_three_minutes(here: CliFixture) -> None:
     code = here.exact.authorize_code(REDIRECT)
     here.exact.clock.advance(181)
     said = refused(here, answer=code)
@@ -81,34 +81,34 @@ def test_a_code_older_than_three_minutes(here: Lab) -> None:
     assert code not in said
 
 
-def test_another_redirect_address_than_the_registered_one(here: Lab) -> None:
+def test_another_redirect_address_than_the_registered_one(here: CliFixture) -> None:
     here.exact.redirect_uris.add("https://other.example/")
     code = here.exact.authorize_code("https://other.example/")
     assert "redirect address" in refused(here, answer=code)
 
 
-def test_a_wrong_secret(here: Lab) -> None:
+def test_a_wrong_secret(here: CliFixture) -> None:
     here.settings["client_secret"] = "not-the-secret"
     said = refused(here, answer=here.exact.authorize_code(REDIRECT))
     assert "client_secret" in said
     assert "not-the-secret" not in said
 
 
-def test_nothing_on_the_pipe(here: Lab) -> None:
+def test_nothing_on_the_pipe(here: CliFixture) -> None:
     done = here.run("login", "--config", here.config(redirect_uri=REDIRECT))
     assert done.returncode == 1
     assert "Nothing usable was pasted" in done.stderr
 
 
 @pytest.mark.parametrize("missing", ["client_id", "client_secret", "redirect_uri"])
-def test_without_a_person_what_is_missing_is_named(here: Lab, missing: str) -> None:
+def test_without_a_person_what_is_missing_is_named(here: CliFixture, missing: str) -> None:
     done = here.run("login", "--config", here.config(**{"redirect_uri": REDIRECT, missing: None}))
     assert done.returncode == 1
     assert missing in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_store_that_can_not_keep_the_login_is_told_before_the_person_logs_in(here: Lab) -> None:
+def test_a_store_that_can_not_keep_the_login_is_told_before_the_person_logs_in(here: CliFixture) -> None:
     (here.folder / "a-file").write_text("")
     done = here.run(
         "login", "--config", here.config(token_store=f"{here.folder}/a-file/x.json", redirect_uri=REDIRECT)
@@ -118,7 +118,7 @@ def test_a_store_that_can_not_keep_the_login_is_told_before_the_person_logs_in(h
     assert "oauth2/auth" not in done.stdout
 
 
-def test_a_login_that_can_list_nothing_is_kept_all_the_same(here: Lab) -> None:
+def test_a_login_that_can_list_nothing_is_kept_all_the_same(here: CliFixture) -> None:
     here.exact.faults.add("system_divisions", faults.forbidden("scope"), times=None)
     status, _, err = here.log_in("--config", here.config(redirect_uri=REDIRECT))
     assert status == 1
@@ -127,7 +127,7 @@ def test_a_login_that_can_list_nothing_is_kept_all_the_same(here: Lab) -> None:
     assert here.tokens.exists()
 
 
-def test_a_new_login_wins_over_a_configured_refresh_token(here: Lab) -> None:
+def test_a_new_login_wins_over_a_configured_refresh_token(here: CliFixture) -> None:
     config = here.config(
         redirect_uri=REDIRECT, refresh_token=here.exact.issue_login(), access_token="an-old-one"
     )
@@ -137,7 +137,7 @@ def test_a_new_login_wins_over_a_configured_refresh_token(here: Lab) -> None:
     assert here.exact.token_calls == 1
 
 
-def test_a_person_is_asked_for_what_is_missing_and_may_slip(here: Lab) -> None:
+def test_a_person_is_asked_for_what_is_missing_and_may_slip(here: CliFixture) -> None:
     opened = here.folder / "opened.txt"
     browser = here.folder / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
@@ -168,7 +168,7 @@ def test_a_person_is_asked_for_what_is_missing_and_may_slip(here: Lab) -> None:
     assert here.exact.client_secret not in screen.shown
 
 
-def test_no_browser_leaves_the_browser_alone(here: Lab) -> None:
+def test_no_browser_leaves_the_browser_alone(here: CliFixture) -> None:
     opened = here.folder / "opened.txt"
     screen = Terminal.of(
         here,
@@ -185,7 +185,7 @@ def test_no_browser_leaves_the_browser_alone(here: Lab) -> None:
     assert not opened.exists()
 
 
-def test_logout_asks_on_a_terminal(here: Lab) -> None:
+def test_logout_asks_on_a_terminal(here: CliFixture) -> None:
     config = here.logged_in()
     assert here.run("divisions", "--config", config).returncode == 0
     for answer, stays in (("n", True), ("y", False)):
@@ -200,7 +200,7 @@ def test_logout_asks_on_a_terminal(here: Lab) -> None:
 
 
 @pytest.fixture
-def project(here: Lab) -> Project:
+def project(here: CliFixture) -> Project:
     """A Meltano project that knows the app, and has no login yet."""
     env = {f"TAP_EXACTONLINE_{name.upper()}": str(value) for name, value in here.settings.items()}
     del env["TAP_EXACTONLINE_TOKEN_STORE"]
@@ -208,7 +208,7 @@ def project(here: Lab) -> Project:
     return Project.create(here.folder / "project", env, select=["sync_crm_accounts.*", "vat_vat_codes.*"])
 
 
-def test_meltano_logs_in_checks_runs_and_logs_out(here: Lab, project: Project) -> None:
+def test_meltano_logs_in_checks_runs_and_logs_out(here: CliFixture, project: Project) -> None:
     process = subprocess.Popen(
         [MELTANO, "invoke", "tap-exactonline:login"],
         cwd=project.root, env=project.environment(), text=True,
@@ -242,7 +242,7 @@ def test_meltano_logs_in_checks_runs_and_logs_out(here: Lab, project: Project) -
     assert here.said_nothing_secret(said, out, err, listed.stdout, checked.stdout, ran.stdout, failed.stdout)
 
 
-def test_meltano_passes_the_terminal_on(here: Lab, project: Project) -> None:
+def test_meltano_passes_the_terminal_on(here: CliFixture, project: Project) -> None:
     """Meltano keeps standard error for its log: a question asked there would never be seen."""
     for name in ("CLIENT_SECRET", "REDIRECT_URI"):
         del project.env[f"TAP_EXACTONLINE_{name}"]

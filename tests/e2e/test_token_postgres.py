@@ -25,15 +25,15 @@ from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import LoginSuperseded, Stopped, TemporaryError, TokenStoreError
 from tests.e2e.token_torture import POSTGRES, Make, survives, wait_until
 from tests.exact_online import Call, faults
-from tests.unit.store_lab import TOKENS, bypass, opened
-from tests.unit.token_lab import Lab, laboratory
+from tests.support.token_stores import TOKENS, bypass, opened
+from tests.support.tokens import TokenFixture, laboratory
 
 TABLES = ["tap_exactonline_tokens", "tap_exactonline_locks"]
 ELSEWHERE = "1.4711@another-machine"
 
 
 @pytest.fixture
-def strict(tmp_path: Path, database: Postgres) -> Iterator[Lab]:
+def strict(tmp_path: Path, database: Postgres) -> Iterator[TokenFixture]:
     """Exact at its worst: a refresh token is dead as soon as its successor is issued."""
     with laboratory(tmp_path, old_refresh_token="refused") as lab:
         lab.location = database.sqlalchemy_url
@@ -49,7 +49,7 @@ def cut_all(database: Postgres) -> None:
         )
 
 
-def lives(lab: Lab) -> bool:
+def lives(lab: TokenFixture) -> bool:
     for _ in range(2):
         if not lab.works(lab.credentials().access_token()):
             return False
@@ -82,7 +82,7 @@ def test_renewal_whose_lock_is_cut_is_not_repeated_by_the_next_run(make: Make, d
     survives(torture)
 
 
-def attempt(lab: Lab, by: str, ago: float) -> None:
+def attempt(lab: TokenFixture, by: str, ago: float) -> None:
     """Somebody has begun to renew the stored login, and no answer is saved."""
     with lab.store().lock() as held:
         stored = held.load()
@@ -91,7 +91,9 @@ def attempt(lab: Lab, by: str, ago: float) -> None:
 
 
 @pytest.mark.parametrize("ago", [0.0, 30.0, 120.0, -120.0])
-def test_attempt_on_another_machine_is_waited_for_as_long_as_it_can_last(strict: Lab, ago: float) -> None:
+def test_attempt_on_another_machine_is_waited_for_as_long_as_it_can_last(
+    strict: TokenFixture, ago: float
+) -> None:
     """Also if its clock differs by two minutes."""
     lab = strict
     lab.logged_in()
@@ -102,7 +104,7 @@ def test_attempt_on_another_machine_is_waited_for_as_long_as_it_can_last(strict:
     assert lab.token_statuses == [200, 200]
 
 
-def test_attempt_that_has_long_ended_is_not_waited_for(strict: Lab) -> None:
+def test_attempt_that_has_long_ended_is_not_waited_for(strict: TokenFixture) -> None:
     lab = strict
     lab.logged_in()
     lab.advance(1_000)
@@ -122,7 +124,7 @@ def test_attempt_of_a_dead_process_of_this_machine_is_not_waited_for(make: Make)
     assert torture.statuses == [200]
 
 
-def test_answer_of_the_other_ends_the_wait(strict: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answer_of_the_other_ends_the_wait(strict: TokenFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     lab = strict
     lab.logged_in()
     lab.advance(1_000)
@@ -142,7 +144,7 @@ def test_answer_of_the_other_ends_the_wait(strict: Lab, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     "fault", [faults.status(503), faults.status(429), faults.reset(), faults.empty()], ids=lambda f: f.name
 )
-def test_attempt_that_has_failed_is_not_waited_for(strict: Lab, fault: faults.Action) -> None:
+def test_attempt_that_has_failed_is_not_waited_for(strict: TokenFixture, fault: faults.Action) -> None:
     lab = strict
     lab.logged_in()
     lab.advance(1_000)
@@ -157,7 +159,7 @@ def test_attempt_that_has_failed_is_not_waited_for(strict: Lab, fault: faults.Ac
     assert sum(lab.naps) < 5
 
 
-def test_attempt_that_was_refused_is_not_waited_for(strict: Lab) -> None:
+def test_attempt_that_was_refused_is_not_waited_for(strict: TokenFixture) -> None:
     lab = strict
     lab.logged_in()
     lab.advance(1_000)
@@ -169,7 +171,7 @@ def test_attempt_that_was_refused_is_not_waited_for(strict: Lab) -> None:
     assert lab.naps == []
 
 
-def test_person_who_waits_hears_why(strict: Lab) -> None:
+def test_person_who_waits_hears_why(strict: TokenFixture) -> None:
     lab = strict
     lab.logged_in()
     lab.advance(1_000)
@@ -179,7 +181,9 @@ def test_person_who_waits_hears_why(strict: Lab) -> None:
     assert lab.token_statuses == [200]
 
 
-def test_two_that_think_they_hold_the_lock_ask_once(strict: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_that_think_they_hold_the_lock_ask_once(
+    strict: TokenFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The lock is cut before the note of the attempt; meanwhile another run has made its own note."""
     lab = strict
     lab.logged_in()
@@ -272,7 +276,7 @@ class Cutter:
 
 @pytest.mark.parametrize("when", ["begun", "before commit", "after commit"])
 def test_no_cut_connection_costs_the_login_or_ends_the_run(
-    strict: Lab, database: Postgres, monkeypatch: pytest.MonkeyPatch, when: str
+    strict: TokenFixture, database: Postgres, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     lab = strict
     real = TokenDatabase.connect
@@ -357,7 +361,7 @@ def test_table_locked_for_a_moment_is_waited_for(make: Make, database: Postgres,
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_stop_is_heard_while_a_table_is_locked(strict: Lab, database: Postgres, table: str) -> None:
+def test_stop_is_heard_while_a_table_is_locked(strict: TokenFixture, database: Postgres, table: str) -> None:
     lab = strict
     lab.logged_in()
     lab.advance(1_000)
@@ -406,7 +410,7 @@ def test_sigterm_is_heard_while_a_table_is_locked(
 
 
 def test_save_waits_for_a_table_that_is_locked_in_the_middle_of_a_renewal(
-    strict: Lab, database: Postgres, monkeypatch: pytest.MonkeyPatch
+    strict: TokenFixture, database: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exact has answered: nothing in the world but this process has the new tokens."""
     lab = strict
@@ -431,7 +435,7 @@ def test_save_waits_for_a_table_that_is_locked_in_the_middle_of_a_renewal(
     assert lives(lab)
 
 
-def test_store_of_an_older_version_is_taken_over(strict: Lab, database: Postgres) -> None:
+def test_store_of_an_older_version_is_taken_over(strict: TokenFixture, database: Postgres) -> None:
     """Its tables were made by SQLAlchemy, and its record knows nothing of who attempts."""
     lab = strict
     with database.connect() as connection:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.exact_online import ExactOnline
-from tests.unit.runs import Runner
-from tests.unit.token_lab import Lab, laboratory
+from tests.support.tap_runs import TapRunner
+from tests.support.tokens import TokenFixture, laboratory
 
 
 @pytest.fixture
@@ -23,8 +23,8 @@ def exact() -> Iterator[ExactOnline]:
 
 
 @pytest.fixture
-def runner(exact: ExactOnline, tmp_path: Path) -> Runner:
-    return Runner(exact, tmp_path)
+def runner(exact: ExactOnline, tmp_path: Path) -> TapRunner:
+    return TapRunner(exact, tmp_path)
 
 
 @pytest.fixture(params=["file", pytest.param("postgres", marks=pytest.mark.process)])
@@ -42,7 +42,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def lab(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Lab]:
+def lab(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[TokenFixture]:
     """A laboratory for logins; afterwards no log record may hold a secret."""
     caplog.set_level(logging.DEBUG)
     with laboratory(tmp_path) as made:

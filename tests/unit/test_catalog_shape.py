@@ -13,10 +13,10 @@ import pytest
 
 from tap_exactonline.catalog import CatalogError, check_shape, selected_only, with_keys
 from tap_exactonline.tap import TapExactOnline
-from tests.convergence.runs import Sink, catalog
 from tests.exact_online import ExactOnline
-from tests.unit.runs import Done
-from tests.unit.slow_target import write_command
+from tests.support.in_process import Sink, catalog
+from tests.support.slow_target import write_command
+from tests.support.tap_runs import TapRun
 
 STREAM = "sync_financial_gl_accounts"
 FULL = "financial_journals"
@@ -70,13 +70,13 @@ def test_a_wrong_shape_is_named_by_its_place(change: Change, says: str) -> None:
     assert "\n" not in text
 
 
-def run(exact: ExactOnline, folder: Path, change: Change, **settings: Any) -> Done:
+def run(exact: ExactOnline, folder: Path, change: Change, **settings: Any) -> TapRun:
     command = write_command(exact, folder, [STREAM, FULL], **settings)
     made = json.loads((folder / "catalog.json").read_text())
     change(made)
     (folder / "catalog.json").write_text(json.dumps(made))
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    return Done(done.returncode, done.stdout, done.stderr)
+    return TapRun(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.mark.process

@@ -14,8 +14,7 @@ from tap_exactonline.commands.survey import sample
 from tap_exactonline.config import parse
 from tap_exactonline.endpoints import load
 from tap_exactonline.exact.divisions import Division
-
-from .cli_lab import Lab, lab
+from tests.support.cli import CliFixture, lab
 
 pytestmark = pytest.mark.process
 
@@ -23,12 +22,14 @@ STREAMS = len([endpoint for endpoint in load() if endpoint.selected])
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Lab]:
+def here(tmp_path: Path) -> Iterator[CliFixture]:
     with lab(tmp_path) as made:
         yield made
 
 
-def check(here: Lab, *options: str, config: str | None = None, code: int = 0, **env: str) -> dict[str, Any]:
+def check(
+    here: CliFixture, *options: str, config: str | None = None, code: int = 0, **env: str
+) -> dict[str, Any]:
     done = here.run("check", "--format=json", "--config", config or here.logged_in(), *options, **env)
     assert done.returncode == code, done.stdout + done.stderr
     found = json.loads(done.stdout)
@@ -43,7 +44,7 @@ def said(found: dict[str, Any], topic: str, status: str) -> str:
     return " ".join(" ".join([line["text"], *line["details"], line["remedy"]]) for line in lines)
 
 
-def test_all_is_well(here: Lab) -> None:
+def test_all_is_well(here: CliFixture) -> None:
     found = check(here)
     assert found["token_store"]["ok"]
     assert found["administrations"]["selected"] == [101, 102, 103]
@@ -54,7 +55,7 @@ def test_all_is_well(here: Lab) -> None:
     assert {line["status"] for line in found["findings"]} <= {"ok", "note"}
 
 
-def test_it_is_one_screen_for_a_person(here: Lab) -> None:
+def test_it_is_one_screen_for_a_person(here: CliFixture) -> None:
     done = here.run("check", "--config", here.logged_in())
     assert done.returncode == 0
     lines = done.stdout.splitlines()
@@ -63,7 +64,7 @@ def test_it_is_one_screen_for_a_person(here: Lab) -> None:
     assert lines[-1] == "A run would succeed."
 
 
-def test_it_costs_few_calls_and_quick_almost_none(here: Lab) -> None:
+def test_it_costs_few_calls_and_quick_almost_none(here: CliFixture) -> None:
     check(here)
     counted = [call for call in here.exact.log if call.division and call.stream != "UserHasRights"]
     assert len(counted) <= 35, "one for each scope, and the list of administrations"
@@ -82,7 +83,7 @@ def test_in_a_minute_of_few_calls_it_asks_less_and_does_not_wait(tmp_path: Path)
         assert not [call for call in here.exact.log if call.status == 429]
 
 
-def test_missing_scopes_rights_and_licences_are_warnings_with_a_remedy(here: Lab) -> None:
+def test_missing_scopes_rights_and_licences_are_warnings_with_a_remedy(here: CliFixture) -> None:
     here.exact.scopes = {endpoint.scope for endpoint in load()} - {"Sales contracts"}
     for division in here.exact.divisions.values():
         division.forbidden["sync_crm_accounts"] = "rights"
@@ -104,7 +105,7 @@ def test_missing_scopes_rights_and_licences_are_warnings_with_a_remedy(here: Lab
 
 
 @pytest.mark.parametrize("kind", ["unknown_words", "unknown_reason", "unauthorized"])
-def test_a_refusal_that_is_not_understood_fails(here: Lab, kind: Any) -> None:
+def test_a_refusal_that_is_not_understood_fails(here: CliFixture, kind: Any) -> None:
     for division in here.exact.divisions.values():
         division.forbidden |= {endpoint.name: kind for endpoint in load() if endpoint.scope == "Crm accounts"}
     found = check(here, code=1)
@@ -112,7 +113,7 @@ def test_a_refusal_that_is_not_understood_fails(here: Lab, kind: Any) -> None:
     assert stream in said(found, "streams", "failure")
 
 
-def test_what_came_before_and_is_not_covered_now_fails(here: Lab) -> None:
+def test_what_came_before_and_is_not_covered_now_fails(here: CliFixture) -> None:
     for division in here.exact.divisions.values():
         division.forbidden["sync_crm_accounts"] = "rights"
     partition = {"context": {"division": 101}, "replication_key": "timestamp", "replication_key_value": 5}
@@ -123,20 +124,20 @@ def test_what_came_before_and_is_not_covered_now_fails(here: Lab) -> None:
     assert "sync_crm_accounts" in said(found, "streams", "failure")
 
 
-def test_a_selection_of_which_nothing_can_be_read_fails(here: Lab) -> None:
+def test_a_selection_of_which_nothing_can_be_read_fails(here: CliFixture) -> None:
     for division in here.exact.divisions.values():
         division.forbidden["vat_vat_codes"] = "plain"
     found = check(here, code=1, MELTANO_EXTRACT__SELECT=json.dumps(["vat_vat_codes.*"]))
     assert "no selected stream" in said(found, "streams", "failure")
 
 
-def test_no_rights_are_found_in_the_sample_too(here: Lab) -> None:
+def test_no_rights_are_found_in_the_sample_too(here: CliFixture) -> None:
     for division in here.exact.divisions.values():
         division.forbidden["sync_crm_accounts"] = "rights"
     assert "sync_crm_accounts" in check(here)["streams"]["without_rights"]
 
 
-def test_an_administration_that_does_not_answer_fails_and_the_others_are_asked(here: Lab) -> None:
+def test_an_administration_that_does_not_answer_fails_and_the_others_are_asked(here: CliFixture) -> None:
     here.exact.divisions[102].licence_ok = False
     found = check(here, code=1)
     assert set(found["administrations"]["not_answering"]) == {"102"}
@@ -144,17 +145,17 @@ def test_an_administration_that_does_not_answer_fails_and_the_others_are_asked(h
     assert found["streams"]["asked_about_rights"] > 50
 
 
-def test_a_configured_administration_that_is_not_granted_fails(here: Lab) -> None:
+def test_a_configured_administration_that_is_not_granted_fails(here: CliFixture) -> None:
     found = check(here, config=here.logged_in(divisions=[101, 777]), code=1)
     assert "777" in said(found, "administrations", "failure")
 
 
-def test_no_administration_at_all_fails(here: Lab) -> None:
+def test_no_administration_at_all_fails(here: CliFixture) -> None:
     found = check(here, config=here.logged_in(exclude_divisions=[101, 102, 103]), code=1)
     assert "none of the 3" in said(found, "administrations", "failure")
 
 
-def test_too_few_calls_for_a_run_fail(here: Lab) -> None:
+def test_too_few_calls_for_a_run_fail(here: CliFixture) -> None:
     here.exact.spend(102, 4_940)
     found = check(here, code=1)
     assert "102" in said(found, "calls today", "failure")
@@ -162,17 +163,17 @@ def test_too_few_calls_for_a_run_fail(here: Lab) -> None:
     assert not reserved["ok"]
 
 
-def test_a_spent_day_fails(here: Lab) -> None:
+def test_a_spent_day_fails(here: CliFixture) -> None:
     here.exact.spend(103, 5_000)
     assert "103" in said(check(here, code=1), "calls today", "failure")
 
 
-def test_no_login_fails_and_says_what_to_do(here: Lab) -> None:
+def test_no_login_fails_and_says_what_to_do(here: CliFixture) -> None:
     found = check(here, config=here.config(), code=1)
     assert "tap-exactonline login" in said(found, "login", "failure")
 
 
-def test_a_login_that_soon_dies_is_noted(here: Lab) -> None:
+def test_a_login_that_soon_dies_is_noted(here: CliFixture) -> None:
     found = check(here, config=here.config(refresh_token=here.exact.issue_login(age=27 * 86_400)))
     assert found["login"]["dies_unless_used_before"]
     stored = json.loads(here.tokens.read_text())
@@ -183,7 +184,7 @@ def test_a_login_that_soon_dies_is_noted(here: Lab) -> None:
     assert "days away from dying" in said(check(here, config=here.config()), "login", "note")
 
 
-def test_a_store_that_can_not_be_written_fails(here: Lab) -> None:
+def test_a_store_that_can_not_be_written_fails(here: CliFixture) -> None:
     blocked = here.folder / "a-file"
     blocked.write_text("")
     found = check(here, config=here.logged_in(token_store=str(blocked / "tokens.json")), code=1)
@@ -191,14 +192,14 @@ def test_a_store_that_can_not_be_written_fails(here: Lab) -> None:
     assert here.exact.token_calls == 0
 
 
-def test_a_dead_exact_fails_within_a_person_s_patience(here: Lab) -> None:
+def test_a_dead_exact_fails_within_a_person_s_patience(here: CliFixture) -> None:
     config = here.logged_in()
     here.exact.stop()
     found = check(here, config=config, code=1)  # ends within a minute, or fails
     assert found["findings"][-1]["remedy"]
 
 
-def test_catalog_and_state_decide_about_the_estimate(here: Lab) -> None:
+def test_catalog_and_state_decide_about_the_estimate(here: CliFixture) -> None:
     catalog = {
         "streams": [
             {"tap_stream_id": name, "stream": name, "schema": {}, "metadata": [{"breadcrumb": [], "metadata": {"selected": on}}]}
@@ -227,7 +228,7 @@ def test_catalog_and_state_decide_about_the_estimate(here: Lab) -> None:
     assert found["next_run"]["streams_from_the_beginning"] == ["financial_journals"]
 
 
-def test_under_meltano_its_select_counts(here: Lab) -> None:
+def test_under_meltano_its_select_counts(here: CliFixture) -> None:
     select = json.dumps(
         ["sync_crm_*.*", "!sync_crm_accounts.*", "!sync_crm_contacts.email", "vat_vat_codes.id"]
     )
@@ -236,7 +237,7 @@ def test_under_meltano_its_select_counts(here: Lab) -> None:
     assert found["streams"]["selected"] == len(expected) + 1
 
 
-def test_a_run_needs_what_the_estimate_says(here: Lab) -> None:
+def test_a_run_needs_what_the_estimate_says(here: CliFixture) -> None:
     """The promise is "at least", and with a page for each stream it is exact."""
     config = here.logged_in(divisions=[101, 102])
     expected = check(here, config=config)["next_run"]["calls_at_least"]
@@ -272,7 +273,7 @@ def test_a_sample_is_spread_evenly() -> None:
     assert sample(divisions[:5]) == divisions[:5]
 
 
-def test_hundreds_of_administrations_are_sampled_unless_all_are_wanted(here: Lab) -> None:
+def test_hundreds_of_administrations_are_sampled_unless_all_are_wanted(here: CliFixture) -> None:
     for code in range(1000, 1100):
         here.exact.add_division(code)
     found = check(here)

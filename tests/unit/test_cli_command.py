@@ -9,20 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.convergence.runs import catalog
-
-from .cli_lab import Lab, lab
+from tests.support.cli import CliFixture, lab
+from tests.support.in_process import catalog
 
 pytestmark = pytest.mark.process
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Lab]:
+def here(tmp_path: Path) -> Iterator[CliFixture]:
     with lab(tmp_path, 101) as made:
         yield made
 
 
-def test_the_options_of_the_sdk_still_work(here: Lab) -> None:
+def test_the_options_of_the_sdk_still_work(here: CliFixture) -> None:
     assert here.run("--version").stdout.startswith("tap-exactonline v")
     about = json.loads(here.run("--about", "--format=json").stdout)
     assert about["name"] == "tap-exactonline"
@@ -34,7 +33,7 @@ def test_the_options_of_the_sdk_still_work(here: Lab) -> None:
     assert json.loads(schema.stdout.splitlines()[0])["type"] == "SCHEMA"
 
 
-def test_help_names_options_and_commands_and_comes_at_once(here: Lab) -> None:
+def test_help_names_options_and_commands_and_comes_at_once(here: CliFixture) -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = here.run("--help")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -44,7 +43,7 @@ def test_help_names_options_and_commands_and_comes_at_once(here: Lab) -> None:
     assert seconds < 1.5, "0.4 s of the processor, on an idle machine"
 
 
-def test_a_run_and_a_test_of_the_connection_still_work(here: Lab) -> None:
+def test_a_run_and_a_test_of_the_connection_still_work(here: CliFixture) -> None:
     config = here.logged_in()
     assert here.run("--config", config, "--test").returncode == 0
     catalog = here.folder / "catalog.json"
@@ -65,7 +64,7 @@ def test_a_run_and_a_test_of_the_connection_still_work(here: Lab) -> None:
 
 
 @pytest.mark.parametrize("place", ["before", "after", "both", "environment"])
-def test_settings_may_stand_before_or_after_the_command(here: Lab, place: str) -> None:
+def test_settings_may_stand_before_or_after_the_command(here: CliFixture, place: str) -> None:
     config = here.logged_in()
     other = here.folder / "other.json"
     other.write_text(json.dumps({"exclude_divisions": [101]}))
@@ -97,7 +96,7 @@ def test_settings_may_stand_before_or_after_the_command(here: Lab, place: str) -
     ],
 )  # fmt: skip
 def test_a_config_file_that_can_not_be_used_is_one_line(
-    here: Lab, command: list[str], content: str | bytes | None, said: str
+    here: CliFixture, command: list[str], content: str | bytes | None, said: str
 ) -> None:
     path = here.folder / "broken.json"
     if content is not None:
@@ -129,7 +128,7 @@ def test_a_config_file_that_can_not_be_used_is_one_line(
     ],
     ids=lambda value: value[:12] if isinstance(value, str) else repr(value),
 )
-def test_a_broken_catalog_or_state_is_one_line(here: Lab, option: str, content: str | bytes) -> None:
+def test_a_broken_catalog_or_state_is_one_line(here: CliFixture, option: str, content: str | bytes) -> None:
     path = here.folder / "file.json"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
@@ -141,7 +140,7 @@ def test_a_broken_catalog_or_state_is_one_line(here: Lab, option: str, content: 
     assert here.exact.calls() == 0
 
 
-def test_a_catalog_and_a_state_may_begin_with_a_byte_order_mark(here: Lab) -> None:
+def test_a_catalog_and_a_state_may_begin_with_a_byte_order_mark(here: CliFixture) -> None:
     """As some editors on Windows write them."""
     words = ["--config", here.logged_in()]
     for option, content in (("--catalog", catalog(["system_divisions"])), ("--state", {"bookmarks": {}})):
@@ -163,7 +162,7 @@ def test_a_catalog_and_a_state_may_begin_with_a_byte_order_mark(here: Lab) -> No
     ],
 )
 def test_a_variable_that_does_not_fit_is_named(
-    here: Lab, command: list[str], variable: str, value: str, said: str
+    here: CliFixture, command: list[str], variable: str, value: str, said: str
 ) -> None:
     done = here.run("--config=ENV", *command, **{f"TAP_EXACTONLINE_{variable}": value})
 
@@ -174,7 +173,7 @@ def test_a_variable_that_does_not_fit_is_named(
     assert "Traceback" not in text
 
 
-def test_empty_variables_count_as_absent_and_lists_may_be_plain(here: Lab) -> None:
+def test_empty_variables_count_as_absent_and_lists_may_be_plain(here: CliFixture) -> None:
     env = {f"TAP_EXACTONLINE_{k.upper()}": v for k, v in here.settings.items()}
     env["TAP_EXACTONLINE_REFRESH_TOKEN"] = here.exact.issue_login()
     here.exact.add_division(202)
@@ -190,7 +189,7 @@ def test_empty_variables_count_as_absent_and_lists_may_be_plain(here: Lab) -> No
 
 
 @pytest.mark.parametrize("command", ["login", "divisions", "check"])
-def test_no_app_is_a_setting_to_fill_in(here: Lab, command: str) -> None:
+def test_no_app_is_a_setting_to_fill_in(here: CliFixture, command: str) -> None:
     done = here.run(
         command,
         "--config",
@@ -201,7 +200,7 @@ def test_no_app_is_a_setting_to_fill_in(here: Lab, command: str) -> None:
     assert "client_id" in done.stdout + done.stderr
 
 
-def test_what_nobody_expected_keeps_its_traceback(here: Lab) -> None:
+def test_what_nobody_expected_keeps_its_traceback(here: CliFixture) -> None:
     (here.folder / "sitecustomize.py").write_text(
         "import tap_exactonline.commands.divisions as d\n"
         "def broken(*_): raise RuntimeError('nobody thought of this')\n"
@@ -213,7 +212,7 @@ def test_what_nobody_expected_keeps_its_traceback(here: Lab) -> None:
     assert "Traceback" in done.stderr
 
 
-def test_an_access_token_alone_works_until_it_ends(here: Lab) -> None:
+def test_an_access_token_alone_works_until_it_ends(here: CliFixture) -> None:
     token = here.exact.issue_access_token()
     config = here.config(access_token=token, client_id=None, client_secret=None)
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from .cli_lab import Lab, lab
+from tests.support.cli import CliFixture, lab
 
 pytestmark = pytest.mark.process
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Lab]:
+def here(tmp_path: Path) -> Iterator[CliFixture]:
     with lab(tmp_path, 101) as made:
         made.exact.add_division(102, description="Bakkerij\x1b[31m Jansen", Country="BE", Currency="EUR")
         made.exact.add_division(103, status=2)
@@ -24,13 +24,13 @@ def here(tmp_path: Path) -> Iterator[Lab]:
         yield made
 
 
-def rows(here: Lab, **settings: Any) -> dict[int, dict[str, Any]]:
+def rows(here: CliFixture, **settings: Any) -> dict[int, dict[str, Any]]:
     done = here.run("divisions", "--format=json", "--config", here.logged_in(**settings))
     assert done.returncode == 0, done.stderr
     return {row["division"]: row for row in json.loads(done.stdout)["divisions"]}
 
 
-def test_status_scope_and_selection_of_each(here: Lab) -> None:
+def test_status_scope_and_selection_of_each(here: CliFixture) -> None:
     found = rows(here)
     assert {code: (r["status"], r["in_scope"], r["selected"]) for code, r in found.items()} == {
         101: ("active", True, True),
@@ -44,7 +44,7 @@ def test_status_scope_and_selection_of_each(here: Lab) -> None:
     assert found[102]["country"] == "BE"
 
 
-def test_settings_say_which_are_read(here: Lab) -> None:
+def test_settings_say_which_are_read(here: CliFixture) -> None:
     found = rows(here, divisions=[102, 103, 999], exclude_divisions=[101])
     assert [code for code, row in found.items() if row["selected"]] == [102]
     assert found[101]["reason"] == "in exclude_divisions"
@@ -52,7 +52,7 @@ def test_settings_say_which_are_read(here: Lab) -> None:
     assert found[999]["in_scope"] is False
 
 
-def test_the_table_is_for_people(here: Lab) -> None:
+def test_the_table_is_for_people(here: CliFixture) -> None:
     done = here.run("divisions", "--config", here.logged_in(divisions=[101]))
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -64,13 +64,13 @@ def test_the_table_is_for_people(here: Lab) -> None:
     assert "\x1b" not in done.stdout, "a name must not steer the terminal"
 
 
-def test_hundreds_are_listed_page_by_page(here: Lab) -> None:
+def test_hundreds_are_listed_page_by_page(here: CliFixture) -> None:
     for code in range(1000, 1150):
         here.exact.add_division(code)
     assert len(rows(here)) == 155
 
 
-def test_without_a_login_one_line_tells_to_log_in(here: Lab) -> None:
+def test_without_a_login_one_line_tells_to_log_in(here: CliFixture) -> None:
     done = here.run("divisions", "--config", here.config())
     assert done.returncode == 1
     assert done.stderr == (
@@ -78,7 +78,7 @@ def test_without_a_login_one_line_tells_to_log_in(here: Lab) -> None:
     )
 
 
-def test_logout_forgets_the_login(here: Lab) -> None:
+def test_logout_forgets_the_login(here: CliFixture) -> None:
     config = here.logged_in()
     assert here.run("divisions", "--config", config).returncode == 0
     assert here.tokens.exists()
@@ -98,7 +98,7 @@ def test_logout_forgets_the_login(here: Lab) -> None:
     assert "There was no login" in again.stdout
 
 
-def test_logout_leaves_the_logins_of_other_apps(here: Lab) -> None:
+def test_logout_leaves_the_logins_of_other_apps(here: CliFixture) -> None:
     assert here.run("divisions", "--config", here.logged_in()).returncode == 0
 
     done = here.run("logout", "--yes", "--config", here.config(client_id="another-app"))

@@ -10,7 +10,7 @@ import pytest
 
 from tap_exactonline.exact.errors import BrokenAnswer, NotExactOnline, SettingsError
 from tap_exactonline.exact.odata import read_rows
-from tests.unit.scripted import Reply, chunked, rows, world, zipped
+from tests.support.scripted import Reply, chunked, rows, world, zipped
 
 
 class Row(msgspec.Struct):

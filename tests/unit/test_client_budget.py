@@ -8,7 +8,7 @@ import pytest
 
 from tap_exactonline.exact.errors import DayBudgetSpent, KeyBlocked, ServerFault
 from tap_exactonline.exact.limits import Budget
-from tests.unit.scripted import START, Reply, problem, rows, world
+from tests.support.scripted import START, Reply, problem, rows, world
 
 MINUTE_END = math.ceil(START / 60) * 60
 DAY_END = math.ceil(START / 86400) * 86400

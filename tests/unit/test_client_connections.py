@@ -15,9 +15,9 @@ from tap_exactonline.exact.auth.grants import GrantOutcome, TokenEndpoint
 from tap_exactonline.exact.errors import BrokenAnswer, NotExactOnline, SettingsError, Unreachable
 from tap_exactonline.exact.transport import Bounds, Transport
 from tests.exact_online.raw import raw_server
-from tests.unit import scripted
-from tests.unit.client_pages import HTML, PAGE, SECRET_ROW, after_a_good_answer
-from tests.unit.scripted import Reply, trickle, world
+from tests.support import scripted
+from tests.support.client_pages import HTML, PAGE, SECRET_ROW, after_a_good_answer
+from tests.support.scripted import Reply, trickle, world
 
 
 @pytest.fixture

@@ -8,8 +8,18 @@ import pytest
 
 from tap_exactonline.exact.errors import BrokenAnswer, ServerFault, TemporaryError, Unreachable
 from tap_exactonline.exact.outage import Outage
-from tests.unit.client_pages import HTML, PAGE, SECRET_ROW, after_a_good_answer
-from tests.unit.scripted import Reply, chunked_half, half, problem, reset, reset_before, rows, world, zipped
+from tests.support.client_pages import HTML, PAGE, SECRET_ROW, after_a_good_answer
+from tests.support.scripted import (
+    Reply,
+    chunked_half,
+    half,
+    problem,
+    reset,
+    reset_before,
+    rows,
+    world,
+    zipped,
+)
 
 
 @pytest.fixture

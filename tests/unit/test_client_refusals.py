@@ -20,7 +20,7 @@ from tap_exactonline.exact.errors import (
     UnclearRefusal,
 )
 from tests.exact_online import front
-from tests.unit.scripted import Reply, problem, rows, world
+from tests.support.scripted import Reply, problem, rows, world
 
 OUTSIDE = "Forbidden - User division is not within division scope"
 SCOPE = "Forbidden - Application Scope Violated. Cannot read Crm accounts."

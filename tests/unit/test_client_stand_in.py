@@ -10,7 +10,7 @@ import pytest
 from tap_exactonline.exact.divisions import choose, list_divisions
 from tap_exactonline.exact.errors import DayBudgetSpent, DivisionNotInScope, KeyBlocked
 from tap_exactonline.exact.odata import read_rows
-from tests.unit.client_lab import ACCOUNTS, ids, serving
+from tests.support.client import ACCOUNTS, ids, serving
 
 SWITCHES = [
     {"headers_429": "own"},

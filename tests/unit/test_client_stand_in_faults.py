@@ -20,7 +20,7 @@ from tap_exactonline.exact.errors import (
 )
 from tap_exactonline.exact.odata import read_rows, select_query, timestamp_filter
 from tests.exact_online import faults
-from tests.unit.client_lab import ACCOUNTS, STREAM, ids, serving
+from tests.support.client import ACCOUNTS, STREAM, ids, serving
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from tap_exactonline.exact.errors import Stopped, Unreachable
-from tests.unit.client_pages import PAGE, after_a_good_answer
-from tests.unit.scripted import Reply, StopSpy, half, silence, trickle, world
+from tests.support.client_pages import PAGE, after_a_good_answer
+from tests.support.scripted import Reply, StopSpy, half, silence, trickle, world
 
 
 @pytest.fixture

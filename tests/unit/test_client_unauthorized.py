@@ -11,23 +11,23 @@ from tap_exactonline.exact.errors import LoginError, NotLoggedIn, Unauthorized
 from tap_exactonline.exact.login_doubt import LoginDoubt
 from tests.exact_online import front
 from tests.exact_online.wire import Reply as AnyReply
-from tests.unit.scripted import Login, Reply, Request, World, problem, rows, world
+from tests.support.scripted import Login, Reply, Request, ScriptedFixture, problem, rows, world
 
 ME = rows({"CurrentDivision": 101})
 EXPIRED = Reply(401, b"", {"WWW-Authenticate": "Bearer error=%22invalid_token%22 access%20token%20expired"})
 
 
 @pytest.fixture
-def w() -> Iterator[World]:
+def w() -> Iterator[ScriptedFixture]:
     with world() as made:
         yield made
 
 
-def asked(w: World, part: str) -> int:
+def asked(w: ScriptedFixture, part: str) -> int:
     return sum(part in path for path in w.server.paths)
 
 
-def by_token(w: World, **answers: Reply) -> None:
+def by_token(w: ScriptedFixture, **answers: Reply) -> None:
     """Each token has its own answer, everywhere; others are expired."""
 
     def rule(request: Request) -> Reply:
@@ -36,7 +36,9 @@ def by_token(w: World, **answers: Reply) -> None:
     w.server.rule = rule
 
 
-def by_path(w: World, part: str, reply: Reply, *, times: int = 10**6, good: Reply | None = None) -> None:
+def by_path(
+    w: ScriptedFixture, part: str, reply: Reply, *, times: int = 10**6, good: Reply | None = None
+) -> None:
     """Calls of some paths are answered so, so many times."""
     left = [times]
 
@@ -52,7 +54,7 @@ def by_path(w: World, part: str, reply: Reply, *, times: int = 10**6, good: Repl
 # -- the login -------------------------------------------------------------------------------------
 
 
-def test_an_expired_token_is_renewed_once(w: World) -> None:
+def test_an_expired_token_is_renewed_once(w: ScriptedFixture) -> None:
     by_token(w, token_1=rows())
     w.get()
     by_token(w, token_2=rows({"ID": "a"}))
@@ -62,7 +64,7 @@ def test_an_expired_token_is_renewed_once(w: World) -> None:
     assert asked(w, "current/Me") == 1
 
 
-def test_a_token_that_me_refuses_too_is_for_a_person(w: World) -> None:
+def test_a_token_that_me_refuses_too_is_for_a_person(w: ScriptedFixture) -> None:
     w.server.default = EXPIRED
     with pytest.raises(LoginError) as caught:
         w.get()
@@ -72,7 +74,7 @@ def test_a_token_that_me_refuses_too_is_for_a_person(w: World) -> None:
     assert "token-" not in str(caught.value)
 
 
-def test_a_token_that_was_good_and_has_expired_is_for_a_person_too(w: World) -> None:
+def test_a_token_that_was_good_and_has_expired_is_for_a_person_too(w: ScriptedFixture) -> None:
     """A configured access_token ends in the middle of a run; it can't be renewed."""
 
     class Alone(Login):
@@ -92,7 +94,7 @@ def test_a_token_that_was_good_and_has_expired_is_for_a_person_too(w: World) -> 
     assert len(w.server.requests) == 3
 
 
-def test_me_itself_is_asked_again_with_a_new_token_only(w: World) -> None:
+def test_me_itself_is_asked_again_with_a_new_token_only(w: ScriptedFixture) -> None:
     w.server.default = EXPIRED
     with pytest.raises(LoginError):
         w.get("current/Me", division=None)
@@ -100,7 +102,7 @@ def test_me_itself_is_asked_again_with_a_new_token_only(w: World) -> None:
     assert w.login.rejected == ["token-1"]
 
 
-def test_a_token_that_exact_calls_alive_has_two_more_tries(w: World) -> None:
+def test_a_token_that_exact_calls_alive_has_two_more_tries(w: ScriptedFixture) -> None:
     w.login = Login(renewable=False)
     w.client = w.new_client()
     w.say(EXPIRED, EXPIRED, ME)
@@ -111,7 +113,7 @@ def test_a_token_that_exact_calls_alive_has_two_more_tries(w: World) -> None:
     assert (asked(w, "crm/Accounts"), asked(w, "current/Me")) == (3, 3 + 2), "four errors of Me are enough"
 
 
-def test_a_token_that_another_thread_has_renewed_is_used(w: World) -> None:
+def test_a_token_that_another_thread_has_renewed_is_used(w: ScriptedFixture) -> None:
     class Renewed(Login):
         def reject(self, access_token: str) -> None:
             self.rejected.append(access_token)
@@ -130,7 +132,7 @@ def test_a_token_that_another_thread_has_renewed_is_used(w: World) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_blocked_user_costs_no_second_call(w: World, status: int) -> None:
+def test_a_blocked_user_costs_no_second_call(w: ScriptedFixture, status: int) -> None:
     w.server.default = problem(status, "", "BlockedUser")
     with pytest.raises(LoginError, match="blocked"):
         w.get()
@@ -138,13 +140,13 @@ def test_a_blocked_user_costs_no_second_call(w: World, status: int) -> None:
     assert w.login.rejected == []
 
 
-def test_me_that_calls_the_user_blocked_says_so(w: World) -> None:
+def test_me_that_calls_the_user_blocked_says_so(w: ScriptedFixture) -> None:
     w.say(EXPIRED, problem(403, "", "InactiveUser"))
     with pytest.raises(LoginError, match="inactive"):
         w.get()
 
 
-def test_me_that_refuses_as_the_token_endpoint_does_refuses_the_login(w: World) -> None:
+def test_me_that_refuses_as_the_token_endpoint_does_refuses_the_login(w: ScriptedFixture) -> None:
     w.say(EXPIRED, front_reply(front.oauth_error()), EXPIRED, front_reply(front.oauth_error()))
     with pytest.raises(LoginError):
         w.get()
@@ -154,7 +156,7 @@ def front_reply(made: AnyReply) -> Reply:
     return Reply(made.status, made.body, dict(made.headers))
 
 
-def test_failures_of_the_login_pass_through(w: World) -> None:
+def test_failures_of_the_login_pass_through(w: ScriptedFixture) -> None:
     class Broken(Login):
         def access_token(self) -> str:
             raise LoginError("log in", "now")
@@ -172,7 +174,7 @@ FORMS = {form: front_reply(front.unauthorized(form)) for form in ("empty", "word
 
 
 @pytest.mark.parametrize("reply", FORMS.values(), ids=FORMS)
-def test_an_endpoint_that_answers_401_is_an_endpoint(w: World, reply: Reply) -> None:
+def test_an_endpoint_that_answers_401_is_an_endpoint(w: ScriptedFixture, reply: Reply) -> None:
     by_path(w, "crm/Accounts", reply)
     with pytest.raises(Unauthorized) as caught:
         w.get()
@@ -188,13 +190,13 @@ def test_an_endpoint_that_answers_401_is_an_endpoint(w: World, reply: Reply) -> 
 
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("reply", FORMS.values(), ids=FORMS)
-def test_accidents_are_ridden_out(w: World, reply: Reply, times: int) -> None:
+def test_accidents_are_ridden_out(w: ScriptedFixture, reply: Reply, times: int) -> None:
     by_path(w, "crm/Accounts", reply, times=times, good=rows({"ID": "a"}))
     assert w.get().rows == [{"ID": "a"}]
     assert w.login.rejected == []
 
 
-def test_one_word_of_me_is_enough_for_a_while(w: World) -> None:
+def test_one_word_of_me_is_enough_for_a_while(w: ScriptedFixture) -> None:
     by_path(w, "/202/", EXPIRED)
     for path in ("crm/A", "crm/B", "crm/C"):
         with pytest.raises(Unauthorized):
@@ -210,7 +212,9 @@ def test_one_word_of_me_is_enough_for_a_while(w: World) -> None:
     "me", [Reply(503), Reply(403, front.AKAMAI), Reply(body=front.AKAMAI), problem(404), problem(429)]
 )
 @pytest.mark.parametrize("proven", [True, False])
-def test_if_me_says_nothing_an_earlier_good_answer_decides(w: World, me: Reply, proven: bool) -> None:
+def test_if_me_says_nothing_an_earlier_good_answer_decides(
+    w: ScriptedFixture, me: Reply, proven: bool
+) -> None:
     if proven:
         w.say(rows())
         w.get("crm/Contacts")
@@ -221,14 +225,14 @@ def test_if_me_says_nothing_an_earlier_good_answer_decides(w: World, me: Reply, 
     assert asked(w, "current/Me") <= 3
 
 
-def test_a_401_does_not_close_the_address(w: World) -> None:
+def test_a_401_does_not_close_the_address(w: ScriptedFixture) -> None:
     by_path(w, "crm/Accounts", EXPIRED, times=3, good=rows({"ID": "a"}))
     with pytest.raises(Unauthorized):
         w.get()
     assert w.get().rows == [{"ID": "a"}]
 
 
-def test_errors_stay_within_the_hour_s_budget(w: World) -> None:
+def test_errors_stay_within_the_hour_s_budget(w: ScriptedFixture) -> None:
     by_path(w, "crm/Accounts", EXPIRED)
     for number in range(20):
         with pytest.raises(Exception, match=r"401|failed so often"):

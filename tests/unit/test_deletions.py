@@ -9,8 +9,7 @@ import pytest
 import time_machine
 
 from tests.exact_online import Call, faults
-
-from .sync_lab import HOME, Lab, lab
+from tests.support.sync import HOME, SyncFixture, lab
 
 ITEMS = "sync_logistics_items"
 ACCOUNTS = "sync_crm_accounts"
@@ -22,7 +21,7 @@ VERSIONS: dict[str, Any] = {"emit_activate_version_messages": True}
 TOMBSTONES: dict[str, Any] = {"deletions": "tombstones"}
 
 
-def delete(home: Lab, stream: str, number: int = 0, division: int = HOME) -> Any:
+def delete(home: SyncFixture, stream: str, number: int = 0, division: int = HOME) -> Any:
     table = home.table(stream, division)
     key = table.keys()[number]
     table.delete(key)
@@ -155,7 +154,7 @@ def test_what_a_full_read_does_not_bring_is_gone(tmp_path: Path) -> None:
             assert home.live(stream) == set(home.table(stream).keys())
 
 
-def never(home: Lab, *streams: str) -> None:
+def never(home: SyncFixture, *streams: str) -> None:
     """Rows are gone at Exact, the run can't be sure of it, and nothing is declared gone."""
     held = {stream: home.live(stream) | home.live(stream, 102) for stream in streams}
     delete(home, streams[0])
@@ -165,7 +164,7 @@ def never(home: Lab, *streams: str) -> None:
         assert home.live(stream) | home.live(stream, 102) == held[stream]
 
 
-def two(home: Lab, *streams: str) -> None:
+def two(home: SyncFixture, *streams: str) -> None:
     home.exact.add_division(102, rows=dict.fromkeys(streams, 4))
     assert home.run(*streams).complete
     assert len(home.live(streams[0], 102)) == 4

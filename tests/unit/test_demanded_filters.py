@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from tap_exactonline.endpoints import Endpoint, by_name, load
 from tap_exactonline.sync.demanded import everything, fields_in
 from tests.exact_online import ExactOnline, predicate, query
-from tests.unit.extra_lab import asked
-from tests.unit.runs import Runner
-
-from .sync_lab import HOME, Lab, lab
+from tests.support.extra_streams import asked
+from tests.support.sync import HOME, SyncFixture, lab
+from tests.support.tap_runs import TapRunner
 
 NOT_COMPARED = ("complex", "collection", "binary")
 FILTERED = [endpoint for endpoint in load() if endpoint.kind != "sync"]
@@ -44,7 +43,7 @@ STREAMS = [
 ]
 
 
-def empty(home: Lab, stream: str, keep: int = 0) -> None:
+def empty(home: SyncFixture, stream: str, keep: int = 0) -> None:
     """Empty every field that may be empty: of all rows but some, each of another field of those."""
     table = home.table(stream)
     spare = [f.name for f in by_name(stream).fields if f.name not in (*by_name(stream).key, "Timestamp")]
@@ -304,7 +303,8 @@ def test_a_sync_endpoint_that_demands_more_than_its_timestamp(tmp_path: Path) ->
 # -- streams of the user
 
 
-def test_the_users_own_filter_stays_what_it_is(exact: ExactOnline, runner: Runner) -> None:
+@pytest.mark.process
+def test_the_users_own_filter_stays_what_it_is(exact: ExactOnline, runner: TapRunner) -> None:
     """With an alternative in each of them, both must stand in brackets."""
     exact.add_division(HOME, rows={ACCOUNTS: 9})
     table = exact.table(HOME, ACCOUNTS)
@@ -327,7 +327,8 @@ def test_the_users_own_filter_stays_what_it_is(exact: ExactOnline, runner: Runne
     assert asked(exact, "crm/Accounts")[-1]["$filter"] == "Status eq 'C' or Status eq 'P'"
 
 
-def test_a_key_that_only_the_user_names_may_be_empty(exact: ExactOnline, runner: Runner) -> None:
+@pytest.mark.process
+def test_a_key_that_only_the_user_names_may_be_empty(exact: ExactOnline, runner: TapRunner) -> None:
     exact.add_division(HOME, rows={ACCOUNTS: 4})
     table = exact.table(HOME, ACCOUNTS)
     table.update(table.keys()[0], Code=None)

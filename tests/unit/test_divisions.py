@@ -21,7 +21,7 @@ from tap_exactonline.exact.errors import (
 )
 from tap_exactonline.exact.refused_fields import RefusedFields
 from tests.exact_online.wordings import UNKNOWN_FIELD
-from tests.unit.scripted import Reply, problem, reset_before, rows, world
+from tests.support.scripted import Reply, problem, reset_before, rows, world
 
 OUTSIDE = problem(403, "Forbidden - User division is not within division scope")
 ME = rows({"CurrentDivision": 101})

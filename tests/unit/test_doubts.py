@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.convergence.runs import Run
 from tests.exact_online import Clock, ExactOnline
-
-from .sync_lab import HOME, Lab
+from tests.support.in_process import InProcessRun
+from tests.support.sync import HOME, SyncFixture
 
 ITEMS = "sync_logistics_items"
 DELIVERIES = "sync_sales_order_goods_deliveries"
@@ -28,7 +27,7 @@ TOLD = (ITEMS, DELIVERIES, SCHEDULES)
 SETTINGS = {"deletions": "tombstones", "emit_activate_version_messages": True}
 
 
-def life(home: Lab, *, gone: tuple[str, ...] = (*TOLD, ATTACHMENTS)) -> None:
+def life(home: SyncFixture, *, gone: tuple[str, ...] = (*TOLD, ATTACHMENTS)) -> None:
     """Some days of an administration; after each run each table is what Exact holds."""
     for day in range(4):
         run = home.run(*STREAMS, LOG)
@@ -45,7 +44,7 @@ def life(home: Lab, *, gone: tuple[str, ...] = (*TOLD, ATTACHMENTS)) -> None:
                 table.delete(table.keys()[1])
 
 
-def _newest(home: Lab, run: Run, stream: str) -> None:
+def _newest(home: SyncFixture, run: InProcessRun, stream: str) -> None:
     table = home.target.tables[stream].live(HOME)
     for key, values in table.items():
         source = home.table(stream).get(key[1])
@@ -100,7 +99,7 @@ def test_either_way_the_tables_are_right(tmp_path: Path, doubt: str, zone: str) 
     exact.limits(minute=10**6, day=10**7)
     exact.add_division(HOME, rows=dict.fromkeys(STREAMS, 7))
     with exact.serve():
-        life(Lab(exact, tmp_path, timezone=zone, **SETTINGS))
+        life(SyncFixture(exact, tmp_path, timezone=zone, **SETTINGS))
 
 
 @pytest.fixture
@@ -109,27 +108,27 @@ def home(tmp_path: Path) -> Any:
     exact.limits(minute=10**6, day=10**7)
     exact.add_division(HOME, rows=dict.fromkeys(STREAMS, 7))
     with exact.serve():
-        yield Lab(exact, tmp_path, **SETTINGS)
+        yield SyncFixture(exact, tmp_path, **SETTINGS)
 
 
 @pytest.mark.parametrize(
     "demanded", [["Modified", "Code"], ["Created"], ["ID"], ["Modified", "Created", "ID"]]
 )
-def test_a_filter_may_be_demanded(home: Lab, demanded: list[str]) -> None:
+def test_a_filter_may_be_demanded(home: SyncFixture, demanded: list[str]) -> None:
     for stream in (COSTUNITS, GL_ACCOUNTS):
         home.exact.require_filter(stream, demanded)
     home.exact.require_filter(ATTACHMENTS, ["ID"])
     life(home)
 
 
-def test_a_filter_may_be_withdrawn(home: Lab) -> None:
+def test_a_filter_may_be_withdrawn(home: SyncFixture) -> None:
     assert home.run(*STREAMS).complete
     for stream in (COSTUNITS, GL_ACCOUNTS):
         home.exact.refuse_filter(stream, "Modified")
     life(home)
 
 
-def test_entity_types_that_nobody_knows_pass(home: Lab) -> None:
+def test_entity_types_that_nobody_knows_pass(home: SyncFixture) -> None:
     assert home.run(*STREAMS, LOG).complete
     for number in (0, 11, 52, 60, 2**31 - 1):
         home.exact.divisions[HOME].log_deletion(number, "5a0f3c56-0000-4000-8000-000000000000")
@@ -139,7 +138,7 @@ def test_entity_types_that_nobody_knows_pass(home: Lab) -> None:
     life(home)
 
 
-def test_the_log_may_name_entries_by_another_key(home: Lab) -> None:
+def test_the_log_may_name_entries_by_another_key(home: SyncFixture) -> None:
     """Then their rows stay: nothing else can be known. The tombstones mark no row that exists."""
     home.exact.switches.log_names_entry = False
     assert home.run(*STREAMS, LOG).complete
@@ -152,7 +151,7 @@ def test_the_log_may_name_entries_by_another_key(home: Lab) -> None:
     assert home.live(DELIVERIES) == {*table.keys(), gone}
 
 
-def test_a_header_may_keep_its_modified_when_a_line_changes(home: Lab) -> None:
+def test_a_header_may_keep_its_modified_when_a_line_changes(home: SyncFixture) -> None:
     """Then a stream read by Modified misses it, and a full refresh brings it."""
     assert home.run(*STREAMS).complete
     home.exact.clock.advance(86_400)
@@ -167,7 +166,7 @@ def test_a_header_may_keep_its_modified_when_a_line_changes(home: Lab) -> None:
 
 
 @pytest.mark.parametrize("checked", [True, False])
-def test_the_administration_opened_last_may_not_be_granted(home: Lab, checked: bool) -> None:
+def test_the_administration_opened_last_may_not_be_granted(home: SyncFixture, checked: bool) -> None:
     assert home.run(*STREAMS).complete
     home.exact.add_division(555)
     home.exact.divisions[555].in_scope = False

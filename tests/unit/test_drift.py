@@ -12,8 +12,8 @@ from tap_exactonline.exact.edmx import parse
 from tap_exactonline.exact.errors import StreamError
 from tap_exactonline.exact.odata import MalformedPage
 from tests.exact_online import ExactOnline, faults
-from tests.unit.extra_lab import UNLINK
-from tests.unit.runs import Done, Runner
+from tests.support.extra_streams import UNLINK
+from tests.support.tap_runs import TapRun, TapRunner
 
 pytestmark = pytest.mark.process
 
@@ -23,7 +23,7 @@ def administration(exact: ExactOnline) -> None:
     exact.add_division(101)
 
 
-def found(done: Done) -> list[dict[str, Any]]:
+def found(done: TapRun) -> list[dict[str, Any]]:
     """The differences without what is None."""
     told = json.loads(done.out)["differences"]
     return [{name: value for name, value in one.items() if value is not None} for one in told]
@@ -33,7 +33,7 @@ def documents(exact: ExactOnline) -> int:
     return sum(call.path.endswith("/$metadata") for call in exact.log)
 
 
-def test_nothing_has_changed(exact: ExactOnline, runner: Runner) -> None:
+def test_nothing_has_changed(exact: ExactOnline, runner: TapRunner) -> None:
     done = runner.tap("drift")
     assert done.code == 0, done.err
     count = len(services())
@@ -43,7 +43,7 @@ def test_nothing_has_changed(exact: ExactOnline, runner: Runner) -> None:
     assert not exact.errors_4xx
 
 
-def test_the_cost_is_said_before_the_first_document(exact: ExactOnline, runner: Runner) -> None:
+def test_the_cost_is_said_before_the_first_document(exact: ExactOnline, runner: TapRunner) -> None:
     exact.limits(day=3)
     done = runner.tap("drift", "--service", "crm")
     assert done.code == 1
@@ -54,7 +54,7 @@ def test_the_cost_is_said_before_the_first_document(exact: ExactOnline, runner: 
     assert documents(exact) < 4
 
 
-def test_fields(exact: ExactOnline, runner: Runner) -> None:
+def test_fields(exact: ExactOnline, runner: TapRunner) -> None:
     exact.refuse_field("crm_accounts", "Name")
     exact.edit_metadata(
         "crm", '<Property Name="AccountManagerHID" Type="Edm.Int32"', '<Property Name="AccountManagerHID" Type="Edm.Int64"'
@@ -79,7 +79,7 @@ def test_fields(exact: ExactOnline, runner: Runner) -> None:
     assert "3 differences" in text
 
 
-def test_endpoints(exact: ExactOnline, runner: Runner) -> None:
+def test_endpoints(exact: ExactOnline, runner: TapRunner) -> None:
     exact.add_endpoint("vat/VatThings", {"ID": "guid", "Code": "string"}, ["ID"], [])
     exact.edit_metadata("vat", '<EntitySet Name="VATCodes"', '<EntitySet Name="Codes"')
 
@@ -99,7 +99,7 @@ def test_endpoints(exact: ExactOnline, runner: Runner) -> None:
     assert "vat/VatThings\n  new endpoint, 3 fields\n" in text
 
 
-def test_functions(exact: ExactOnline, runner: Runner) -> None:
+def test_functions(exact: ExactOnline, runner: TapRunner) -> None:
     exact.edit_metadata(
         "read/financial", '<FunctionImport Name="RevenueListByYear" ', '<FunctionImport Name="RevenueListByDecade" '
     )  # fmt: skip
@@ -120,7 +120,7 @@ def test_functions(exact: ExactOnline, runner: Runner) -> None:
     assert ("new parameter", "ReceivablesListByAgeGroup", "group") in told
 
 
-def test_a_change_that_exact_declares_as_a_function_of_get(exact: ExactOnline, runner: Runner) -> None:
+def test_a_change_that_exact_declares_as_a_function_of_get(exact: ExactOnline, runner: TapRunner) -> None:
     exact.edit_metadata("users", "</EntityContainer>", f"{UNLINK}</EntityContainer>")
     text = runner.tap("drift", "--service", "users").out
     assert "New functions. The tap calls none of them" in text
@@ -129,7 +129,7 @@ def test_a_change_that_exact_declares_as_a_function_of_get(exact: ExactOnline, r
     assert "can be read at once" not in text
 
 
-def test_a_service_without_document_is_told_and_no_difference(exact: ExactOnline, runner: Runner) -> None:
+def test_a_service_without_document_is_told_and_no_difference(exact: ExactOnline, runner: TapRunner) -> None:
     exact.no_metadata |= {"sync/crm", "read/crm"}
     done = runner.tap("drift", "--service", "crm")
     assert done.code == 0, done.err
@@ -137,14 +137,14 @@ def test_a_service_without_document_is_told_and_no_difference(exact: ExactOnline
     assert "2 services compared" in done.out
 
 
-def test_nothing_to_compare_is_no_success(exact: ExactOnline, runner: Runner) -> None:
+def test_nothing_to_compare_is_no_success(exact: ExactOnline, runner: TapRunner) -> None:
     exact.no_metadata.add("vat")
     done = runner.tap("drift", "--service", "vat")
     assert done.code == 1
     assert "Nothing could be compared." in done.out
 
 
-def test_a_document_with_a_document_type_is_refused(exact: ExactOnline, runner: Runner) -> None:
+def test_a_document_with_a_document_type_is_refused(exact: ExactOnline, runner: TapRunner) -> None:
     exact.edit_metadata("vat", "<edmx:Edmx ", '<!DOCTYPE a [<!ENTITY b "c">]><edmx:Edmx ')
     done = runner.tap("drift", "--service", "vat", "--service", "webhooks")
     assert "vat: its $metadata declares a document type" in done.out
@@ -152,7 +152,7 @@ def test_a_document_with_a_document_type_is_refused(exact: ExactOnline, runner: 
     assert documents(exact) == 2, "asking again would not help"
 
 
-def test_xml_of_another_kind(exact: ExactOnline, runner: Runner) -> None:
+def test_xml_of_another_kind(exact: ExactOnline, runner: TapRunner) -> None:
     exact.faults.add("$metadata", faults.status(200, "<feed><entry/></feed>"), times=None)
     done = runner.tap("drift", "--service", "vat")
     assert done.code == 1
@@ -160,21 +160,21 @@ def test_xml_of_another_kind(exact: ExactOnline, runner: Runner) -> None:
     assert documents(exact) == 1
 
 
-def test_a_document_that_breaks_off_is_asked_again(exact: ExactOnline, runner: Runner) -> None:
+def test_a_document_that_breaks_off_is_asked_again(exact: ExactOnline, runner: TapRunner) -> None:
     exact.faults.add("$metadata", faults.status(200, "<edmx:Edmx><a>"), times=1)
     done = runner.tap("drift", "--service", "vat")
     assert done.code == 0, done.out
     assert documents(exact) == 2
 
 
-def test_a_web_page_is_no_document(exact: ExactOnline, runner: Runner) -> None:
+def test_a_web_page_is_no_document(exact: ExactOnline, runner: TapRunner) -> None:
     exact.faults.add("$metadata", faults.html(), times=None)
     done = runner.tap("drift", "--service", "vat")
     assert done.code == 1
     assert "Not compared: vat: a web page came instead of data" in done.out
 
 
-def test_a_service_that_fails_does_not_stop_the_others(exact: ExactOnline, runner: Runner) -> None:
+def test_a_service_that_fails_does_not_stop_the_others(exact: ExactOnline, runner: TapRunner) -> None:
     exact.faults.add("$metadata", faults.status(503), times=3)
     done = runner.tap("drift", "--service", "vat", "--service", "webhooks")
     assert done.code == 1
@@ -182,14 +182,14 @@ def test_a_service_that_fails_does_not_stop_the_others(exact: ExactOnline, runne
     assert "1 services compared: all as" in done.out
 
 
-def test_an_unknown_service(runner: Runner) -> None:
+def test_an_unknown_service(runner: TapRunner) -> None:
     done = runner.tap("drift", "--service", "nonsense")
     assert done.code == 1
     assert len(done.errors) == 1
     assert "'nonsense' is unknown. Use one of accountancy, " in done.errors[0]
 
 
-def test_no_login(exact: ExactOnline, runner: Runner) -> None:
+def test_no_login(exact: ExactOnline, runner: TapRunner) -> None:
     for name in ("refresh_token", "token_store"):
         runner.config.pop(name)
     done = runner.tap(

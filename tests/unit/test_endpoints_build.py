@@ -16,7 +16,7 @@ from scripts.catalogue import FOLDER as CATALOGUE
 from scripts.catalogue import Field, Resource, read, rendered
 from tap_exactonline.endpoints import by_name
 from tests.exact_online import ExactOnline
-from tests.unit.runs import Runner
+from tests.support.tap_runs import TapRunner
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_fields_seen_in_live_answers_are_columns_and_attachment_is_none() -> Non
 
 @pytest.mark.process
 def test_what_drift_finds_goes_into_the_catalogue(
-    exact: ExactOnline, runner: Runner, copy: Path, capsys: pytest.CaptureFixture[str]
+    exact: ExactOnline, runner: TapRunner, copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     exact.add_division(101)
     exact.add_endpoint(

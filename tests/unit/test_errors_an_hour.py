@@ -16,8 +16,8 @@ import pytest
 from tap_exactonline.commands import check, divisions
 from tap_exactonline.endpoints import load
 from tap_exactonline.exact.errors import ExactError
-from tests.convergence.runs import Run, run_tap
 from tests.exact_online import ExactOnline, faults
+from tests.support.in_process import InProcessRun, run_tap
 
 ITEMS = "sync_logistics_items"
 JOURNALS = "financial_journals"
@@ -43,7 +43,7 @@ class Home:
             "token_store": str(folder / "tokens.json"),
         }
 
-    def run(self, *streams: str, state: Any = None) -> Run:
+    def run(self, *streams: str, state: Any = None) -> InProcessRun:
         done = run_tap(
             self.exact, streams or (ITEMS, JOURNALS), state, home=self.folder, settings=self.settings
         )

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.exact_online import ExactOnline
-from tests.unit.extra_lab import ITEMS, REVENUE, THINGS, add_things, asked
-from tests.unit.runs import Runner
+from tests.support.extra_streams import ITEMS, REVENUE, THINGS, add_things, asked
+from tests.support.tap_runs import TapRunner
 
 pytestmark = pytest.mark.process
 
@@ -19,7 +19,7 @@ def administration(exact: ExactOnline) -> None:
     exact.add_division(101)
 
 
-def test_columns_can_be_written(exact: ExactOnline, runner: Runner) -> None:
+def test_columns_can_be_written(exact: ExactOnline, runner: TapRunner) -> None:
     add_things(exact)
     runner.config["extra_streams"] = [
         {
@@ -40,7 +40,7 @@ def test_columns_can_be_written(exact: ExactOnline, runner: Runner) -> None:
     assert len(asked(exact, "crm/$metadata")) == 2, "a call in each run: is it an endpoint, or a function?"
 
 
-def test_columns_can_be_asked(exact: ExactOnline, runner: Runner) -> None:
+def test_columns_can_be_asked(exact: ExactOnline, runner: TapRunner) -> None:
     add_things(exact)
     runner.config["extra_streams"] = [{**THINGS, "bookmark": "Modified"}]
 
@@ -56,14 +56,14 @@ def test_columns_can_be_asked(exact: ExactOnline, runner: Runner) -> None:
     assert len(asked(exact, "crm/$metadata")) == 3, "one call for each time that the columns are needed"
 
 
-def test_one_call_serves_all_streams_of_a_service(exact: ExactOnline, runner: Runner) -> None:
+def test_one_call_serves_all_streams_of_a_service(exact: ExactOnline, runner: TapRunner) -> None:
     add_things(exact)
     runner.config["extra_streams"] = [THINGS, {**THINGS, "name": "accounts", "path": "crm/Accounts"}]
     assert {"things", "accounts"} <= set(runner.discover())
     assert len(asked(exact, "crm/$metadata")) == 1
 
 
-def test_a_new_sync_endpoint_is_read_by_timestamp(exact: ExactOnline, runner: Runner) -> None:
+def test_a_new_sync_endpoint_is_read_by_timestamp(exact: ExactOnline, runner: TapRunner) -> None:
     fields = {"Timestamp": "int64", "ID": "guid", "Name": "string"}
     rows = [{"Timestamp": 5000 + n, "ID": ITEMS[n], "Name": str(n)} for n in range(2)]
     exact.add_endpoint("sync/CRM/Things", fields, ["ID"], rows, kind="sync", page_size=1000)
@@ -77,7 +77,7 @@ def test_a_new_sync_endpoint_is_read_by_timestamp(exact: ExactOnline, runner: Ru
     assert [r["name"] for r in second.records("new_sync")] == ["later"]
 
 
-def test_a_field_that_the_tap_does_not_know_yet(exact: ExactOnline, runner: Runner) -> None:
+def test_a_field_that_the_tap_does_not_know_yet(exact: ExactOnline, runner: TapRunner) -> None:
     add_things(exact)
     runner.config["extra_streams"] = [THINGS | {"columns": {"ID": "guid", "Nothing": "string"}, "key": "ID"}]
     done = runner.sync("things")
@@ -90,7 +90,7 @@ def test_a_field_that_the_tap_does_not_know_yet(exact: ExactOnline, runner: Runn
     assert len(second.records("things")) == 3
 
 
-def test_a_wrong_path_is_a_mistake_and_not_a_missing_licence(exact: ExactOnline, runner: Runner) -> None:
+def test_a_wrong_path_is_a_mistake_and_not_a_missing_licence(exact: ExactOnline, runner: TapRunner) -> None:
     runner.config["extra_streams"] = [THINGS | {"columns": {"ID": "guid"}, "key": "ID"}]
     done = runner.sync("things")
     assert done.code == 1
@@ -98,7 +98,7 @@ def test_a_wrong_path_is_a_mistake_and_not_a_missing_licence(exact: ExactOnline,
 
 
 def test_discovery_without_a_login_leaves_out_what_must_be_asked(exact: ExactOnline, tmp_path: Path) -> None:
-    runner = Runner(exact, tmp_path)
+    runner = TapRunner(exact, tmp_path)
     runner.config = {"extra_streams": [THINGS, REVENUE]}
 
     done = runner.tap("--discover")
@@ -112,7 +112,9 @@ def test_discovery_without_a_login_leaves_out_what_must_be_asked(exact: ExactOnl
     assert not exact.log
 
 
-def test_a_run_without_a_catalog_says_what_could_not_be_described(exact: ExactOnline, runner: Runner) -> None:
+def test_a_run_without_a_catalog_says_what_could_not_be_described(
+    exact: ExactOnline, runner: TapRunner
+) -> None:
     exact.no_metadata.add("crm")
     runner.config |= {"extra_streams": [THINGS], "divisions": [101]}
     done = runner.tap()
@@ -120,14 +122,14 @@ def test_a_run_without_a_catalog_says_what_could_not_be_described(exact: ExactOn
     assert "extra_streams[0] (things): its columns have to be asked" in done.errors[-1]
 
 
-def test_metadata_that_does_not_know_the_path(exact: ExactOnline, runner: Runner) -> None:
+def test_metadata_that_does_not_know_the_path(exact: ExactOnline, runner: TapRunner) -> None:
     runner.config["extra_streams"] = [{**THINGS, "path": "crm/Thinks"}]
     done = runner.tap("--discover")
     assert "does not know Thinks" in done.err
     assert "things" not in {one["tap_stream_id"] for one in json.loads(done.out)["streams"]}
 
 
-def test_a_key_that_metadata_does_not_have(exact: ExactOnline, runner: Runner) -> None:
+def test_a_key_that_metadata_does_not_have(exact: ExactOnline, runner: TapRunner) -> None:
     add_things(exact)
     runner.config["extra_streams"] = [{**THINGS, "key": "IDD"}]
     done = runner.tap("--discover")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.exact_online import ExactOnline
-from tests.unit.extra_lab import asked
-from tests.unit.runs import Runner
+from tests.support.extra_streams import asked
+from tests.support.tap_runs import TapRunner
 
 pytestmark = pytest.mark.process
 
@@ -16,7 +16,7 @@ def administration(exact: ExactOnline) -> None:
     exact.add_division(101, rows={"crm_accounts": 130, "financial_reporting_balance": 4})
 
 
-def test_a_filter_of_ones_own_beside_the_full_stream(exact: ExactOnline, runner: Runner) -> None:
+def test_a_filter_of_ones_own_beside_the_full_stream(exact: ExactOnline, runner: TapRunner) -> None:
     rows = exact.table(101, "crm_accounts").rows()
     for number, row in enumerate(rows):
         exact.table(101, "crm_accounts").update(row["ID"], Status="C" if number % 2 else "S")
@@ -36,7 +36,7 @@ def test_a_filter_of_ones_own_beside_the_full_stream(exact: ExactOnline, runner:
     assert last.startswith("(Status eq 'C' or Status eq 'P') and Modified ge datetime'")
 
 
-def test_a_changed_filter_starts_over(exact: ExactOnline, runner: Runner) -> None:
+def test_a_changed_filter_starts_over(exact: ExactOnline, runner: TapRunner) -> None:
     first = {"name": "some", "path": "crm/Accounts", "filter": "Blocked eq true"}
     runner.config["extra_streams"] = [first]
     done = runner.sync("some")
@@ -54,7 +54,7 @@ def test_a_changed_filter_starts_over(exact: ExactOnline, runner: Runner) -> Non
     assert "defined in another way" not in third.err
 
 
-def test_reporting_balance_by_year(exact: ExactOnline, runner: Runner) -> None:
+def test_reporting_balance_by_year(exact: ExactOnline, runner: TapRunner) -> None:
     table = exact.table(101, "financial_reporting_balance")
     for number, key in enumerate(table.keys()):
         table.update(key, ReportingYear=2023 + number)
@@ -76,7 +76,7 @@ def test_reporting_balance_by_year(exact: ExactOnline, runner: Runner) -> None:
     }
 
 
-def test_a_mandatory_filter_joins_the_users_own(exact: ExactOnline, runner: Runner) -> None:
+def test_a_mandatory_filter_joins_the_users_own(exact: ExactOnline, runner: TapRunner) -> None:
     exact.require_filter("crm_accounts", ["Modified"])
     runner.config["extra_streams"] = [
         {"name": "some", "path": "crm/Accounts", "filter": "Blocked eq false", "bookmark": None}
@@ -87,7 +87,7 @@ def test_a_mandatory_filter_joins_the_users_own(exact: ExactOnline, runner: Runn
     assert len(done.records("some")) == len(expected) > 0
 
 
-def test_a_filter_that_exact_refuses_is_told_with_its_words(exact: ExactOnline, runner: Runner) -> None:
+def test_a_filter_that_exact_refuses_is_told_with_its_words(exact: ExactOnline, runner: TapRunner) -> None:
     exact.refuse_filter("crm_accounts", "Blocked")
     runner.config["extra_streams"] = [{"name": "some", "path": "crm/Accounts", "filter": "Blocked eq false"}]
     done = runner.sync("some")

@@ -8,8 +8,8 @@ from datetime import datetime
 import pytest
 
 from tests.exact_online import ExactOnline
-from tests.unit.extra_lab import ITEMS, REVENUE, YEARS, asked, revenue_of_three_years
-from tests.unit.runs import Runner
+from tests.support.extra_streams import ITEMS, REVENUE, YEARS, asked, revenue_of_three_years
+from tests.support.tap_runs import TapRunner
 
 pytestmark = pytest.mark.process
 
@@ -20,7 +20,7 @@ def administration(exact: ExactOnline) -> None:
     revenue_of_three_years(exact)
 
 
-def test_a_function_is_read_once_for_each_value(exact: ExactOnline, runner: Runner) -> None:
+def test_a_function_is_read_once_for_each_value(exact: ExactOnline, runner: TapRunner) -> None:
     exact.add_division(102)
     runner.config["extra_streams"] = [REVENUE]
 
@@ -41,7 +41,7 @@ def test_a_function_is_read_once_for_each_value(exact: ExactOnline, runner: Runn
     assert not exact.errors_4xx
 
 
-def test_check_counts_a_call_for_each_value(runner: Runner) -> None:
+def test_check_counts_a_call_for_each_value(runner: TapRunner) -> None:
     runner.config["extra_streams"] = [{**REVENUE, "parameters": {"year": {"from": 2023, "to": 2042}}}]
     done = runner.sync("revenue_by_year")
     assert "revenue_by_year  101         24     20  ok" in done.err
@@ -50,7 +50,7 @@ def test_check_counts_a_call_for_each_value(runner: Runner) -> None:
     assert json.loads(checked.out)["next_run"]["calls_at_least"] == 21  # and the list of administrations
 
 
-def test_parameters_go_along_from_page_to_page(exact: ExactOnline, runner: Runner) -> None:
+def test_parameters_go_along_from_page_to_page(exact: ExactOnline, runner: TapRunner) -> None:
     rows = [{"ID": f"{n:08}-89ab-cdef-0123-456789abcdef", "ProjectId": ITEMS[n % 2]} for n in range(150)]
     exact.function_answers("read/project/ProjectWBSByProject", rows)
     path = "read/project/ProjectWBSByProject"
@@ -64,7 +64,7 @@ def test_parameters_go_along_from_page_to_page(exact: ExactOnline, runner: Runne
     assert len(asked(exact, path)) == 4
 
 
-def test_a_function_of_one_value_is_one_row(exact: ExactOnline, runner: Runner) -> None:
+def test_a_function_of_one_value_is_one_row(exact: ExactOnline, runner: TapRunner) -> None:
     runner.config["extra_streams"] = [
         {
             "name": "counts",
@@ -77,7 +77,7 @@ def test_a_function_of_one_value_is_one_row(exact: ExactOnline, runner: Runner) 
     assert [row["parameter_account_id"] for row in done.records("counts")] == ITEMS
 
 
-def test_select_is_left_out_where_a_function_refuses_it(exact: ExactOnline, runner: Runner) -> None:
+def test_select_is_left_out_where_a_function_refuses_it(exact: ExactOnline, runner: TapRunner) -> None:
     exact.switches.select_on_functions = False
     runner.config["extra_streams"] = [REVENUE]
 
@@ -88,7 +88,7 @@ def test_select_is_left_out_where_a_function_refuses_it(exact: ExactOnline, runn
     assert len(exact.errors_4xx) == 1, "what one call was refused the others must not ask"
 
 
-def test_item_extra_fields_are_read_plainly_and_by_bookmark(exact: ExactOnline, runner: Runner) -> None:
+def test_item_extra_fields_are_read_plainly_and_by_bookmark(exact: ExactOnline, runner: TapRunner) -> None:
     path = "read/logistics/ItemExtraField"
     rows = [
         {"ItemID": ITEMS[n % 3], "Number": n, "Value": str(n), "Modified": datetime(2024, 1, 1 + n)}  # noqa: DTZ001
@@ -107,7 +107,7 @@ def test_item_extra_fields_are_read_plainly_and_by_bookmark(exact: ExactOnline, 
     assert {r["value"] for r in second.records("item_extra_fields")} == {"8", "new"}
 
 
-def test_item_extra_fields_of_one_item_as_documented(exact: ExactOnline, runner: Runner) -> None:
+def test_item_extra_fields_of_one_item_as_documented(exact: ExactOnline, runner: TapRunner) -> None:
     exact.switches.plain_functions = False
     path = "read/logistics/ItemExtraField"
     parameters = {"itemId": ITEMS[:2], "modified": "start_date"}
@@ -122,13 +122,13 @@ def test_item_extra_fields_of_one_item_as_documented(exact: ExactOnline, runner:
     assert not exact.errors_4xx
 
 
-def test_a_parameter_column_can_be_named_as_exact_writes_it(exact: ExactOnline, runner: Runner) -> None:
+def test_a_parameter_column_can_be_named_as_exact_writes_it(exact: ExactOnline, runner: TapRunner) -> None:
     runner.config |= {"extra_streams": [REVENUE], "column_names": "exact"}
     rows = runner.sync("revenue_by_year").records("revenue_by_year")
     assert {tuple(row) for row in rows} == {("division", "parameter_year", "Period", "Year", "Amount")}
 
 
-def test_streams_go_the_slow_way_too(exact: ExactOnline, runner: Runner) -> None:
+def test_streams_go_the_slow_way_too(exact: ExactOnline, runner: TapRunner) -> None:
     runner.config |= {
         "extra_streams": [REVENUE],
         "stream_maps": {"revenue_by_year": {"label": "str(parameter_year) + '/' + str(period)"}},

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.exact_online import ExactOnline, faults
-from tests.unit.extra_lab import ITEMS, REVENUE, UNLINK, add_things, asked, revenue_of_three_years
-from tests.unit.runs import Runner
+from tests.support.extra_streams import ITEMS, REVENUE, UNLINK, add_things, asked, revenue_of_three_years
+from tests.support.tap_runs import TapRunner
 
 pytestmark = pytest.mark.process
 
@@ -35,7 +35,7 @@ def administration(exact: ExactOnline) -> None:
     ],
 )
 def test_a_call_with_parameters_is_a_wrong_setting(
-    exact: ExactOnline, runner: Runner, definition: dict[str, Any]
+    exact: ExactOnline, runner: TapRunner, definition: dict[str, Any]
 ) -> None:
     runner.config["extra_streams"] = [definition]
     done = runner.tap("--discover")
@@ -50,7 +50,7 @@ def test_a_call_with_parameters_is_a_wrong_setting(
 )
 @pytest.mark.parametrize("columns", [{"ID": "guid"}, "metadata"], ids=["written", "asked"])
 def test_a_function_without_parameters_is_found_out_before_it_is_called(
-    exact: ExactOnline, runner: Runner, path: str, columns: Any
+    exact: ExactOnline, runner: TapRunner, path: str, columns: Any
 ) -> None:
     revenue_of_three_years(exact)
     runner.config["extra_streams"] = [{**WRITTEN, "path": path, "columns": columns}, REVENUE]
@@ -64,7 +64,7 @@ def test_a_function_without_parameters_is_found_out_before_it_is_called(
     assert len(done.records("revenue_by_year")) == 24, "the others are read"
 
 
-def test_where_there_is_no_metadata_the_definition_is_believed(exact: ExactOnline, runner: Runner) -> None:
+def test_where_there_is_no_metadata_the_definition_is_believed(exact: ExactOnline, runner: TapRunner) -> None:
     add_things(exact)
     exact.no_metadata.add("crm")
     runner.config["extra_streams"] = [
@@ -76,7 +76,7 @@ def test_where_there_is_no_metadata_the_definition_is_believed(exact: ExactOnlin
     assert "Exact shows no $metadata of crm" in done.err
 
 
-def test_what_can_not_be_looked_up_is_not_read(exact: ExactOnline, runner: Runner) -> None:
+def test_what_can_not_be_looked_up_is_not_read(exact: ExactOnline, runner: TapRunner) -> None:
     add_things(exact)
     exact.faults.add("$metadata", faults.status(200, "<feed/>"), times=None)
     runner.config["extra_streams"] = [

@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from tests.exact_online import ExactOnline
-from tests.unit.extra_lab import REVENUE, revenue_of_three_years
-from tests.unit.runs import Runner
+from tests.support.extra_streams import REVENUE, revenue_of_three_years
+from tests.support.tap_runs import TapRunner
 
 pytestmark = pytest.mark.process
 
@@ -23,7 +23,7 @@ def administration(exact: ExactOnline) -> None:
 
 @pytest.mark.parametrize("arguments", [["--discover"], [], ["check"]], ids=["discover", "run", "check"])
 def test_a_mistake_is_one_line_before_anything_is_asked(
-    exact: ExactOnline, runner: Runner, arguments: list[str]
+    exact: ExactOnline, runner: TapRunner, arguments: list[str]
 ) -> None:
     runner.config["extra_streams"] = [REVENUE, {**REVENUE, "name": "x", "parameters": {"year": "last"}}]
     done = runner.tap(*arguments)
@@ -35,7 +35,7 @@ def test_a_mistake_is_one_line_before_anything_is_asked(
     assert not exact.log
 
 
-def test_the_setting_can_come_from_the_environment(exact: ExactOnline, runner: Runner) -> None:
+def test_the_setting_can_come_from_the_environment(exact: ExactOnline, runner: TapRunner) -> None:
     for text in (json.dumps([REVENUE]), json.dumps(REVENUE)):
         done = runner.tap("--discover", env={"TAP_EXACTONLINE_EXTRA_STREAMS": text})
         assert "revenue_by_year" in {one["tap_stream_id"] for one in json.loads(done.out)["streams"]}
@@ -45,14 +45,14 @@ def test_the_setting_can_come_from_the_environment(exact: ExactOnline, runner: R
     assert "Traceback" not in done.err
 
 
-def test_json_text_in_the_configuration(exact: ExactOnline, runner: Runner) -> None:
+def test_json_text_in_the_configuration(exact: ExactOnline, runner: TapRunner) -> None:
     runner.config["extra_streams"] = json.dumps([REVENUE])
     done = runner.sync("revenue_by_year")
     assert done.code == 0, done.err
     assert len(done.records("revenue_by_year")) == 24
 
 
-def test_a_stream_that_was_taken_out_again(exact: ExactOnline, runner: Runner) -> None:
+def test_a_stream_that_was_taken_out_again(exact: ExactOnline, runner: TapRunner) -> None:
     runner.config["extra_streams"] = [{"name": "some", "path": "crm/Accounts", "filter": "Blocked eq true"}]
     state = runner.sync("some").state
     del runner.config["extra_streams"]

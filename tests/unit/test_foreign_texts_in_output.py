@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.exact_online import ExactOnline, faults, hostile
-from tests.unit import cli_lab
-from tests.unit.runs import Runner
-from tests.unit.token_lab import Lab
+from tests.support import cli
+from tests.support.tap_runs import TapRunner
+from tests.support.tokens import TokenFixture
 
 pytestmark = pytest.mark.process
 
@@ -23,7 +23,7 @@ STREAMS = (
 )  # fmt: skip
 
 
-def test_no_error_text_shows_the_token(runner: Runner, exact: ExactOnline) -> None:
+def test_no_error_text_shows_the_token(runner: TapRunner, exact: ExactOnline) -> None:
     exact.add_division(101, rows=2)
     echoes = dict(zip(STREAMS, hostile.ECHOES, strict=True))
     for stream, name in echoes.items():
@@ -39,7 +39,7 @@ def test_no_error_text_shows_the_token(runner: Runner, exact: ExactOnline) -> No
         assert not hostile.seen(secret, shown)
 
 
-def test_neither_names_nor_error_texts_forge_a_line(runner: Runner, exact: ExactOnline) -> None:
+def test_neither_names_nor_error_texts_forge_a_line(runner: TapRunner, exact: ExactOnline) -> None:
     exact.add_division(101, rows=2, description=f"Bakkerij{hostile.FORGED}")
     exact.add_division(102, rows=2, description=f"Slager{hostile.FORGED}", status=2)
     runner.config["divisions"] = [101, 102]
@@ -55,7 +55,7 @@ def test_neither_names_nor_error_texts_forge_a_line(runner: Runner, exact: Exact
 
 @pytest.mark.parametrize("command", [("check",), ("check", "--quick"), ("divisions",)], ids=" ".join)
 def test_neither_do_they_in_a_command(tmp_path: Path, command: tuple[str, ...]) -> None:
-    with cli_lab.lab(tmp_path, 101) as here:
+    with cli.lab(tmp_path, 101) as here:
         here.exact.add_division(
             102, rows=2, description=f"Bakkerij{hostile.FORGED}", Country=f"N{hostile.FORGED}"
         )
@@ -66,7 +66,7 @@ def test_neither_do_they_in_a_command(tmp_path: Path, command: tuple[str, ...]) 
         assert not CONTROL.search(done.stdout + done.stderr)
 
 
-def test_nor_does_the_token_service(lab: Lab) -> None:
+def test_nor_does_the_token_service(lab: TokenFixture) -> None:
     lab.exact.faults.add(
         "token",
         faults.json_body({"error": "odd", "error_description": f"No{hostile.FORGED}"}, 400),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.exact_online import ExactOnline
-from tests.unit.runs import Runner
+from tests.support.tap_runs import TapRunner
 
 
 def free_fields(schema: dict[str, Any]) -> int:
@@ -15,7 +15,7 @@ def free_fields(schema: dict[str, Any]) -> int:
 
 
 @pytest.mark.process
-def test_free_and_custom_fields_are_columns(exact: ExactOnline, runner: Runner) -> None:
+def test_free_and_custom_fields_are_columns(exact: ExactOnline, runner: TapRunner) -> None:
     found = runner.discover()
     counts = {
         name: free_fields(found[name]["schema"]) for name in ("sync_logistics_items", "sync_crm_addresses")

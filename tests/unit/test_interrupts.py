@@ -14,7 +14,7 @@ import pytest
 
 from scripts.meltano_project import TAP
 from tests.exact_online import ExactOnline
-from tests.unit.slow_target import Source, slow_target, write_command
+from tests.support.slow_target import Source, slow_target, write_command
 
 pytestmark = pytest.mark.process
 

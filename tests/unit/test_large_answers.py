@@ -12,9 +12,9 @@ from tap_exactonline.exact.errors import AnswerTooLarge, Stopped
 from tap_exactonline.exact.large_answers import LargeAnswers
 from tap_exactonline.sync import permits
 from tap_exactonline.tap import TapExactOnline
-from tests.convergence.runs import Sink, catalog
 from tests.exact_online import Clock, ExactOnline, faults
-from tests.unit.scripted import rows, world
+from tests.support.in_process import Sink, catalog
+from tests.support.scripted import rows, world
 
 STREAMS = ["sync_financial_gl_accounts", "financial_journals", "sync_crm_contacts"]
 DIVISIONS = range(101, 109)

@@ -17,9 +17,9 @@ import pytest
 
 from tap_exactonline.commands import console
 from tap_exactonline.tap import TapExactOnline
-from tests.convergence.runs import catalog, run_tap
 from tests.convergence.target import BadMessage, Target
 from tests.exact_online import ExactOnline
+from tests.support.in_process import catalog, run_tap
 from tests.unit.mutations import bitten, mutated
 
 pytestmark = pytest.mark.slow

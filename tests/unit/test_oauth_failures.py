@@ -9,8 +9,8 @@ import pytest
 from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import LoginSuperseded, NotExactOnline, TemporaryError
 from tests.exact_online import faults
-from tests.unit.scripted import world
-from tests.unit.token_lab import Lab, laboratory
+from tests.support.scripted import world
+from tests.support.tokens import TokenFixture, laboratory
 
 # -- failures of the token service -----------------------------------------------------------------
 
@@ -20,7 +20,7 @@ from tests.unit.token_lab import Lab, laboratory
     [faults.empty(), faults.truncated(), faults.reset(after=True), faults.reset_midway()],
     ids=lambda f: f.name,
 )
-def test_lost_answer_is_recovered_with_the_old_token(lab: Lab, fault: faults.Action) -> None:
+def test_lost_answer_is_recovered_with_the_old_token(lab: TokenFixture, fault: faults.Action) -> None:
     credentials = lab.logged_in()
     lab.advance(575)
     lab.exact.faults.add("token", fault)
@@ -37,7 +37,7 @@ def test_lost_answer_is_recovered_with_the_old_token(lab: Lab, fault: faults.Act
     [faults.status(503), faults.status(500), faults.status(429), faults.reset(), faults.html()],
     ids=lambda f: f.name,
 )
-def test_passing_failure_is_waited_out(lab: Lab, fault: faults.Action) -> None:
+def test_passing_failure_is_waited_out(lab: TokenFixture, fault: faults.Action) -> None:
     credentials = lab.credentials(refresh_token=lab.exact.issue_login())
     lab.exact.faults.add("token", fault, times=3)
     assert lab.works(credentials.access_token())
@@ -45,7 +45,7 @@ def test_passing_failure_is_waited_out(lab: Lab, fault: faults.Action) -> None:
     assert 3 <= sum(lab.naps) < 60
 
 
-def test_failure_while_the_token_still_works_stops_nobody(lab: Lab) -> None:
+def test_failure_while_the_token_still_works_stops_nobody(lab: TokenFixture) -> None:
     credentials = lab.logged_in()
     token = credentials.access_token()
     lab.advance(572)
@@ -56,7 +56,7 @@ def test_failure_while_the_token_still_works_stops_nobody(lab: Lab) -> None:
     assert lab.naps == []
 
 
-def test_outage_ends_after_a_bounded_wait_and_keeps_the_login(lab: Lab) -> None:
+def test_outage_ends_after_a_bounded_wait_and_keeps_the_login(lab: TokenFixture) -> None:
     credentials = lab.logged_in()
     lab.advance(700)
     fault = lab.exact.faults.add("token", faults.status(503), times=None)
@@ -72,7 +72,7 @@ def test_outage_ends_after_a_bounded_wait_and_keeps_the_login(lab: Lab) -> None:
     assert lab.works(lab.credentials().access_token())
 
 
-def test_no_connection_is_no_attempt(lab: Lab) -> None:
+def test_no_connection_is_no_attempt(lab: TokenFixture) -> None:
     credentials = lab.logged_in()
     lab.advance(700)
     lab.exact.stop()
@@ -81,7 +81,7 @@ def test_no_connection_is_no_attempt(lab: Lab) -> None:
     assert lab.stored().attempted_at == 0
 
 
-def test_redirect_is_not_followed_with_the_secret(lab: Lab) -> None:
+def test_redirect_is_not_followed_with_the_secret(lab: TokenFixture) -> None:
     action = faults.status(302, headers={"Location": f"{lab.url}/elsewhere"})
     lab.exact.faults.add("token", action, times=None)
     with pytest.raises(NotExactOnline, match="country"):
@@ -89,7 +89,7 @@ def test_redirect_is_not_followed_with_the_secret(lab: Lab) -> None:
     assert [call.path for call in lab.exact.log] == ["/api/oauth2/token"]
 
 
-def test_untrusted_certificate_is_told_at_once_and_is_no_attempt(lab: Lab, tmp_path: Path) -> None:
+def test_untrusted_certificate_is_told_at_once_and_is_no_attempt(lab: TokenFixture, tmp_path: Path) -> None:
     with world() as w:
         w.server.encrypt(tmp_path)
         lab.url = w.server.url
@@ -107,7 +107,7 @@ def test_untrusted_certificate_is_told_at_once_and_is_no_attempt(lab: Lab, tmp_p
 # -- what a killed run leaves ----------------------------------------------------------------------
 
 
-def killed_in_flight(lab: Lab) -> None:
+def killed_in_flight(lab: TokenFixture) -> None:
     """A run that renewed the login at Exact and died before it saved the answer."""
 
     class Killed(BaseException):
@@ -127,7 +127,7 @@ def killed_in_flight(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("pause", [0, 20, 200, 540, 3_600])
-def test_old_token_brings_the_login_back_after_a_lost_answer(lab: Lab, pause: float) -> None:
+def test_old_token_brings_the_login_back_after_a_lost_answer(lab: TokenFixture, pause: float) -> None:
     lab.logged_in()
     lab.advance(575)
     killed_in_flight(lab)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tap_exactonline.exact.auth.credentials import Credentials
 from tap_exactonline.exact.errors import TemporaryError
 from tests.exact_online import faults
-from tests.unit.token_lab import Lab, laboratory
+from tests.support.tokens import TokenFixture, laboratory
 
 # Failures after which Exact has not spent the token, and such that lose the answer of a renewal that took place.
 HARMLESS = [faults.status(503), faults.status(429), faults.reset(), faults.html(), faults.too_early()]
@@ -35,7 +35,7 @@ STEPS = st.one_of(
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TokenFixture]:
     with laboratory(tmp_path_factory.mktemp("histories")) as lab:
         yield lab
 
@@ -43,7 +43,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=st.lists(STEPS, max_size=14))
-def test_no_history_loses_the_login(shared: Lab, history: list[tuple[str, Any]]) -> None:
+def test_no_history_loses_the_login(shared: TokenFixture, history: list[tuple[str, Any]]) -> None:
     lab = shared
     lab.skew = 0.0
     lab.exact.faults.clear()
@@ -95,7 +95,7 @@ def reject(credentials: Credentials) -> None:
     credentials.reject(credentials.access_token())
 
 
-def clean(lab: Lab) -> None:
+def clean(lab: TokenFixture) -> None:
     """A run at a time when nothing goes wrong, a while later."""
     lab.exact.faults.clear()
     lab.skew = 0.0

@@ -8,7 +8,7 @@ import pytest
 
 from tap_exactonline.exact.auth.credentials import authorize_url
 from tap_exactonline.exact.errors import NotLoggedIn, SettingsError
-from tests.unit.token_lab import DAY, START, Lab
+from tests.support.tokens import DAY, START, TokenFixture
 
 
 def test_authorize_url_holds_what_exact_wants() -> None:
@@ -28,7 +28,7 @@ def test_secrets_go_over_https_only() -> None:
         authorize_url("http://start.exactonline.nl", "abc", "https://x", "s")
 
 
-def test_login_saves_and_status_tells(lab: Lab) -> None:
+def test_login_saves_and_status_tells(lab: TokenFixture) -> None:
     credentials = lab.logged_in()
     status = credentials.status()
     assert (status.kind, status.obtained_at, status.logged_in_at) == ("stored", START, START)
@@ -41,7 +41,7 @@ def test_login_saves_and_status_tells(lab: Lab) -> None:
     assert (status.obtained_at, status.logged_in_at) == (START + 900, START)
 
 
-def test_code_is_good_for_one_use(lab: Lab) -> None:
+def test_code_is_good_for_one_use(lab: TokenFixture) -> None:
     uri = min(lab.exact.redirect_uris)
     code = lab.exact.authorize_code(uri)
     credentials = lab.credentials()
@@ -52,7 +52,7 @@ def test_code_is_good_for_one_use(lab: Lab) -> None:
     assert lab.stored() == kept
 
 
-def test_login_asks_nothing_of_exact_if_it_could_not_be_saved(lab: Lab) -> None:
+def test_login_asks_nothing_of_exact_if_it_could_not_be_saved(lab: TokenFixture) -> None:
     lab.path.write_text("not a token store")
     uri = min(lab.exact.redirect_uris)
     with pytest.raises(Exception, match="damaged"):

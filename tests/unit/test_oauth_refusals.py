@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from tap_exactonline.exact.errors import AppRefused, LoginExpired, LoginSuperseded
-from tests.unit.token_lab import DAY, Lab, laboratory
+from tests.support.tokens import DAY, TokenFixture, laboratory
 
 # -- 401 -------------------------------------------------------------------------------------------
 
 
-def test_401_on_a_revoked_login_gives_the_reason(lab: Lab) -> None:
+def test_401_on_a_revoked_login_gives_the_reason(lab: TokenFixture) -> None:
     credentials = lab.logged_in()
     token = credentials.access_token()
     lab.exact.oauth.revoke()
@@ -25,7 +25,7 @@ def test_401_on_a_revoked_login_gives_the_reason(lab: Lab) -> None:
     assert lab.token_calls == calls
 
 
-def test_401_about_something_else_costs_one_call_and_no_loop(lab: Lab) -> None:
+def test_401_about_something_else_costs_one_call_and_no_loop(lab: TokenFixture) -> None:
     credentials = lab.logged_in()
     token = credentials.access_token()
     for _ in range(50):
@@ -36,7 +36,7 @@ def test_401_about_something_else_costs_one_call_and_no_loop(lab: Lab) -> None:
     assert lab.naps == []
 
 
-def test_late_401_for_a_replaced_token_is_ignored(lab: Lab) -> None:
+def test_late_401_for_a_replaced_token_is_ignored(lab: TokenFixture) -> None:
     credentials = lab.logged_in()
     old = credentials.access_token()
     lab.advance(575)
@@ -46,7 +46,7 @@ def test_late_401_for_a_replaced_token_is_ignored(lab: Lab) -> None:
     assert credentials.token_calls == 2
 
 
-def test_401_is_answered_with_what_another_process_got_meanwhile(lab: Lab) -> None:
+def test_401_is_answered_with_what_another_process_got_meanwhile(lab: TokenFixture) -> None:
     one = lab.logged_in()
     old = one.access_token()
     lab.advance(575)
@@ -59,14 +59,14 @@ def test_401_is_answered_with_what_another_process_got_meanwhile(lab: Lab) -> No
 # -- refusals --------------------------------------------------------------------------------------
 
 
-def test_unused_for_30_days(lab: Lab) -> None:
+def test_unused_for_30_days(lab: TokenFixture) -> None:
     lab.logged_in()
     lab.advance(31 * DAY)
     with pytest.raises(LoginExpired, match="30 days"):
         lab.credentials().access_token()
 
 
-def test_second_login_elsewhere(lab: Lab) -> None:
+def test_second_login_elsewhere(lab: TokenFixture) -> None:
     lab.logged_in()
     lab.advance(700)
     lab.exact.issue_login()
@@ -85,7 +85,7 @@ def test_wrong_secret(tmp_path: Path, status: int) -> None:
         assert lab.works(lab.credentials(refresh_token=None).access_token())
 
 
-def test_dead_seed_on_an_empty_store_is_asked_about_once(lab: Lab) -> None:
+def test_dead_seed_on_an_empty_store_is_asked_about_once(lab: TokenFixture) -> None:
     seed = lab.exact.issue_login()
     lab.exact.oauth.revoke()
     credentials = lab.credentials(refresh_token=seed)
@@ -95,7 +95,7 @@ def test_dead_seed_on_an_empty_store_is_asked_about_once(lab: Lab) -> None:
     assert lab.token_calls == 1
 
 
-def test_login_in_another_terminal_heals_a_running_process(lab: Lab) -> None:
+def test_login_in_another_terminal_heals_a_running_process(lab: TokenFixture) -> None:
     credentials = lab.logged_in()
     lab.advance(700)
     lab.exact.oauth.revoke()

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from tap_exactonline.exact.auth.credentials import Credentials
 from tap_exactonline.exact.errors import Stopped, TemporaryError
 from tests.exact_online import faults
-from tests.unit.token_lab import DAY, Lab, laboratory
+from tests.support.tokens import DAY, TokenFixture, laboratory
 
 # -- the ordinary life of a token ------------------------------------------------------------------
 
 
-def test_seed_is_spent_once_and_its_token_used_for_570_seconds(lab: Lab) -> None:
+def test_seed_is_spent_once_and_its_token_used_for_570_seconds(lab: TokenFixture) -> None:
     credentials = lab.credentials(refresh_token=lab.exact.issue_login())
     first = credentials.access_token()
     lab.advance(569)
@@ -30,7 +30,7 @@ def test_seed_is_spent_once_and_its_token_used_for_570_seconds(lab: Lab) -> None
     assert lab.works(first)
 
 
-def test_token_is_renewed_before_it_can_expire_in_flight(lab: Lab) -> None:
+def test_token_is_renewed_before_it_can_expire_in_flight(lab: TokenFixture) -> None:
     credentials = lab.logged_in()
     before = credentials.access_token()
     lab.advance(571)
@@ -41,7 +41,7 @@ def test_token_is_renewed_before_it_can_expire_in_flight(lab: Lab) -> None:
     assert lab.naps == []
 
 
-def test_next_process_uses_the_stored_token_without_asking(lab: Lab) -> None:
+def test_next_process_uses_the_stored_token_without_asking(lab: TokenFixture) -> None:
     seed = lab.exact.issue_login()
     first = lab.credentials(refresh_token=seed).access_token()
     lab.advance(560)
@@ -50,7 +50,7 @@ def test_next_process_uses_the_stored_token_without_asking(lab: Lab) -> None:
     assert second.token_calls == 0
 
 
-def test_run_of_hours_makes_one_token_call_per_ten_minutes_and_no_error(lab: Lab) -> None:
+def test_run_of_hours_makes_one_token_call_per_ten_minutes_and_no_error(lab: TokenFixture) -> None:
     credentials = lab.logged_in()
     for _ in range(4 * 360):
         assert lab.works(credentials.access_token())
@@ -59,7 +59,7 @@ def test_run_of_hours_makes_one_token_call_per_ten_minutes_and_no_error(lab: Lab
     assert lab.token_calls <= 4 * 3600 / 570 + 1
 
 
-def test_lanes_with_calls_in_flight_renew_in_time(lab: Lab) -> None:
+def test_lanes_with_calls_in_flight_renew_in_time(lab: TokenFixture) -> None:
     credentials = lab.logged_in()
 
     def lane(_: int) -> list[bool]:
@@ -76,7 +76,7 @@ def test_lanes_with_calls_in_flight_renew_in_time(lab: Lab) -> None:
     assert 4 <= lab.token_calls <= 6
 
 
-def test_many_threads_share_one_renewal(lab: Lab) -> None:
+def test_many_threads_share_one_renewal(lab: TokenFixture) -> None:
     credentials = lab.credentials(refresh_token=lab.exact.issue_login())
     gate = threading.Barrier(16)
 
@@ -90,7 +90,7 @@ def test_many_threads_share_one_renewal(lab: Lab) -> None:
 
 
 @pytest.mark.slow
-def test_chain_survives_months_of_daily_runs(lab: Lab) -> None:
+def test_chain_survives_months_of_daily_runs(lab: TokenFixture) -> None:
     seed = lab.exact.issue_login()
     for _ in range(90):
         assert lab.works(lab.credentials(refresh_token=seed).access_token())
@@ -116,7 +116,7 @@ def test_refusal_that_rotates_the_refresh_token_is_followed(tmp_path: Path) -> N
         assert lab.works(credentials.access_token())
 
 
-def test_too_early_keeps_the_token_that_exact_calls_alive(lab: Lab) -> None:
+def test_too_early_keeps_the_token_that_exact_calls_alive(lab: TokenFixture) -> None:
     first = lab.logged_in().access_token()
     lab.skew = 3_600.0  # set forward
     credentials = lab.credentials()
@@ -125,7 +125,7 @@ def test_too_early_keeps_the_token_that_exact_calls_alive(lab: Lab) -> None:
     assert lab.token_statuses == [200, 400]
 
 
-def test_endless_too_early_ends_with_a_clear_error(lab: Lab) -> None:
+def test_endless_too_early_ends_with_a_clear_error(lab: TokenFixture) -> None:
     lab.exact.faults.add("token", faults.too_early(), times=None)
     credentials = lab.credentials(refresh_token=lab.exact.issue_login())
     with pytest.raises(TemporaryError, match="has not expired"):
@@ -134,7 +134,7 @@ def test_endless_too_early_ends_with_a_clear_error(lab: Lab) -> None:
     assert lab.token_calls <= 7
 
 
-def test_other_processes_share_the_wait(lab: Lab) -> None:
+def test_other_processes_share_the_wait(lab: TokenFixture) -> None:
     seed = lab.exact.issue_login(age=30)
     stop = threading.Event()
     waiting = lab.credentials(refresh_token=seed, sleep=lambda _: stop.set(), stop=stop)
@@ -151,7 +151,7 @@ def test_other_processes_share_the_wait(lab: Lab) -> None:
 # -- clocks ----------------------------------------------------------------------------------------
 
 
-def test_clock_set_back_asks_once_and_goes_on(lab: Lab) -> None:
+def test_clock_set_back_asks_once_and_goes_on(lab: TokenFixture) -> None:
     first = lab.logged_in().access_token()
     lab.skew = -7_200.0
     credentials = lab.credentials()
@@ -164,7 +164,7 @@ def test_clock_set_back_asks_once_and_goes_on(lab: Lab) -> None:
     assert lab.token_statuses.count(400) <= 5
 
 
-def test_clock_set_back_after_the_token_died(lab: Lab) -> None:
+def test_clock_set_back_after_the_token_died(lab: TokenFixture) -> None:
     lab.logged_in()
     lab.advance(3_000)
     lab.skew = -4_000.0
@@ -172,7 +172,7 @@ def test_clock_set_back_after_the_token_died(lab: Lab) -> None:
     assert lab.token_statuses == [200, 200]
 
 
-def test_clock_set_back_within_a_run(lab: Lab) -> None:
+def test_clock_set_back_within_a_run(lab: TokenFixture) -> None:
     credentials = lab.logged_in()
     first = credentials.access_token()
     lab.skew = -400.0
@@ -186,13 +186,13 @@ def test_clock_set_back_within_a_run(lab: Lab) -> None:
 SKEWS = st.sampled_from([-300.0, -120.0, -31.0, 0.0, 0.4, 31.0, 120.0, 280.0])
 
 
-def on_machine(lab: Lab, skew: float, **changes: Any) -> Credentials:
+def on_machine(lab: TokenFixture, skew: float, **changes: Any) -> Credentials:
     made = lab.credentials(clock=lambda: lab.exact.clock.now() + skew, **changes)
     made._current._steady = lab.exact.clock.now
     return made
 
 
-def ask_exact(lab: Lab, credentials: Credentials) -> None:
+def ask_exact(lab: TokenFixture, credentials: Credentials) -> None:
     """One request, as the client makes it: after a 401 once more."""
     token = credentials.access_token()
     if not lab.works(token):
@@ -201,7 +201,7 @@ def ask_exact(lab: Lab, credentials: Credentials) -> None:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TokenFixture]:
     with laboratory(tmp_path_factory.mktemp("clocks")) as made:
         yield made
 
@@ -218,7 +218,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     ),
 )
 def test_short_runs_of_machines_with_different_clocks_never_come_too_early(
-    shared: Lab, skews: list[float], runs: list[tuple[int, float]]
+    shared: TokenFixture, skews: list[float], runs: list[tuple[int, float]]
 ) -> None:
     lab = shared
     lab.location = str(lab.path.with_name(uuid4().hex))
@@ -236,7 +236,7 @@ def test_short_runs_of_machines_with_different_clocks_never_come_too_early(
     ("first", "second"), [(120.0, 0.0), (0.0, 120.0), (-120.0, 0.0), (0.0, -120.0), (150.0, -150.0)]
 )
 def test_long_runs_of_machines_with_different_clocks_never_come_too_early(
-    lab: Lab, first: float, second: float
+    lab: TokenFixture, first: float, second: float
 ) -> None:
     lab.advance(0.9)  # a date in a header is cut to whole seconds
     lab.logged_in(clock=lambda: lab.exact.clock.now() + first)
@@ -249,7 +249,7 @@ def test_long_runs_of_machines_with_different_clocks_never_come_too_early(
     assert lab.naps == []
 
 
-def test_the_time_is_asked_for_once_and_only_in_doubt(lab: Lab) -> None:
+def test_the_time_is_asked_for_once_and_only_in_doubt(lab: TokenFixture) -> None:
     lab.logged_in()
     asked = lab.exact.start_pages
     for pause, questions in ((300, 0), (269, 0), (2, 1), (400, 1), (4_000, 1)):
@@ -260,7 +260,7 @@ def test_the_time_is_asked_for_once_and_only_in_doubt(lab: Lab) -> None:
         assert lab.exact.start_pages - asked == questions, pause
 
 
-def test_run_goes_on_where_nobody_tells_the_time(lab: Lab) -> None:
+def test_run_goes_on_where_nobody_tells_the_time(lab: TokenFixture) -> None:
     lab.logged_in()
     lab.advance(580)
     fault = lab.exact.faults.add("start_page", faults.reset(), times=None)
@@ -272,7 +272,7 @@ def test_run_goes_on_where_nobody_tells_the_time(lab: Lab) -> None:
 # -- stopping --------------------------------------------------------------------------------------
 
 
-def test_stop_ends_the_wait_but_not_the_use_of_a_good_token(lab: Lab) -> None:
+def test_stop_ends_the_wait_but_not_the_use_of_a_good_token(lab: TokenFixture) -> None:
     stop = threading.Event()
     credentials = lab.logged_in(stop=stop)
     stop.set()

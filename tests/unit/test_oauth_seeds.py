@@ -6,10 +6,10 @@ import pytest
 
 from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import NotLoggedIn
-from tests.unit.token_lab import Lab
+from tests.support.tokens import TokenFixture
 
 
-def test_new_seed_wins_over_the_store_and_the_old_one_does_not_come_back(lab: Lab) -> None:
+def test_new_seed_wins_over_the_store_and_the_old_one_does_not_come_back(lab: TokenFixture) -> None:
     old = lab.exact.issue_login()
     lab.credentials(refresh_token=old).access_token()
     lab.advance(700)
@@ -22,7 +22,7 @@ def test_new_seed_wins_over_the_store_and_the_old_one_does_not_come_back(lab: La
     assert set(lab.token_statuses) == {200}
 
 
-def test_login_outlives_an_old_seed_in_the_configuration(lab: Lab) -> None:
+def test_login_outlives_an_old_seed_in_the_configuration(lab: TokenFixture) -> None:
     old = lab.exact.issue_login()
     lab.advance(700)
     lab.logged_in()  # without the seed in its configuration, so that the store has never seen it
@@ -36,7 +36,7 @@ def test_login_outlives_an_old_seed_in_the_configuration(lab: Lab) -> None:
 
 
 def test_dead_seed_is_tried_once_even_if_that_can_not_be_noted(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
+    lab: TokenFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = lab.exact.issue_login()
     lab.advance(700)
@@ -50,7 +50,7 @@ def test_dead_seed_is_tried_once_even_if_that_can_not_be_noted(
     assert lab.token_statuses.count(401) == 1
 
 
-def test_login_with_the_seed_configured_never_tries_it_again(lab: Lab) -> None:
+def test_login_with_the_seed_configured_never_tries_it_again(lab: TokenFixture) -> None:
     old = lab.exact.issue_login()
     lab.advance(700)
     lab.logged_in(refresh_token=old)
@@ -59,13 +59,13 @@ def test_login_with_the_seed_configured_never_tries_it_again(lab: Lab) -> None:
     assert lab.token_statuses == [200, 200]
 
 
-def test_seed_as_people_paste_it(lab: Lab) -> None:
+def test_seed_as_people_paste_it(lab: TokenFixture) -> None:
     seed = lab.exact.issue_login()
     pasted = f"  {seed.replace('!', '%21')}\n"
     assert lab.works(lab.credentials(refresh_token=pasted).access_token())
 
 
-def test_current_token_of_the_chain_as_seed_changes_nothing(lab: Lab) -> None:
+def test_current_token_of_the_chain_as_seed_changes_nothing(lab: TokenFixture) -> None:
     lab.logged_in()
     current = lab.stored().refresh_token
     credentials = lab.credentials(refresh_token=current)
@@ -73,7 +73,7 @@ def test_current_token_of_the_chain_as_seed_changes_nothing(lab: Lab) -> None:
     assert credentials.token_calls == 0
 
 
-def test_access_token_alone_is_used_until_exact_refuses_it(lab: Lab) -> None:
+def test_access_token_alone_is_used_until_exact_refuses_it(lab: TokenFixture) -> None:
     given = lab.exact.issue_access_token()
     credentials = lab.credentials(access_token=given)
     lab.advance(500)
@@ -85,12 +85,12 @@ def test_access_token_alone_is_used_until_exact_refuses_it(lab: Lab) -> None:
     assert not lab.path.parent.joinpath("tokens.json").exists()
 
 
-def test_stored_login_is_preferred_to_an_access_token(lab: Lab) -> None:
+def test_stored_login_is_preferred_to_an_access_token(lab: TokenFixture) -> None:
     stored = lab.logged_in().access_token()
     assert lab.credentials(access_token="from-long-ago").access_token() == stored
 
 
-def test_seed_with_a_young_access_token_beside_it_does_not_wait(lab: Lab) -> None:
+def test_seed_with_a_young_access_token_beside_it_does_not_wait(lab: TokenFixture) -> None:
     pair = lab.exact.issue_tokens()
     credentials = lab.credentials(access_token=pair["access_token"], refresh_token=pair["refresh_token"])
     assert credentials.access_token() == pair["access_token"]
@@ -101,6 +101,6 @@ def test_seed_with_a_young_access_token_beside_it_does_not_wait(lab: Lab) -> Non
     assert lab.works(renewed)
 
 
-def test_nothing_configured_says_how_to_log_in(lab: Lab) -> None:
+def test_nothing_configured_says_how_to_log_in(lab: TokenFixture) -> None:
     with pytest.raises(NotLoggedIn, match="tap-exactonline login"):
         lab.credentials().access_token()

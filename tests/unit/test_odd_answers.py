@@ -30,8 +30,8 @@ from tap_exactonline.sync.functions import ask_rights, first_timestamp
 from tap_exactonline.sync.ownership import check_owner
 from tests.exact_online import faults
 from tests.exact_online.wire import Reply as Wire
-from tests.unit.scripted import START, Reply, World, world
-from tests.unit.sync_lab import lab
+from tests.support.scripted import START, Reply, ScriptedFixture, world
+from tests.support.sync import lab
 
 DEEP = {
     "lists": b'{"d":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
@@ -69,7 +69,7 @@ READS: dict[str, Callable[[ExactClient], Any]] = {
 }
 
 
-def read(w: World, name: str) -> None:
+def read(w: ScriptedFixture, name: str) -> None:
     w.client = w.new_client(max_tries=2)
     with contextlib.suppress(ExactError):
         READS[name](w.client)

@@ -17,9 +17,9 @@ import pytest
 
 from tap_exactonline.stdout import OutputError
 from tap_exactonline.sync.output import LineWriter
-from tests.convergence.runs import run_tap
 from tests.exact_online import ExactOnline
-from tests.unit.slow_target import SMALL, Source, Transport, slow_target, write_command
+from tests.support.in_process import run_tap
+from tests.support.slow_target import SMALL, Source, Transport, slow_target, write_command
 
 pytestmark = pytest.mark.process
 

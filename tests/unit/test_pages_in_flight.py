@@ -11,8 +11,8 @@ import pytest
 from tap_exactonline.exact.errors import Stopped
 from tap_exactonline.sync.permits import OPEN_DIVISIONS, Permits
 from tap_exactonline.tap import TapExactOnline
-from tests.convergence.runs import Sink, catalog
 from tests.exact_online import Call, ExactOnline
+from tests.support.in_process import Sink, catalog
 
 pytestmark = pytest.mark.slow
 

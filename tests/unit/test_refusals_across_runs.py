@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests.exact_online import ExactOnline
-from tests.unit.runs import Runner
+from tests.support.tap_runs import TapRunner
 
 pytestmark = pytest.mark.process
 
 
-def test_a_frequent_schedule_does_not_add_up_to_a_block(runner: Runner, exact: ExactOnline) -> None:
+def test_a_frequent_schedule_does_not_add_up_to_a_block(runner: TapRunner, exact: ExactOnline) -> None:
     exact.add_division(101, rows=2, forbidden={"sync_crm_accounts": "plain"})
     streams = ["sync_crm_accounts", "financial_journals"]
     state = None
@@ -23,7 +23,7 @@ def test_a_frequent_schedule_does_not_add_up_to_a_block(runner: Runner, exact: E
     assert result.counts["financial_journals"] == 2, "the other streams go on"
 
 
-def test_a_right_that_was_given_is_noticed_at_once(runner: Runner, exact: ExactOnline) -> None:
+def test_a_right_that_was_given_is_noticed_at_once(runner: TapRunner, exact: ExactOnline) -> None:
     division = exact.add_division(101, rows=2, forbidden={"sync_crm_accounts": "plain"})
     first = runner.run(["sync_crm_accounts"])
     division.forbidden.clear()
@@ -33,7 +33,7 @@ def test_a_right_that_was_given_is_noticed_at_once(runner: Runner, exact: ExactO
 
 
 def test_a_refused_field_ends_the_first_run_with_1_and_is_not_asked_for_again(
-    runner: Runner, exact: ExactOnline
+    runner: TapRunner, exact: ExactOnline
 ) -> None:
     exact.add_division(101, rows=2)
     exact.refuse_field("sync_crm_accounts", "City")
@@ -50,7 +50,7 @@ def test_a_refused_field_ends_the_first_run_with_1_and_is_not_asked_for_again(
     assert len(exact.errors_4xx) == errors
 
 
-def test_a_mandatory_filter_is_found_out_once(runner: Runner, exact: ExactOnline) -> None:
+def test_a_mandatory_filter_is_found_out_once(runner: TapRunner, exact: ExactOnline) -> None:
     exact.add_division(101, rows={"salesinvoice_sales_invoice_lines": 3, "crm_accounts": 3})
     exact.require_filter("salesinvoice_sales_invoice_lines", ["ID", "InvoiceID"])
     exact.require_filter("crm_accounts", ["Modified", "Created"])

@@ -12,13 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_exactonline.exact.refused_fields import MOST_REFUSALS, RefusedFields
-from tests.convergence.runs import Run
 from tests.convergence.states import without_refusals
 from tests.convergence.target import Target
 from tests.exact_online import faults
 from tests.exact_online.wordings import SAYS_NOTHING, UNKNOWN_FIELD
-
-from .sync_lab import HOME, ITEMS, Lab, lab
+from tests.support.in_process import InProcessRun
+from tests.support.sync import HOME, ITEMS, SyncFixture, lab
 
 SDK_PATH = {"stream_map_config": {"anything": True}}
 PATHS = pytest.mark.parametrize("settings", [{}, SDK_PATH], ids=["short path", "SDK's path"])
@@ -28,7 +27,7 @@ LINES = "sync_financial_transaction_lines"  # dated, and SyncTimestamp may know 
 LOG = "sync_deleted"
 
 
-def schemas(run: Run, stream: str) -> list[set[str]]:
+def schemas(run: InProcessRun, stream: str) -> list[set[str]]:
     """The columns of each SCHEMA of a stream, in order."""
     return [
         set(m["schema"]["properties"])
@@ -37,12 +36,12 @@ def schemas(run: Run, stream: str) -> list[set[str]]:
     ]
 
 
-def column(home: Lab, stream: str, name: str) -> dict[Any, Any]:
+def column(home: SyncFixture, stream: str, name: str) -> dict[Any, Any]:
     """Key → value of a column in the target."""
     return {key[1]: row.get(name) for key, row in home.target.tables[stream].live(HOME).items()}
 
 
-def a_week_later(home: Lab, stream: str) -> None:
+def a_week_later(home: SyncFixture, stream: str) -> None:
     """What was refused is tried again."""
     assert home.state is not None
     learnt = home.state["bookmarks"][stream]["learnt"]
@@ -51,7 +50,7 @@ def a_week_later(home: Lab, stream: str) -> None:
     learnt.get("filter", {})["at"] = then
 
 
-def errors(home: Lab) -> int:
+def errors(home: SyncFixture) -> int:
     """Answers 4xx since this was asked last."""
     count = len(home.exact.errors_4xx)
     home.exact.clear_log()

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from tests.exact_online import ExactOnline, faults
-from tests.unit.runs import FEW, Done, Runner, catalog
+from tests.support.tap_runs import FEW, TapRun, TapRunner, catalog
 
 pytestmark = pytest.mark.process
 
 
-def test_reads_every_division_and_goes_on_from_there(runner: Runner, exact: ExactOnline) -> None:
+def test_reads_every_division_and_goes_on_from_there(runner: TapRunner, exact: ExactOnline) -> None:
     for code in (101, 102, 103):
         exact.add_division(
             code, rows={"sync_crm_accounts": 2500, "crm_contacts": 70, "financial_journals": 5}
@@ -45,7 +45,7 @@ SIX = ["sync_crm_addresses", "sync_crm_contacts", "vat_vat_codes", "hrm_costcent
 
 
 def test_calls_of_a_division_are_serial_and_divisions_side_by_side(
-    runner: Runner, exact: ExactOnline
+    runner: TapRunner, exact: ExactOnline
 ) -> None:
     exact.switches.latency = 0.05
     # The first answers wait for each other, however slow the machine is.
@@ -60,7 +60,7 @@ def test_calls_of_a_division_are_serial_and_divisions_side_by_side(
 
 
 def test_a_division_that_waits_for_its_minute_gives_its_place_away(
-    runner: Runner, exact: ExactOnline
+    runner: TapRunner, exact: ExactOnline
 ) -> None:
     """One place, four divisions: while the first waits for its window, the others are read."""
     exact.limits(minute=2, day=100_000, minute_seconds=2)
@@ -99,7 +99,7 @@ def test_a_division_that_waits_for_its_minute_gives_its_place_away(
     ],
 )
 def test_a_wrong_setting_is_one_clear_line(
-    runner: Runner, exact: ExactOnline, change: dict[str, Any], names: str
+    runner: TapRunner, exact: ExactOnline, change: dict[str, Any], names: str
 ) -> None:
     exact.add_division(101, rows=1)
     runner.config |= change
@@ -129,7 +129,7 @@ def test_a_wrong_setting_is_one_clear_line(
     ],
 )
 def test_a_broken_state_is_refused(
-    runner: Runner, exact: ExactOnline, state: dict[str, Any], says: str
+    runner: TapRunner, exact: ExactOnline, state: dict[str, Any], says: str
 ) -> None:
     exact.add_division(101, rows=1)
     result = runner.run(state=state)
@@ -139,7 +139,7 @@ def test_a_broken_state_is_refused(
     assert exact.calls() == 0
 
 
-def test_an_unknown_stream_in_the_catalog_is_named(runner: Runner, exact: ExactOnline) -> None:
+def test_an_unknown_stream_in_the_catalog_is_named(runner: TapRunner, exact: ExactOnline) -> None:
     exact.add_division(101, rows=1)
     command = runner.command()
     broken = catalog(FEW)
@@ -152,7 +152,7 @@ def test_an_unknown_stream_in_the_catalog_is_named(runner: Runner, exact: ExactO
 
 
 def test_a_configured_division_without_access_is_an_error_and_the_others_run(
-    runner: Runner, exact: ExactOnline
+    runner: TapRunner, exact: ExactOnline
 ) -> None:
     exact.add_division(101, rows=3)
     exact.add_division(102, rows=3, status=2)
@@ -167,7 +167,7 @@ def test_a_configured_division_without_access_is_an_error_and_the_others_run(
 
 
 def test_what_licence_or_scope_do_not_cover_costs_one_call_and_is_no_failure(
-    runner: Runner, exact: ExactOnline
+    runner: TapRunner, exact: ExactOnline
 ) -> None:
     exact.add_division(101, rows=3, forbidden={"sync_crm_accounts": "plain", "crm_contacts": "scope"})
     result = runner.run()
@@ -180,7 +180,7 @@ def test_what_licence_or_scope_do_not_cover_costs_one_call_and_is_no_failure(
     assert result.counts["financial_journals"] == 3
 
 
-def assert_whole(first: Done, second: Done, stream: str, exact: ExactOnline, division: int) -> None:
+def assert_whole(first: TapRun, second: TapRun, stream: str, exact: ExactOnline, division: int) -> None:
     """Two runs brought every row, and at most the page where the first one ended twice."""
     runs = [
         [row["id"] for row in run.records(stream) if row["division"] == division] for run in (first, second)
@@ -189,7 +189,9 @@ def assert_whole(first: Done, second: Done, stream: str, exact: ExactOnline, div
     assert len(runs[0]) + len(runs[1]) <= len(exact.table(division, stream).keys()) + 1000
 
 
-def test_a_spent_day_ends_one_division_and_the_next_run_goes_on(runner: Runner, exact: ExactOnline) -> None:
+def test_a_spent_day_ends_one_division_and_the_next_run_goes_on(
+    runner: TapRunner, exact: ExactOnline
+) -> None:
     exact.add_division(101, rows={"sync_crm_accounts": 5500})
     exact.add_division(102, rows={"sync_crm_accounts": 5500})
     exact.limits(minute=1000, day=4, division=102)
@@ -208,7 +210,7 @@ def test_a_spent_day_ends_one_division_and_the_next_run_goes_on(runner: Runner, 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_the_run_with_its_state(
-    runner: Runner, exact: ExactOnline, number: signal.Signals, code: int
+    runner: TapRunner, exact: ExactOnline, number: signal.Signals, code: int
 ) -> None:
     exact.switches.latency = 0.3
     exact.add_division(101, rows={"sync_crm_contacts": 30_000})
@@ -222,7 +224,7 @@ def test_a_signal_ends_the_run_with_its_state(
         process.send_signal(number)
         _, err = process.communicate(timeout=20)
     assert process.returncode == code, err
-    result = Done(process.returncode, out.read_text(), err)
+    result = TapRun(process.returncode, out.read_text(), err)
     assert 0 < result.counts["sync_crm_contacts"] < 30_000
     exact.switches.latency = 0
     rest = runner.run(["sync_crm_contacts"], state=result.state)
@@ -230,7 +232,7 @@ def test_a_signal_ends_the_run_with_its_state(
     assert_whole(result, rest, "sync_crm_contacts", exact, 101)
 
 
-def test_a_target_that_stops_reading_ends_the_run_calmly(runner: Runner, exact: ExactOnline) -> None:
+def test_a_target_that_stops_reading_ends_the_run_calmly(runner: TapRunner, exact: ExactOnline) -> None:
     exact.add_division(101, rows={"sync_crm_accounts": 20_000})
     process = subprocess.Popen(
         runner.command(["sync_crm_accounts"]), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -245,7 +247,7 @@ def test_a_target_that_stops_reading_ends_the_run_calmly(runner: Runner, exact: 
     assert "Traceback" not in err
 
 
-def test_connection_test_is_quick_and_cheap(runner: Runner, exact: ExactOnline) -> None:
+def test_connection_test_is_quick_and_cheap(runner: TapRunner, exact: ExactOnline) -> None:
     exact.add_division(101, rows=2)
     command = [*runner.command(None), "--test"]
     done = subprocess.run(

@@ -16,8 +16,8 @@ from tap_exactonline.exact.errors import NotExactOnline, SettingsError
 from tap_exactonline.exact.secret_text import check_secret, is_sendable
 from tests.exact_online import ExactOnline, faults, hostile
 from tests.exact_online.wire import Reply
-from tests.unit.runs import Runner
-from tests.unit.token_lab import Lab
+from tests.support.tap_runs import TapRunner
+from tests.support.tokens import TokenFixture
 
 SECRETS = ("access_token", "refresh_token", "client_secret")
 TOKEN = "stampNL001.gAAAA!Zq8x7Kw-Lr_3mE9vTb2hY5sJ4"
@@ -80,7 +80,7 @@ def test_what_passes_can_be_sent(text: str) -> None:
 
 @pytest.mark.process
 @pytest.mark.parametrize("setting", SECRETS)
-def test_the_command_says_it_in_one_line(runner: Runner, setting: str) -> None:
+def test_the_command_says_it_in_one_line(runner: TapRunner, setting: str) -> None:
     runner.config[setting] = PASTED["a line break"][1]
     done = runner.tap("--discover")
     shown = done.out + done.err
@@ -108,7 +108,7 @@ def granting(**members: Any) -> faults.Action:
 
 
 @pytest.mark.parametrize("token", ["two\nlines", "“quoted”", "eu€ro", "a b", "nul\x00", "half\ud83d"])
-def test_a_granted_token_that_can_not_be_sent_does_not_cost_the_login(lab: Lab, token: str) -> None:
+def test_a_granted_token_that_can_not_be_sent_does_not_cost_the_login(lab: TokenFixture, token: str) -> None:
     credentials = lab.credentials(refresh_token=lab.exact.issue_login())
     lab.exact.faults.add("token", granting(access_token=token))
     for _ in range(2):
@@ -124,7 +124,7 @@ def test_a_granted_token_that_can_not_be_sent_does_not_cost_the_login(lab: Lab, 
 
 
 @pytest.mark.process
-def test_a_run_ends_with_one_line_then(runner: Runner, exact: ExactOnline, tmp_path: Path) -> None:
+def test_a_run_ends_with_one_line_then(runner: TapRunner, exact: ExactOnline, tmp_path: Path) -> None:
     exact.add_division(101, rows=2)
     exact.faults.add("token", granting(access_token=f"{TOKEN}\nX"))
     done = runner.run(["crm_accounts", "crm_contacts"])

@@ -14,8 +14,8 @@ from scripts.meltano_project import ROOT
 from tap_exactonline.sync.bookmarks import StateError
 from tap_exactonline.sync.envelope import unwrap
 from tests.exact_online import ExactOnline
-from tests.unit.runs import Done
-from tests.unit.slow_target import write_command
+from tests.support.slow_target import write_command
+from tests.support.tap_runs import TapRun
 
 STREAM = "sync_financial_gl_accounts"
 OWN: dict[str, Any] = {
@@ -94,13 +94,13 @@ def test_what_holds_no_state_is_refused(value: dict[str, Any], says: str) -> Non
     assert says in str(caught.value)
 
 
-def run(exact: ExactOnline, folder: Path, state: object, *, command: str | None = None) -> Done:
+def run(exact: ExactOnline, folder: Path, state: object, *, command: str | None = None) -> TapRun:
     words = write_command(exact, folder, [STREAM])
     (folder / "state.json").write_text(json.dumps(state))
     if command:
         words = [words[0], command, "--format=json", *words[1:]]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
-    return Done(done.returncode, done.stdout, done.stderr)
+    return TapRun(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.mark.process

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.exact_online import ExactOnline
-from tests.unit.runs import Done
-from tests.unit.slow_target import write_command
+from tests.support.slow_target import write_command
+from tests.support.tap_runs import TapRun
 
 pytestmark = pytest.mark.process
 
@@ -30,10 +30,10 @@ def exact() -> Iterator[ExactOnline]:
         yield stand_in
 
 
-def run(exact: ExactOnline, folder: Path, **settings: Any) -> Done:
+def run(exact: ExactOnline, folder: Path, **settings: Any) -> TapRun:
     command = write_command(exact, folder, [STREAM], **settings)
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    return Done(done.returncode, done.stdout, done.stderr)
+    return TapRun(done.returncode, done.stdout, done.stderr)
 
 
 NONE: list[tuple[Any, str]] = [

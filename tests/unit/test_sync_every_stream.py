@@ -13,9 +13,9 @@ from tap_exactonline.endpoints import Endpoint, load
 from tap_exactonline.exact.odata import MAX_URL, fits, modified_filter, select_query, timestamp_filter
 from tap_exactonline.sync.columns import Naming
 from tap_exactonline.sync.values import moment
-from tests.convergence.runs import Run, run_tap
 from tests.exact_online import ExactOnline
 from tests.support.chosen_streams import chosen
+from tests.support.in_process import InProcessRun, run_tap
 
 # The longest pool of generated values has sixteen: each column has had them all.
 ROWS = 17
@@ -36,7 +36,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module", params=SETTINGS)
-def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> InProcessRun:
     exact = ExactOnline(page_rows=10)
     exact.limits(minute=10**6, day=10**7)
     exact.add_division(101, rows=ROWS)
@@ -55,7 +55,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     return done
 
 
-def test_each_record_of_each_stream_is_what_its_schema_says(run: Run) -> None:
+def test_each_record_of_each_stream_is_what_its_schema_says(run: InProcessRun) -> None:
     schemas = {m["stream"]: m for m in run.messages if m["type"] == "SCHEMA"}
     assert schemas.keys() == {endpoint.name for endpoint in chosen()}
     wrong: list[str] = []
@@ -76,7 +76,7 @@ def test_each_record_of_each_stream_is_what_its_schema_says(run: Run) -> None:
     assert wrong == []
 
 
-def test_no_stream_is_empty_and_no_column_always(run: Run) -> None:
+def test_no_stream_is_empty_and_no_column_always(run: InProcessRun) -> None:
     """A column that is null in all rows would hide that it can't be read."""
     schemas = {m["stream"]: m["schema"]["properties"] for m in run.messages if m["type"] == "SCHEMA"}
     collections = {

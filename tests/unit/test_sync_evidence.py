@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 
 from tap_exactonline.exact.errors import ForeignAnswer
-from tests.convergence.runs import Run
 from tests.exact_online import ExactOnline, faults, front
 from tests.exact_online.wire import Reply, error
-from tests.unit.runs import Runner
-
-from .sync_lab import HOME, ITEMS, lab
+from tests.support.in_process import InProcessRun
+from tests.support.sync import HOME, ITEMS, lab
+from tests.support.tap_runs import TapRunner
 
 FULL = "bulk_documents_document_attachments"
 MODIFIED = "hrm_costunits"
@@ -28,12 +27,12 @@ KNOWN = ("plain", "scope", "not_found")
 UNKNOWN = ("firewall", "iis", "empty", "unknown_reason", "unknown_words")
 
 
-def verdict(run: Run) -> str:
+def verdict(run: InProcessRun) -> str:
     """The last line, whether it is an error or not."""
     return str(run.error) if run.error else run.log[-1]
 
 
-def incomplete(run: Run, *words: str) -> bool:
+def incomplete(run: InProcessRun, *words: str) -> bool:
     """Whether the run failed, never said otherwise, and named all this."""
     return not run.complete and not run.said("Complete:") and all(word in verdict(run) for word in words)
 
@@ -163,7 +162,7 @@ def test_wrong_division_is_about_the_administration(tmp_path: Path) -> None:
 @pytest.mark.process
 @pytest.mark.parametrize("before", [False, True], ids=["first run", "later run"])
 def test_a_firewall_before_everything_ends_with_1_and_never_says_complete(
-    runner: Runner, exact: ExactOnline, before: bool
+    runner: TapRunner, exact: ExactOnline, before: bool
 ) -> None:
     exact.add_division(HOME, rows=2)
     state = None
@@ -181,7 +180,7 @@ def test_a_firewall_before_everything_ends_with_1_and_never_says_complete(
 
 
 @pytest.mark.process
-def test_a_firewall_before_the_data_ends_with_1(runner: Runner, exact: ExactOnline) -> None:
+def test_a_firewall_before_the_data_ends_with_1(runner: TapRunner, exact: ExactOnline) -> None:
     exact.add_division(HOME, rows=2)
     exact.faults.add(None, faults.firewall(), when=lambda call: call.stream in (ITEMS, OTHER), times=None)
     done = runner.run([ITEMS, OTHER])

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from tests.exact_online import Clock, faults
-
-from .sync_lab import HOME, Lab, lab
+from tests.support.sync import HOME, SyncFixture, lab
 
 LINES = "sync_financial_transaction_lines"  # SyncTimestamp knows it
 ENTRIES = "sync_financial_purchase_entries"  # and not this one
@@ -21,7 +20,7 @@ COSTUNITS = "hrm_costunits"
 START = "2021-07-01"
 
 
-def newer(home: Lab, stream: str) -> set[Any]:
+def newer(home: SyncFixture, stream: str) -> set[Any]:
     """Keys of the rows that were modified on or after the start date."""
     moment = datetime.fromisoformat(START)
     return {row["ID"] for row in home.table(stream).rows() if row["Modified"] >= moment}

@@ -9,8 +9,7 @@ import pytest
 
 from tests.exact_online import faults
 from tests.exact_online.faults import Action, Match
-
-from .sync_lab import HOME, Lab, lab
+from tests.support.sync import HOME, SyncFixture, lab
 
 ACCOUNTS = "sync_crm_accounts"
 COSTUNITS = "hrm_costunits"
@@ -27,12 +26,12 @@ ACTIONS: dict[str, Action] = {
 }
 
 
-def two(home: Lab, *streams: str, rows: int = 7) -> None:
+def two(home: SyncFixture, *streams: str, rows: int = 7) -> None:
     home.exact.add_division(OTHER, rows=dict.fromkeys(streams, rows))
     home.settings["divisions"] = [HOME]
 
 
-def equal(home: Lab, *streams: str) -> None:
+def equal(home: SyncFixture, *streams: str) -> None:
     for stream in streams:
         assert home.live(stream) == set(home.table(stream).keys()), stream
         assert home.live(stream, OTHER) == set(), stream

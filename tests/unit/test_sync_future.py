@@ -11,8 +11,7 @@ import pytest
 
 from tap_exactonline.endpoints import load
 from tap_exactonline.sync.bookmarks import StateError, check_state
-
-from .sync_lab import HOME, Lab, lab
+from tests.support.sync import HOME, SyncFixture, lab
 
 ITEMS = "sync_logistics_items"
 ACCOUNTS = "sync_crm_accounts"
@@ -23,12 +22,12 @@ LOG = "sync_deleted"
 FAR = 10**15
 
 
-def equal(home: Lab, *streams: str) -> None:
+def equal(home: SyncFixture, *streams: str) -> None:
     for stream in streams:
         assert home.live(stream) == set(home.table(stream).keys()), stream
 
 
-def at(home: Lab, stream: str, value: Any, *, without: str | None = None) -> None:
+def at(home: SyncFixture, stream: str, value: Any, *, without: str | None = None) -> None:
     """Set a bookmark by hand."""
     bookmark = home.bookmark(stream)
     bookmark["replication_key_value"] = value

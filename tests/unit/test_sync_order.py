@@ -17,8 +17,7 @@ from tap_exactonline.sync.bookmarks import Bookmarks
 from tap_exactonline.sync.order import MANY_ROWS, ReadOrder, token
 from tap_exactonline.sync.reading import Reader
 from tests.convergence.target import Target
-
-from .sync_lab import HOME, Lab, lab
+from tests.support.sync import HOME, SyncFixture, lab
 
 ITEMS = "sync_logistics_items"
 ACCOUNTS = "sync_crm_accounts"
@@ -28,7 +27,9 @@ Cut = Literal["kill", "term", "pipe"]
 ORDERS: list[Order] = ["timestamp", "any", "across", "key"]
 
 
-def cut_everywhere(home: Lab, streams: tuple[str, ...], how: Cut, check: Callable[[Target], None]) -> None:
+def cut_everywhere(
+    home: SyncFixture, streams: tuple[str, ...], how: Cut, check: Callable[[Target], None]
+) -> None:
     """Cut a run at each of its messages in turn, let the next one finish, and look at the target."""
     state, table = deepcopy(home.state), deepcopy(home.target)
     # What a target that has gone leaves is much like what a kill leaves.

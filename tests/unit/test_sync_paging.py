@@ -13,20 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.exact_online import Call, faults
-
-from .sync_lab import HOME, Lab, columns, lab
+from tests.support.sync import HOME, SyncFixture, columns, lab
 
 ACCOUNTS = "sync_crm_accounts"
 COSTUNITS = "hrm_costunits"
 ATTACHMENTS = "bulk_documents_document_attachments"
 
 
-def equal(home: Lab, *streams: str) -> None:
+def equal(home: SyncFixture, *streams: str) -> None:
     for stream in streams:
         assert home.live(stream) == set(home.table(stream).keys()), stream
 
 
-def while_reading(home: Lab, stream: str, page: int, what: Any) -> None:
+def while_reading(home: SyncFixture, stream: str, page: int, what: Any) -> None:
     """Do something while the answer with so many a page is on its way."""
 
     def hook(call: Call) -> None:

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from tap_exactonline.sync.rights import TRUSTED, is_due
 from tests.exact_online import faults
-
-from .sync_lab import HOME, ITEMS, Lab, lab
+from tests.support.sync import HOME, ITEMS, SyncFixture, lab
 
 MODIFIED = "hrm_costunits"
 FULL = "bulk_documents_document_attachments"
@@ -23,7 +22,7 @@ ROWS = dict.fromkeys((ITEMS, MODIFIED, FULL, OTHER), 4)
 CONTACTS = "sync_crm_contacts"
 
 
-def asked(home: Lab, name: str | None = None) -> int:
+def asked(home: SyncFixture, name: str | None = None) -> int:
     """How often UserHasRights was asked since the log was cleared, about one endpoint or all."""
     return sum(
         call.stream == "UserHasRights" and (name is None or call.query["endpoint"] == f"'{name}'")
@@ -31,7 +30,7 @@ def asked(home: Lab, name: str | None = None) -> int:
     )
 
 
-def aged(home: Lab, days: float) -> None:
+def aged(home: SyncFixture, days: float) -> None:
     """As if the last questions were so long ago."""
     assert home.state is not None
     for entry in home.state["bookmarks"].values():

@@ -17,9 +17,8 @@ from tap_exactonline.endpoints.definitions import define
 from tap_exactonline.exact.errors import SettingsError
 from tests.exact_online import ExactOnline
 from tests.exact_online.references import refers
-from tests.unit.runs import Runner
-
-from .sync_lab import HOME, lab
+from tests.support.sync import HOME, lab
+from tests.support.tap_runs import TapRunner
 
 START = "2021-07-01"
 DEFAULT = [endpoint.name for endpoint in load() if endpoint.selected]
@@ -117,7 +116,7 @@ def test_all_ways_to_read_an_entity_are_alike() -> None:
     ],
 )
 def test_an_extra_stream_is_as_dated_as_its_path_or_as_it_says(
-    exact: ExactOnline, runner: Runner, path: str, more: dict[str, Any], dated: bool
+    exact: ExactOnline, runner: TapRunner, path: str, more: dict[str, Any], dated: bool
 ) -> None:
     exact.add_division(101, rows=12)
     if path == "crm/Things":

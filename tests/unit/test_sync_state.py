@@ -13,8 +13,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from tap_exactonline.endpoints import by_name, load
 from tap_exactonline.sync.bookmarks import StateError, check_state, known_divisions
 from tests.exact_online import faults
-
-from .sync_lab import HOME, Lab, lab
+from tests.support.sync import HOME, SyncFixture, lab
 
 ITEMS = "sync_logistics_items"
 ACCOUNTS = "sync_crm_accounts"
@@ -107,7 +106,7 @@ def test_bookmarks_as_text_are_numbers(tmp_path: Path) -> None:
 # -- too old: the log of deletions has a hole
 
 
-def aged(home: Lab, days: int) -> None:
+def aged(home: SyncFixture, days: int) -> None:
     """The state as if its last run had been so long ago."""
 
     def turn(value: Any) -> Any:

@@ -9,8 +9,7 @@ import pytest
 
 from tap_exactonline.exact.errors import LoginError
 from tests.exact_online import faults
-
-from .sync_lab import HOME, ITEMS, lab
+from tests.support.sync import HOME, ITEMS, lab
 
 STREAMS = (ITEMS, "hrm_costunits", "financial_journals")
 MORE = (*STREAMS, "vat_vat_codes", "hrm_costcenters", "sync_crm_contacts")

@@ -16,11 +16,10 @@ import pytest
 
 from scripts.compare import differences, source_rows
 from tap_exactonline.endpoints import by_name
-from tests.convergence.runs import Run
 from tests.exact_online import faults
 from tests.exact_online.faults import Action
-
-from .sync_lab import Lab, lab
+from tests.support.in_process import InProcessRun
+from tests.support.sync import SyncFixture, lab
 
 LINES = "sync_financial_transaction_lines"
 ITEMS = "sync_logistics_items"
@@ -44,7 +43,7 @@ def machine_in(request: pytest.FixtureRequest) -> Iterator[str]:
     time.tzset()
 
 
-def equal(home: Lab, run: Run, stream: str) -> None:
+def equal(home: SyncFixture, run: InProcessRun, stream: str) -> None:
     """Every column of every record is the source's."""
     key = ("division", *(by_name(stream).field(name).column for name in by_name(stream).key))
     assert differences(run.records(stream), source_rows(home.exact, stream), key) == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tap_exactonline.exact.auth.store.database import read_address
 from tap_exactonline.exact.errors import SettingsError, TokenStoreError
-from tests.unit.store_lab import opened
+from tests.support.token_stores import opened
 
 
 @pytest.mark.parametrize(

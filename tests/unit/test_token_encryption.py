@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from tap_exactonline.exact.auth.store.record import RecordCipher
 from tap_exactonline.exact.errors import TokenStoreError
-from tests.unit.store_lab import ACCESS, REFRESH, TOKENS, opened, raw
+from tests.support.token_stores import ACCESS, REFRESH, TOKENS, opened, raw
 
 
 def test_encrypted_store_shows_nothing_and_opens_with_its_passphrase(location: str) -> None:

@@ -16,7 +16,7 @@ import pytest
 from tap_exactonline.exact.auth.store.record import Record, RecordCipher
 from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import TokenStoreError
-from tests.unit.token_lab import Lab, laboratory
+from tests.support.tokens import TokenFixture, laboratory
 
 BY_PATH = ("open", "stat", "lstat", "mkdir", "unlink", "replace")
 BY_DESCRIPTOR = (
@@ -96,13 +96,13 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TokenFixture]:
     """Exact as it may be at its worst: a refresh token is dead as soon as its successor is issued."""
     with laboratory(tmp_path_factory.mktemp("calls"), old_refresh_token="refused") as lab:
         yield lab
 
 
-def renew(lab: Lab, disk: Disk) -> str:
+def renew(lab: TokenFixture, disk: Disk) -> str:
     """Renew a login with this disk under it; what became of the run: "token" or "refused"."""
     folder = Path(disk.folder)
     lab.location = str(folder / "tokens.json")
@@ -118,7 +118,7 @@ def renew(lab: Lab, disk: Disk) -> str:
     return "token"
 
 
-def lives(lab: Lab) -> bool:
+def lives(lab: TokenFixture) -> bool:
     """Whether the next run has a token that works, and the one after that token's life, too."""
     for _ in range(2):
         if not lab.works(lab.credentials().access_token()):
@@ -133,7 +133,9 @@ def lives(lab: Lab) -> bool:
     [(errno.EIO, False), (errno.ENOSPC, False), (errno.EACCES, False), (errno.EIO, True)],
     ids=["EIO", "ENOSPC", "EACCES", "EIO after the effect"],
 )
-def test_no_failing_call_costs_the_login(strict: Lab, tmp_path: Path, code: int, after: bool) -> None:
+def test_no_failing_call_costs_the_login(
+    strict: TokenFixture, tmp_path: Path, code: int, after: bool
+) -> None:
     whole = Disk(tmp_path / "whole")
     assert renew(strict, whole) == "token"
     assert {"open", "flock", "fstat", "read", "write", "fsync", "replace", "close"} <= set(whole.calls)
@@ -149,7 +151,7 @@ def test_no_failing_call_costs_the_login(strict: Lab, tmp_path: Path, code: int,
 
 @pytest.mark.parametrize("first", ["login", "renewal"])
 def test_a_fault_of_ours_between_answer_and_save_does_not_cost_the_login(
-    strict: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str
+    strict: TokenFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str
 ) -> None:
     strict.location = str(tmp_path / "tokens.json")
     failed: list[Tokens] = []
@@ -174,7 +176,7 @@ def test_a_fault_of_ours_between_answer_and_save_does_not_cost_the_login(
 
 
 def test_tokens_that_can_not_be_saved_for_a_while_are_kept_and_not_used(
-    strict: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    strict: TokenFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Used tokens that are not saved would be the end of the login, should the process die."""
     strict.location = str(tmp_path / "tokens.json")

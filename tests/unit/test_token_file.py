@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from tap_exactonline.exact.auth.store import TokenStore
 from tap_exactonline.exact.errors import TokenStoreError
-from tests.unit.store_lab import REFRESH, TOKENS, opened, refresh_token_in
+from tests.support.token_stores import REFRESH, TOKENS, opened, refresh_token_in
 
 
 def test_link_is_followed_and_stays(tmp_path: Path) -> None:

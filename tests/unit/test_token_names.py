@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tap_exactonline.exact.auth.store import default_path, login_id, open_store
 from tap_exactonline.exact.auth.tokens import Tokens, clean_token, fingerprint
 from tap_exactonline.exact.errors import SettingsError
-from tests.unit.store_lab import API, CLIENT, opened
+from tests.support.token_stores import API, CLIENT, opened
 
 
 @settings(deadline=None)

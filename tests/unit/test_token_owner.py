@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from tap_exactonline.exact.auth.store.file_lock import file_lock
 from tap_exactonline.exact.errors import TokenStoreError
-from tests.unit.store_lab import REFRESH, TOKENS, opened, refresh_token_in
+from tests.support.token_stores import REFRESH, TOKENS, opened, refresh_token_in
 
 STRANGER = 12_345
 THEIRS = replace(TOKENS, refresh_token="planted!by-a-stranger")

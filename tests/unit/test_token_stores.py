@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from tap_exactonline.exact.errors import Stopped, TokenStoreError
-from tests.unit.store_lab import (
+from tests.support.token_stores import (
     REFRESH,
     TOKENS,
     bypass,

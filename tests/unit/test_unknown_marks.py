@@ -8,21 +8,21 @@ from typing import Any
 
 import pytest
 
-from .sync_lab import HOME, ITEMS, Lab, lab
+from tests.support.sync import HOME, ITEMS, SyncFixture, lab
 
 SCHEDULES = "sync_hrm_schedules"
 DATES = {"DivisionMoveDate": ITEMS, "DivisionHRLinkUnlinkDate": SCHEDULES}
 LIST = "system_divisions"
 
 
-def a_week_later(home: Lab) -> None:
+def a_week_later(home: SyncFixture) -> None:
     """What was refused is tried again."""
     assert home.state is not None
     refused = home.state["divisions"]["refused"]
     refused.update(dict.fromkeys(refused, (datetime.now(UTC) - timedelta(days=8)).isoformat()))
 
 
-def changes(home: Lab, name: str) -> None:
+def changes(home: SyncFixture, name: str) -> None:
     """What the date tells happens now."""
     home.exact.clock.advance(1)
     if name == "DivisionMoveDate":

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from scripts.build_docs import all_settings
 from tap_exactonline import sdk_settings
 from tap_exactonline.unknown import names, unknown_settings, unknown_streams, unknown_variables
-from tests.unit.cli_lab import Lab, lab
+from tests.support.cli import CliFixture, lab
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Lab]:
+def here(tmp_path: Path) -> Iterator[CliFixture]:
     with lab(tmp_path, 101, 102) as made:
         yield made
 
@@ -28,7 +28,7 @@ def warnings(text: str) -> list[str]:
 
 
 @pytest.mark.process
-def test_a_misspelt_setting_is_told_once_before_the_run(here: Lab) -> None:
+def test_a_misspelt_setting_is_told_once_before_the_run(here: CliFixture) -> None:
     done = here.run("--config", here.logged_in(divisons=[101]))
     assert done.returncode == 0, done.stderr
     (line,) = warnings(done.stderr)
@@ -39,7 +39,7 @@ def test_a_misspelt_setting_is_told_once_before_the_run(here: Lab) -> None:
 
 @pytest.mark.process
 @pytest.mark.parametrize("arguments", [["divisions"], ["check", "--quick", "--format=json"]])
-def test_commands_tell_it_too_and_what_they_print_stays_clean(here: Lab, arguments: list[str]) -> None:
+def test_commands_tell_it_too_and_what_they_print_stays_clean(here: CliFixture, arguments: list[str]) -> None:
     done = here.run(*arguments, "--config", here.logged_in(divisons=[101]), TAP_EXACTONLINE_CONTRY="nl")
     assert done.returncode == 0, done.stderr
     setting, variable = warnings(done.stderr)
@@ -51,14 +51,14 @@ def test_commands_tell_it_too_and_what_they_print_stays_clean(here: Lab, argumen
 
 @pytest.mark.process
 @pytest.mark.parametrize("arguments", [["--discover"], ["--about", "--format=json"]])
-def test_discovery_and_about_stand_it(here: Lab, arguments: list[str]) -> None:
+def test_discovery_and_about_stand_it(here: CliFixture, arguments: list[str]) -> None:
     done = here.run("--config", here.config(divisons=[101]), *arguments)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)
 
 
 @pytest.mark.process
-def test_a_variable_is_told_with_and_without_the_environment_as_source(here: Lab) -> None:
+def test_a_variable_is_told_with_and_without_the_environment_as_source(here: CliFixture) -> None:
     config = here.logged_in()
     for source in ([], ["--config=ENV"]):
         done = here.run("--config", config, *source, "--test", TAP_EXACTONLINE_DIVISONS="[101]")
@@ -146,7 +146,7 @@ def test_one_wrong_letter_is_enough_and_the_right_name_is_found(name: str, data:
 
 
 @pytest.mark.process
-def test_nested_names_are_looked_at(here: Lab) -> None:
+def test_nested_names_are_looked_at(here: CliFixture) -> None:
     done = here.run(
         "--config",
         here.logged_in(
@@ -174,7 +174,7 @@ def test_nested_names_are_looked_at(here: Lab) -> None:
 
 
 @pytest.mark.process
-def test_an_unknown_member_of_an_extra_stream_is_refused(here: Lab) -> None:
+def test_an_unknown_member_of_an_extra_stream_is_refused(here: CliFixture) -> None:
     done = here.run("--config", here.logged_in(extra_streams=[{"path": "crm/Accounts", "fliter": "x"}]))
     assert done.returncode == 1
     assert "fliter" in done.stderr

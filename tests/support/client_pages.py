@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.unit.scripted import World, rows, world
+from tests.support.scripted import ScriptedFixture, rows, world
 
 HTML = b"<!DOCTYPE html><html><body>Sign in</body></html>"
 SECRET_ROW = "Jansen-and-sons"
@@ -13,7 +13,7 @@ PAGE = rows(*({"ID": str(i), "Name": SECRET_ROW} for i in range(200)))
 
 
 @contextmanager
-def after_a_good_answer() -> Iterator[World]:
+def after_a_good_answer() -> Iterator[ScriptedFixture]:
     """A client that knows already that its host is Exact Online."""
     with world() as made:
         made.say(rows())

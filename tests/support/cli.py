@@ -28,7 +28,7 @@ def clean_environment(**more: str) -> dict[str, str]:
     return {**kept, "NO_COLOR": "1", **more}
 
 
-class Lab:
+class CliFixture:
     """One stand-in and one folder.
 
     Attributes:
@@ -107,14 +107,14 @@ class Lab:
 
 
 @contextmanager
-def lab(folder: Path, *divisions: int, **options: Any) -> Iterator[Lab]:
+def lab(folder: Path, *divisions: int, **options: Any) -> Iterator[CliFixture]:
     """A stand-in with some administrations and budgets that never make a test wait."""
     exact = ExactOnline(**options)
     exact.limits(minute=100_000, day=5_000)
     for code in divisions or (101, 102, 103):
         exact.add_division(code, rows=2)
     with exact.serve():
-        yield Lab(exact, folder)
+        yield CliFixture(exact, folder)
 
 
 def read_until(process: subprocess.Popen[str], pattern: re.Pattern[str]) -> tuple[str, str]:

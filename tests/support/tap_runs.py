@@ -22,7 +22,7 @@ FEW = [
 ]
 
 
-class Done:
+class TapRun:
     """What a process left.
 
     Attributes:
@@ -59,7 +59,7 @@ class Done:
         return [line for line in self.err.split("\n") if "| ERROR" in line or line.startswith("Error")]
 
 
-class Runner:
+class TapRunner:
     """The tap with a configuration that may be altered from run to run."""
 
     def __init__(self, exact: ExactOnline, folder: Path, **settings: Any) -> None:
@@ -74,7 +74,7 @@ class Runner:
             **settings,
         }
 
-    def tap(self, *arguments: str, env: dict[str, str] | None = None) -> Done:
+    def tap(self, *arguments: str, env: dict[str, str] | None = None) -> TapRun:
         """Run it with these arguments, the configuration in front."""
         path = self.folder / "config.json"
         path.write_text(json.dumps(self.config))
@@ -83,7 +83,7 @@ class Runner:
             [TAP, "--config", str(path), *source, *arguments],
             capture_output=True, text=True, timeout=120, check=False, env={**os.environ, **(env or {})},
         )  # fmt: skip
-        return Done(done.returncode, done.stdout, done.stderr)
+        return TapRun(done.returncode, done.stdout, done.stderr)
 
     def discover(self) -> dict[str, dict[str, Any]]:
         """The catalog's streams by name."""
@@ -91,7 +91,7 @@ class Runner:
         assert done.code == 0, done.err
         return {one["tap_stream_id"]: one for one in json.loads(done.out)["streams"]}
 
-    def sync(self, *streams: str, state: dict[str, Any] | None = None) -> Done:
+    def sync(self, *streams: str, state: dict[str, Any] | None = None) -> TapRun:
         """Select these streams with all columns, and read them."""
         entries = TapExactOnline(config=self.config, setup_mapper=False).catalog_dict["streams"]
         found = {one["tap_stream_id"]: one for one in entries}
@@ -118,12 +118,12 @@ class Runner:
             command += ["--state", str(self.folder / "state.json")]
         return command
 
-    def run(self, streams: list[str] | None = FEW, state: dict[str, Any] | None = None) -> Done:
+    def run(self, streams: list[str] | None = FEW, state: dict[str, Any] | None = None) -> TapRun:
         """Read these streams as the tap describes them without any configuration, which may be wrong."""
         done = subprocess.run(
             self.command(streams, state), capture_output=True, text=True, timeout=120, check=False
         )
-        return Done(done.returncode, done.stdout, done.stderr)
+        return TapRun(done.returncode, done.stdout, done.stderr)
 
 
 def catalog(streams: list[str]) -> dict[str, Any]:

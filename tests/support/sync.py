@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from tap_exactonline.endpoints import by_name
-from tests.convergence.runs import Columns, Cut, Run, run_tap
 from tests.convergence.target import Target
 from tests.exact_online import Clock, ExactOnline, Table
+from tests.support.in_process import Columns, Cut, InProcessRun, run_tap
 
 HOME = 101
 ITEMS = "sync_logistics_items"
 
 
-class Lab:
+class SyncFixture:
     """A stand-in with one administration, a state that is handed on, and a target.
 
     Attributes:
@@ -32,7 +32,7 @@ class Lab:
 
     def run(
         self, *streams: str, without: Columns = frozenset(), after: int | None = None, cut: Cut = "kill"
-    ) -> Run:
+    ) -> InProcessRun:
         """Run the tap and load all that it wrote."""
         done = run_tap(
             self.exact, streams, self.state,
@@ -75,14 +75,14 @@ def lab(
     clock: Clock | None = None,
     page_rows: int = 3,
     **options: Any,
-) -> Iterator[Lab]:
+) -> Iterator[SyncFixture]:
     """A served stand-in; what of ``options`` is no switch of it is a setting of the tap."""
     known = {name: options.pop(name) for name in list(options) if name in _SWITCHES}
     exact = ExactOnline(clock=clock, page_rows=page_rows, **{"error_limit": 10**6, **known})
     exact.limits(minute=10**6, day=10**7)
     exact.add_division(HOME, rows=rows)
     with exact.serve():
-        yield Lab(exact, home, **options)
+        yield SyncFixture(exact, home, **options)
 
 
 _SWITCHES = {

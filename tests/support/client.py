@@ -12,7 +12,7 @@ from tap_exactonline.exact.auth.store import open_store
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.odata import read_rows, select_query, timestamp_filter
 from tests.exact_online import Clock, ExactOnline
-from tests.unit.scripted import StopClock
+from tests.support.scripted import StopClock
 
 ACCOUNTS = "sync/CRM/Accounts"
 STREAM = "sync_crm_accounts"
@@ -25,7 +25,7 @@ class SharedClock(StopClock):
         super().__init__(exact.clock)
 
 
-class Lab:
+class ClientFixture:
     def __init__(self, tmp_path, **switches) -> None:
         self.exact = ExactOnline(clock=Clock.manual(), **switches)
         self.exact.add_division(101, rows={STREAM: 2500})
@@ -73,8 +73,8 @@ class Lab:
 
 
 @contextmanager
-def serving(tmp_path: Path, **switches: Any) -> Iterator[Lab]:
-    made = Lab(tmp_path, **switches)
+def serving(tmp_path: Path, **switches: Any) -> Iterator[ClientFixture]:
+    made = ClientFixture(tmp_path, **switches)
     yield made
     made.client.close()
     made.exact.stop()

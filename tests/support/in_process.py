@@ -49,7 +49,7 @@ class Sink(LineWriter):
 
 
 @dataclass
-class Run:
+class InProcessRun:
     """What came of a run.
 
     Attributes:
@@ -138,7 +138,7 @@ def run_tap(
     after: int | None = None,
     cut: Cut = "kill",
     talk: bool = True,
-) -> Run:
+) -> InProcessRun:
     """Run the tap against a served stand-in.
 
     Args:
@@ -186,7 +186,7 @@ def run_tap(
         if thread.name.startswith("lane-"):
             thread.join(10)
             assert not thread.is_alive(), "a lane outlives its run"
-    return Run(sink.lines, error, ears.heard)
+    return InProcessRun(sink.lines, error, ears.heard)
 
 
 def _cutter(tap: TapExactOnline, cut: Cut) -> Callable[[], None]:

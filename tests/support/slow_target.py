@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from scripts.meltano_project import TAP
-from tests.convergence.runs import catalog
 from tests.exact_online import ExactOnline
+from tests.support.in_process import catalog
 
 Transport = Literal["pipe", "socket"]
 SMALL = 4096

@@ -30,7 +30,7 @@ PATIENCE = 60.0
 START = 1_717_999_990.0  # ten seconds into a minute: 2024-06-10 06:13:10 UTC
 
 
-class Clock:
+class ScriptedClock:
     """Seconds since the epoch; only `advance` moves it."""
 
     def __init__(self, start: float = START) -> None:
@@ -309,11 +309,11 @@ class ScriptedServer:
         self._server.server_close()
 
 
-class World:
+class ScriptedFixture:
     """A server, a clock, credentials and a client."""
 
     def __init__(self, **options: Any) -> None:
-        self.clock = Clock()
+        self.clock = ScriptedClock()
         self.stop = StopClock(self.clock)
         self.server = ScriptedServer(self.clock)
         self.login = Login()
@@ -348,8 +348,8 @@ class World:
 
 
 @contextmanager
-def world(**options: Any) -> Iterator[World]:
-    made = World(**options)
+def world(**options: Any) -> Iterator[ScriptedFixture]:
+    made = ScriptedFixture(**options)
     try:
         yield made
     finally:

@@ -17,7 +17,7 @@ START = 1_763_640_000.0
 DAY = 86_400.0
 
 
-class Lab:
+class TokenFixture:
     """A stand-in, a folder for stores, and the two clocks: Exact's and this machine's.
 
     Attributes:
@@ -91,8 +91,8 @@ class Lab:
 
 
 @contextmanager
-def laboratory(folder: Path, **switches: Any) -> Iterator[Lab]:
+def laboratory(folder: Path, **switches: Any) -> Iterator[TokenFixture]:
     """A running stand-in that keeps its manual clock."""
     exact = ExactOnline(clock=Clock.manual(START), **switches)
     with exact.serve() as url:
-        yield Lab(exact, url, folder)
+        yield TokenFixture(exact, url, folder)
