@@ -111,6 +111,7 @@ def test_a_name_in_a_text_is_no_field() -> None:
 # -- through the tap
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     stream=st.sampled_from(STREAMS),

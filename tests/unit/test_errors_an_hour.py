@@ -19,6 +19,8 @@ from tap_exactonline.exact.errors import ExactError
 from tests.exact_online import ExactOnline, faults
 from tests.support.in_process import InProcessRun, run_tap
 
+pytestmark = pytest.mark.slow
+
 ITEMS = "sync_logistics_items"
 JOURNALS = "financial_journals"
 MINUTES = 5

@@ -16,6 +16,8 @@ from tests.exact_online import Clock, ExactOnline, faults
 from tests.support.in_process import Sink, catalog
 from tests.support.scripted import rows, world
 
+pytestmark = pytest.mark.slow
+
 STREAMS = ["sync_financial_gl_accounts", "financial_journals", "sync_crm_contacts"]
 DIVISIONS = range(101, 109)
 
