@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from tap_exactonline.exact import classify
@@ -25,6 +26,7 @@ from tap_exactonline.exact.errors import (
     Stopped,
     StreamError,
     TemporaryError,
+    without_frames,
 )
 from tap_exactonline.exact.lanes import Lane, Lanes
 from tap_exactonline.exact.large_answers import LargeAnswers
@@ -46,6 +48,18 @@ T = TypeVar("T")
 _GOOD = (200, 204)
 _UNAUTHORIZED, _TOO_MANY = 401, 429
 _MOST_WEB_PAGES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """A try that failed: why, and how long the server asks to wait."""
+
+    error: ExactError
+    hint: float | None = None
+
+
+class _Again:
+    """A try after which the next one may begin at once."""
 
 
 class HasAccessToken(Protocol):
@@ -248,20 +262,12 @@ class ExactClient:
                 self._wait_for_budget(lane, subject)
             trial.token = self._credentials.access_token()
             self._check_stop()
-            hint = None
-            error: ExactError
-            try:
-                trial.number = self._login.next_number()
-                response = self._send(url, trial.token, lane, xml=subject.xml)
-                if response.status in _GOOD:
-                    return self._good(response, decode, trial)
-            except TemporaryError as exc:
-                error = exc
-            else:
-                failure = self._failed(response, trial, lane)
-                if failure is None:
-                    continue
-                error, hint = failure, retry_after(response.headers, self._clock.now())
+            outcome = self._once(trial, decode, lane)
+            if isinstance(outcome, _Again):
+                continue
+            if not isinstance(outcome, _Failed):
+                return outcome
+            error, hint = outcome.error, outcome.hint
             enough = trial.enough_errors or self._refusals.exhausted(subject)
             seconds = None if enough else patience.after_failure(hint)
             if seconds is None:
@@ -269,6 +275,20 @@ class ExactClient:
                     self._outage.gave_up(error)
                 raise error
             self._wait(subject.division, seconds, f"{error.what}; {patience}")
+
+    def _once(self, trial: Trial, decode: Callable[[bytes], T], lane: Lane) -> T | _Failed | _Again:
+        """One try. A function of its own: while the next one is waited for, no body and no rows are kept."""
+        try:
+            trial.number = self._login.next_number()
+            response = self._send(trial.url, trial.token, lane, xml=trial.subject.xml)
+            if response.status in _GOOD:
+                return self._good(response, decode, trial)
+        except TemporaryError as exc:
+            return _Failed(without_frames(exc))
+        failure = self._failed(response, trial, lane)
+        if failure is None:
+            return _Again()
+        return _Failed(failure, retry_after(response.headers, self._clock.now()))
 
     def _good(self, response: Response, decode: Callable[[bytes], T], trial: Trial) -> T:
         subject = trial.subject

@@ -93,6 +93,15 @@ class ExactError(Exception):
         return text
 
 
+def without_frames(error: ExactError) -> ExactError:
+    """The error without the frames that it came through: they hold bodies and rows for as long as it is kept."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
+    return error
+
+
 def _rebuilt(kind: type[ExactError], args: tuple[Any, ...], state: dict[str, Any]) -> ExactError:
     error = kind.__new__(kind)
     error.args = args

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from copy import copy
 
 from tap_exactonline.exact.errors import TemporaryError, Unreachable
 
@@ -34,7 +35,8 @@ class Outage:
     def gave_up(self, error: TemporaryError) -> None:
         """A page failed after all its tries."""
         self._streak += 1
-        self._last, self._since = error, self._clock()
+        # A copy: the error itself goes on, and with it the frames that it comes through.
+        self._last, self._since = copy(error), self._clock()
 
     def tries(self, most: int) -> int:
         """Tries that the next page gets: during an outage one, which finds out whether it is over."""

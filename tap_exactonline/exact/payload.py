@@ -57,6 +57,7 @@ def read_payload(
                 body.add(piece)
     except TooLarge:
         if not cut:
+            body.clear()  # the error is kept longer than the body has to be
             raise
     return body.whole()[:most]
 
@@ -90,8 +91,9 @@ class _Body:
 
     @property
     def room(self) -> int:
-        """Bytes that may be added at once: one more than it may have, so that too many are noticed."""
-        return (self.most if self._large else min(self.most, LARGE)) + 1 - self._size
+        """Bytes that may be added at once: one more than it may have by then, so that too many are noticed."""
+        left = self.most - self._size
+        return min(left, LARGE if self._large else LARGE - self._size) + 1
 
     def add(self, part: bytes) -> None:
         """Take in a part.
@@ -106,6 +108,9 @@ class _Body:
         if self._size > LARGE and not self._large:
             self._large = True
             self._before_more()
+
+    def clear(self) -> None:
+        self._parts.clear()
 
     def whole(self) -> bytes:
         return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from tap_exactonline.exact import payload
-from tap_exactonline.exact.errors import AnswerTooLarge, Stopped
+from tap_exactonline.exact.errors import AnswerTooLarge, BrokenAnswer, Stopped
 from tap_exactonline.exact.large_answers import LargeAnswers
+from tap_exactonline.exact.odata import MalformedPage, read_rows
 from tap_exactonline.sync import permits
 from tap_exactonline.tap import TapExactOnline
 from tests.exact_online import Clock, ExactOnline, faults
 from tests.support.in_process import Sink, catalog
-from tests.support.scripted import rows, world
+from tests.support.scripted import Reply, rows, world
 
 pytestmark = pytest.mark.slow
 
@@ -140,3 +142,28 @@ def test_a_place_is_given_back_when_the_answer_is_no_good(monkeypatch: pytest.Mo
         assert len(w.get().rows) == 1
         assert large.most == 1
         assert large.taken == 0
+
+
+def test_nothing_of_a_bad_answer_is_kept_while_the_next_try_is_waited_for() -> None:
+    """64 workers that each waited with a body of 38 MB and its rows took 4 GB."""
+    kept: list[int] = []
+    with world() as w:
+        body = b'{"d":{"results":[' + b",".join([b'{"ID":"%s"}' % (b"x" * 1000)] * 8000) + b"]}}"
+
+        def decode(page: bytes) -> None:
+            rows = read_rows(page).rows
+            assert len(rows) == 8000
+            raise MalformedPage("the rows of another administration")
+
+        w.client = w.new_client(on_wait=lambda *_: kept.append(tracemalloc.get_traced_memory()[0]))
+        w.server.default = Reply(body=body)
+        tracemalloc.start()
+        try:
+            for number in range(3):
+                with pytest.raises(BrokenAnswer):
+                    w.get(f"crm/Accounts{number}", decode=decode)
+                kept.append(tracemalloc.get_traced_memory()[0])
+        finally:
+            tracemalloc.stop()
+    assert len(kept) == 3 * 6
+    assert max(kept) < len(body) / 2
