@@ -42,7 +42,7 @@ QUICK := -m "not process and not slow"
 # The end-to-end tests reach nothing that the others do not reach.
 COVERED := tests/unit tests/convergence tests/sdk
 
-.PHONY: help setup browser demo dbt models quick test test-all coverage prove lint endpoints docs bench format pins clean
+.PHONY: help setup browser demo dbt models quick test test-all coverage prove attack lint endpoints docs bench format pins clean
 .DEFAULT_GOAL := help
 
 help:
@@ -54,6 +54,7 @@ help:
 	@echo "make test-all  the same over every stream of the catalogue, as every night"
 	@echo "make coverage  what of the package the tests run; fails where it was more before"
 	@echo "make prove   thousands of random histories: is each table what Exact holds? PROVE='--histories 300' for less"
+	@echo "make attack  attack the tap, on loopback and for ten minutes at most; ATTACK='--only damage --seed 7' for less"
 	@echo "make lint    ruff, mypy and deptry"
 	@echo "make endpoints  build tap_exactonline/endpoints/*.json from catalogue/"
 	@echo "make docs    build the documentation into site/"
@@ -90,6 +91,10 @@ coverage: setup .venvs/docs/.ready
 # PROVE takes the options of tests/convergence/prove.py.
 prove: .venv/.ready
 	@$(BIN)/python -m tests.convergence.prove --workers $(WORKERS) $(PROVE)
+
+# ATTACK takes the options of scripts/attack; `--write-docs` renews docs/security.md.
+attack: .venv/.ready
+	@$(BIN)/python -m scripts.attack $(ATTACK)
 
 lint: .venv/.ready
 	$(BIN)/ruff check

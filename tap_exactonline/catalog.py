@@ -106,6 +106,7 @@ def check_shape(catalog: Mapping[str, Any]) -> None:
     for position, entry in enumerate(streams, 1):
         try:
             stream = msgspec.convert(entry, _Stream)
+            msgspec.json.encode(entry)  # its schema is written as it is
         except msgspec.ValidationError as exc:
             raise CatalogError(f"Catalog: {_place(entry, position)}: {_plain(exc)}. {REMEDY}") from exc
         except UnicodeEncodeError as exc:

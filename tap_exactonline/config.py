@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _SECRETS = ("client_secret", "refresh_token", "access_token", "token_store_passphrase")
 _MOST_SHOWN = 400
+# An object or a long list in place of a value is not quoted: who knows what stands in it.
+_QUOTED_WHOLE = re.compile(r"(?<=': )[\[{].{40,}[\]}]", re.DOTALL)
 _DIGITS = re.compile(r"\s*\d{1,9}\s*")
 
 
@@ -66,7 +68,7 @@ def parse(raw: Mapping[str, Any]) -> Config:
         return _parse(raw)
     except SettingsError as exc:
         secrets = [value for name in _SECRETS if isinstance(value := raw.get(name), str)]
-        exc.what = clean_text(exc.what, secrets, most=_MOST_SHOWN)
+        exc.what = clean_text(_QUOTED_WHOLE.sub("the value", exc.what), secrets, most=_MOST_SHOWN)
         exc.args = (exc.what,)
         raise
 

@@ -20,6 +20,7 @@ from tap_exactonline.connection import Connection
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.auth.tokens import LoginStatus
 from tap_exactonline.exact.errors import ExactError
+from tap_exactonline.exact.server_clock import local_time
 from tap_exactonline.sync.evidence import delivered
 
 _DAY = 86400.0
@@ -237,11 +238,14 @@ def _more(need: Any, has_state: bool) -> list[str]:
 
 
 def _iso(moment: float | None) -> str | None:
-    return None if moment is None else datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
+    try:
+        return None if moment is None else datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _day(moment: float) -> str:
-    return datetime.fromtimestamp(moment).astimezone().strftime("%Y-%m-%d %H:%M")
+    return local_time(moment, "%Y-%m-%d %H:%M")
 
 
 def _ago(moment: float | None, now: float) -> str:

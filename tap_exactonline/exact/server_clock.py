@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 _EARLIEST, _LATEST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (2000, 2200))
+_UNKNOWN_TIME = "an unknown time"
 _LONGEST_RETRY = 7 * 86_400.0
 
 
@@ -96,4 +97,12 @@ def clock_time(epoch: float) -> str:
     try:
         return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%d %H:%M UTC")
     except (ValueError, OverflowError, OSError):
-        return "an unknown time"
+        return _UNKNOWN_TIME
+
+
+def local_time(epoch: float, form: str = "%Y-%m-%d %H:%M:%S %z") -> str:
+    """An instant for people, in the time of this machine."""
+    try:
+        return datetime.fromtimestamp(epoch).astimezone().strftime(form)
+    except (ValueError, OverflowError, OSError):
+        return _UNKNOWN_TIME

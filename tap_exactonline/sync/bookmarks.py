@@ -25,6 +25,8 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
+
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.refused_fields import moment as stored_moment
@@ -65,6 +67,13 @@ def check_state(state: Mapping[str, Any], endpoints: Mapping[str, Endpoint]) -> 
             f"state: it was written by a newer version of tap-exactonline (state_version {version!r}, "
             f"this one knows {STATE_VERSION}). Install that version again, or start over with an empty state"
         )
+    try:
+        msgspec.json.encode(state)
+    except (UnicodeEncodeError, RecursionError, TypeError, ValueError) as exc:
+        raise StateError(
+            "state: it can't be written again: it holds half a character, or is nested without end. Restore the state, "
+            "or start over with an empty one"
+        ) from exc
     bookmarks = state.get("bookmarks", {})
     if not isinstance(bookmarks, dict):
         raise StateError(

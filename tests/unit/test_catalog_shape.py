@@ -55,6 +55,8 @@ SHAPES: list[tuple[Change, str]] = [
     (lambda made: root(made).update(inclusion="always"), "metadata.inclusion"),
     (lambda made: entry(made)["schema"].update(properties=[]), "schema.properties"),
     (lambda made: entry(made)["schema"]["properties"]["id"].update(type="text"), "invalid enum value 'text'"),
+    (lambda made: entry(made).update({"half\ud800": 1}), "half a character"),
+    (lambda made: entry(made)["schema"].update(title="half\ud800"), "half a character"),
 ]
 
 

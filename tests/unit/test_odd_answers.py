@@ -25,7 +25,7 @@ from tap_exactonline.exact.divisions import current_division, list_divisions
 from tap_exactonline.exact.errors import ExactError, StreamError
 from tap_exactonline.exact.limits import DivisionLimits
 from tap_exactonline.exact.odata import MalformedPage, read_rows
-from tap_exactonline.exact.server_clock import ServerClock, clock_time, retry_after
+from tap_exactonline.exact.server_clock import ServerClock, clock_time, local_time, retry_after
 from tap_exactonline.sync.functions import ask_rights, first_timestamp
 from tap_exactonline.sync.ownership import check_owner
 from tests.exact_online import faults
@@ -184,7 +184,7 @@ def test_no_header_breaks_clock_or_limits(date: str, after: str, values: list[st
 
 @pytest.mark.parametrize("moment", [math.inf, -math.inf, math.nan, 1e300, -1e300, 253_402_300_800.0])
 def test_an_instant_beyond_the_calendar(moment: float) -> None:
-    assert clock_time(moment) == "an unknown time"
+    assert clock_time(moment) == local_time(moment) == "an unknown time"
 
 
 # -- $metadata -------------------------------------------------------------------------------------

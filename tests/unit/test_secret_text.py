@@ -67,6 +67,15 @@ def test_a_secret_in_the_wrong_place_does_not_show(setting: str, secret: str) ->
         assert not hostile.seen(TOKEN, f"{caught.value} {caught.value!r}")
 
 
+def test_an_object_in_place_of_a_value_is_not_quoted() -> None:
+    short = "pa55word"  # too short to be told from a word, and nobody says that it is a secret
+    with pytest.raises(SettingsError, match="Setting 'divisions': the value is ") as caught:
+        parse({"divisions": [{"api_url": "https://start.exactonline.nl", "client_secrt": short}]})
+    assert short not in str(caught.value)
+    with pytest.raises(SettingsError, match="'one'"):
+        parse({"divisions": ["one"]})
+
+
 @given(st.text(max_size=30))
 def test_what_passes_can_be_sent(text: str) -> None:
     try:

@@ -31,6 +31,11 @@ def of(stream: str, *partitions: Any, **members: Any) -> dict[str, Any]:
     return {"bookmarks": {stream: {"partitions": list(partitions), **members}}}
 
 
+NESTED: list[Any] = []
+for _ in range(5_000):
+    NESTED = [NESTED]
+
+
 @pytest.mark.parametrize(
     ("state", "words"),
     [
@@ -50,6 +55,9 @@ def of(stream: str, *partitions: Any, **members: Any) -> dict[str, Any]:
         (of(ITEMS, partition(deletions=3)), ["'deletions' is not an object"]),
         (of(ITEMS, partition(deletions={"timestamp": "x"})), ["not a Timestamp"]),
         (of(ITEMS, partition(deletions={"read_at": "yesterday"})), ["not a date"]),
+        (of(ITEMS, partition(read_at=5)), ["not a date"]),
+        (of(ITEMS, partition(note="half\ud800")), ["can't be written again"]),
+        (of(ITEMS, partition(note=NESTED)), ["can't be written again"]),
         (of(COSTUNITS, partition(replication_key_value=17)), [COSTUNITS, "not a date"]),
         (of(COSTUNITS, partition(replication_key_value="2024-01-01T00:00:00Z")), ["time zone"]),
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -23,6 +22,7 @@ from tap_exactonline.exact.errors import (
     TemporaryError,
     Unreachable,
 )
+from tap_exactonline.exact.server_clock import local_time
 
 #: Part of its life after which a token may be renewed: 570 of 600 s (Exact, API limits).
 RENEW_AFTER = 0.95
@@ -266,9 +266,8 @@ def refusal(renewal: Renewal, answer: TokenAnswer) -> Refusal:  # noqa: PLR0911 
             f"{which} was not used for 30 days and has expired ({answer.text})", LOGIN, status=status
         )
     if renewal.lost:
-        when = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(renewal.lost))
         return LoginSuperseded(
-            f"A run that was renewing the login at {when} was cut off before it could save Exact Online's answer, and "
+            f"A run that was renewing the login at {local_time(renewal.lost)} was cut off before it could save Exact Online's answer, and "
             f"the token from before it is no longer accepted ({answer.text})",
             f"{LOGIN} once; nothing else is lost",
             status=status,
