@@ -92,9 +92,10 @@ def settings_page() -> str:
     )
     return f"""# Settings
 
-Required are `client_id` and `client_secret`. With Meltano say `meltano config set tap-exactonline NAME VALUE`: secrets go to
+`client_id` and `client_secret` are required. With Meltano say `meltano config set tap-exactonline NAME VALUE`: secrets go to
 `.env`, the rest to `meltano.yml`. Without Meltano write them as JSON into a file (`--config config.json`), or as variables
-(`--config=ENV`); a list is JSON there too, as in `[123456, 234567]`.
+(`--config=ENV`; the commands `login`, `check`, `divisions` and so on take them without it, too); a list is JSON there too, as in
+`[123456, 234567]`. A `.env` file above the place where the tap is installed is read as well; a variable that is set wins over it.
 
 <div class="names" markdown>
 

@@ -116,7 +116,8 @@ def require_app(config: Config) -> None:
             raise SettingsError(
                 name,
                 "it is missing",
-                "Register an app at apps.exactonline.com and fill in its id and secret (README, 'Connecting')",
+                "Register an app at apps.exactonline.com and fill in its id and secret (docs/connecting.md); settings "
+                "are read from --config FILE or, with --config=ENV, from variables TAP_EXACTONLINE_…",
             )
 
 

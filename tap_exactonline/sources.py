@@ -93,7 +93,8 @@ def _remedy(option: str) -> str:
 def environment_settings(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The settings given as variables ``TAP_EXACTONLINE_…``, converted as the schema says.
 
-    An empty variable counts as absent. A list may also be written as ``101,102``.
+    An empty variable counts as absent. A list may also be written as ``101,102``. A ``.env`` file is read as every tap
+    of the SDK reads it, but a variable that is set already keeps its value, as it does with Meltano.
 
     Args:
         schema: JSON schema of the settings.
@@ -101,7 +102,7 @@ def environment_settings(schema: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         SettingsError: A variable does not fit its setting; the value is not quoted.
     """
-    parse_environment_config({"properties": {}}, PREFIX)  # reads a .env file, as every tap of the SDK does
+    _load_dotenv()
     found: dict[str, Any] = {}
     for name, property_schema in schema["properties"].items():
         variable = PREFIX + name.upper().replace("-", "_")
@@ -117,6 +118,16 @@ def environment_settings(schema: Mapping[str, Any]) -> dict[str, Any]:
         except ValueError as exc:
             raise SettingsError(name, f"the variable {variable} is {_expected(property_schema)}") from exc
     return found
+
+
+def _load_dotenv() -> None:
+    """Read a ``.env`` file for what the environment does not say.
+
+    The SDK writes it over the environment. Meltano does not, so that ``check`` and ``run`` would see different settings.
+    """
+    before = dict(os.environ)
+    parse_environment_config({"properties": {}}, PREFIX)
+    os.environ.update(before)
 
 
 def _expected(schema: Mapping[str, Any]) -> str:

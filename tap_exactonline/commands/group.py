@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import IO, Any
 
 import click
+from click.core import ParameterSource
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.plugin_base import SingerCommand, _ConfigInput
 
@@ -153,10 +154,11 @@ def build(command: click.Command, run: Callable[..., Any]) -> TapGroup:
 
 
 def settings_of(ctx: click.Context, own: _ConfigInput) -> dict[str, Any]:
-    """The settings of a command: those given before its name and those given after it."""
+    """The settings of a command: those given before its name and those given after it; without any, the environment's."""
     before = ctx.find_root().params.get("config") or _ConfigInput()
     merged = {**before.config, **own.config}
-    if before.parse_env or own.parse_env:
+    given = {one.get_parameter_source("config") for one in (ctx, ctx.find_root())}
+    if before.parse_env or own.parse_env or ParameterSource.COMMANDLINE not in given:
         merged |= environment_settings(SCHEMA)
     for remark in (*unknown_settings(merged), *unknown_variables(os.environ)):
         click.echo(f"Warning: {remark}", err=True)
@@ -169,7 +171,8 @@ def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
         "--config",
         multiple=True,
         callback=read_config,
-        help="Settings: a JSON file, or ENV for the variables TAP_EXACTONLINE_…; may also stand before the command.",
+        help="Settings: a JSON file, or ENV for the variables TAP_EXACTONLINE_…, which also count if nothing is given. "
+        "May stand before the command, too.",
     )(function)
 
 

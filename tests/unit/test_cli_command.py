@@ -63,7 +63,7 @@ def test_a_run_and_a_test_of_the_connection_still_work(here: CliFixture) -> None
     assert messages[-1]["type"] == "STATE"
 
 
-@pytest.mark.parametrize("place", ["before", "after", "both", "environment"])
+@pytest.mark.parametrize("place", ["before", "after", "both", "environment", "nowhere"])
 def test_settings_may_stand_before_or_after_the_command(here: CliFixture, place: str) -> None:
     config = here.logged_in()
     other = here.folder / "other.json"
@@ -73,13 +73,21 @@ def test_settings_may_stand_before_or_after_the_command(here: CliFixture, place:
         "after": ["divisions", "--config", config],
         "both": ["--config", config, "divisions", "--config", str(other)],
         "environment": ["--config=ENV", "divisions"],
+        "nowhere": ["divisions"],
     }[place]
     env = {f"TAP_EXACTONLINE_{k.upper()}": v for k, v in json.loads(Path(config).read_text()).items()}
 
-    done = here.run(*arguments, **(env if place == "environment" else {}))
+    done = here.run(*arguments, **(env if place in ("environment", "nowhere") else {}))
 
     assert done.returncode == 0, done.stderr
     assert ("in exclude_divisions" in done.stdout) is (place == "both")
+
+
+def test_the_environment_does_not_add_to_a_file(here: CliFixture) -> None:
+    config = here.logged_in()
+    done = here.run("divisions", "--config", config, TAP_EXACTONLINE_EXCLUDE_DIVISIONS="[101]")
+    assert done.returncode == 0, done.stderr
+    assert "in exclude_divisions" not in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -198,6 +206,15 @@ def test_no_app_is_a_setting_to_fill_in(here: CliFixture, command: str) -> None:
     )
     assert done.returncode == 1
     assert "client_id" in done.stdout + done.stderr
+
+
+def test_who_runs_a_command_without_settings_is_sent_to_the_page_about_them(here: CliFixture) -> None:
+    for command in ("divisions", "check"):
+        done = here.run(command)
+        text = " ".join((done.stdout + done.stderr).split())
+        assert done.returncode == 1
+        assert "docs/connecting.md" in text
+        assert "--config=ENV" in text
 
 
 def test_what_nobody_expected_keeps_its_traceback(here: CliFixture) -> None:

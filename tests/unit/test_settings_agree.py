@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from dotenv import dotenv_values
 
 from scripts.build_docs import README, ROOT, all_settings, own_settings, readme
 from scripts.build_hub import NEEDLESS, commands
@@ -89,6 +90,11 @@ def test_the_sample_environment_names_known_settings() -> None:
     names = re.findall(r"^#?\s?(TAP_EXACTONLINE_\w+)=", text, re.MULTILINE)
     assert "TAP_EXACTONLINE_CLIENT_ID" in names
     assert {name.removeprefix("TAP_EXACTONLINE_").lower() for name in names} <= set(own_settings())
+
+
+def test_the_sample_environment_sets_nothing() -> None:
+    """A copy that nobody has filled in must not hide what the shell, a CI or meltano.yml says."""
+    assert dotenv_values(ROOT / ".env.example") == {}
 
 
 def test_readme_counts_the_streams() -> None:
