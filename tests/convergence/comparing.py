@@ -81,6 +81,8 @@ def _too_many(world: World, stream: str, code: int, key: Key) -> str | None:
 
 def _held_back(world: World, stream: str) -> bool:
     """Whether some administration whose rows are in the table could not be read, so nothing may be activated."""
+    if world.column_gone:
+        return True
     entry = ((world.state or {}).get("bookmarks") or {}).get(stream, {})
     known = {partition["context"]["division"] for partition in entry.get("partitions", [])}
     known |= set(world.exact.divisions)

@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from tap_exactonline.endpoints import by_name
 from tests.exact_online import Call, ExactOnline, faults
 
 from .subjects import FULL, LOG, MODIFIED, ONCE, SYNC, TALLY, Change, hiccups
@@ -199,7 +200,10 @@ class Histories(RuleBasedStateMachine):
         elif how == "withdraw filter" and name in MODIFIED and name not in self.exact.required_filters:
             self.exact.refuse_filter(name, "Modified")
         elif how == "demand filter" and name in MODIFIED and name not in self.exact.refused_filters:
-            self.exact.require_filter(name, DEMANDED[which % len(DEMANDED)])
+            # What the reference does not let a filter use, Exact would not list.
+            allowed = by_name(name).filters
+            listed = [one for one in DEMANDED[which % len(DEMANDED)] if allowed is None or one in allowed]
+            self.exact.require_filter(name, listed or ["ID"])
         elif how.endswith("filter"):
             pass
         elif sum(map(len, self.world.refused.values())) < 3:

@@ -48,6 +48,7 @@ class World:
     refused: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     without: frozenset[tuple[str, str]] = frozenset()
     told: int = 0
+    column_gone: bool = False
 
     def __post_init__(self) -> None:
         self.target = Target(hard_delete=self.hard_delete)
@@ -220,15 +221,14 @@ class World:
         Raises:
             Diverged: If one does not.
         """
-        if not run.complete and not self._something_is_withdrawn():
-            error = str(run.error)
-            if not any(self.refused.values()) or not any(
-                words in error for words in (COLUMN_GONE, *MANY_REFUSED)
-            ):
-                raise Diverged(f"the run should have been complete: {error}")
-            if any(words in error for words in MANY_REFUSED):
-                return
-            # A column is missing for the first time. All rows are in.
+        error = "" if run.complete else str(run.error)
+        # A column is missing for the first time: all rows are in, and none is declared gone.
+        self.column_gone = COLUMN_GONE in error
+        many = any(self.refused.values()) and any(words in error for words in MANY_REFUSED)
+        if not run.complete and not (self.column_gone or many) and not self._something_is_withdrawn():
+            raise Diverged(f"the run should have been complete: {error}")
+        if many:
+            return
         TALLY.checks += 1
         said: list[str] = []
         for stream in sorted(self.selected):
