@@ -11,6 +11,7 @@ from typing import Any
 
 from tap_exactonline.config import Config
 from tap_exactonline.connection import Connection
+from tap_exactonline.exact.classify import MANAGE_COMPANIES
 from tap_exactonline.exact.divisions import HR_LINKED, MOVED, Division
 from tap_exactonline.exact.errors import DivisionError, ExactError, Stopped
 from tap_exactonline.stdout import OutputError
@@ -18,11 +19,12 @@ from tap_exactonline.sync.bookmarks import Bookmarks
 from tap_exactonline.sync.deletions import LOG
 from tap_exactonline.sync.engine import Engine
 from tap_exactonline.sync.events import Settings
+from tap_exactonline.sync.evidence import delivered
 from tap_exactonline.sync.mapping import MappingFailed, described
 from tap_exactonline.sync.output import LineWriter
 from tap_exactonline.sync.permits import Permits
 from tap_exactonline.sync.reading import ONCE, Reader
-from tap_exactonline.sync.report import Report
+from tap_exactonline.sync.report import Report, some
 from tap_exactonline.sync.streams import ExactStream
 
 _UNSEEN = (
@@ -105,7 +107,8 @@ class Run:
         report = engine.report
         self._remember_list_refusals(report)
         report.problems += [*(str(problem) for problem in chosen.problems), *self.problems]
-        for problem in report.problems:
+        vanished = self._vanished()
+        for problem in [*report.problems, *vanished]:
             self.logger.error(problem)
         if not chosen.selected:
             report.problems.append(_NOTHING_TO_READ)
@@ -120,6 +123,8 @@ class Run:
                 report.problems.append(str(exc))
             except (OutputError, MappingFailed) as exc:
                 report.problems.append(str(exc))
+        # Only now: what has left the list does not hold back what the others declare gone.
+        report.problems += vanished
         self._conclude(report)
 
     def test(self) -> None:
@@ -188,6 +193,27 @@ class Run:
             stop=self.stop,
             logger=self.logger,
         )
+
+    def _vanished(self) -> list[str]:
+        """Administrations that delivered rows and are not in Exact's list any more: their tables stand still.
+
+        Configured ones that are not in the list are told by themselves.
+        """
+        if self.config.divisions:
+            return []
+        delivering = {
+            partition["context"]["division"]
+            for entry in self.state["bookmarks"].values()
+            for partition in entry.get("partitions", ())
+            if delivered(partition)
+        }
+        listed = {division.code for division in self.connection.accessible}
+        gone = sorted(delivering - listed - set(self.config.exclude_divisions))
+        told = (
+            f"division {some(gone)}: read before, and no longer among those that the login may open. {MANAGE_COMPANIES}; "
+            "or leave it out: exclude_divisions"
+        )
+        return [told] if gone else []
 
     def _closed(self) -> set[int]:
         """Administrations that are wanted and can't be read now: archived, blocked."""

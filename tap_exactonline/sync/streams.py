@@ -42,6 +42,7 @@ class ExactStream(Stream):
         self._checked = config
         self._connection = connection
         self._whole_schema: dict[str, Any] | None = None
+        self._emitted: frozenset[str] | None = None
         self.selected_by_default = endpoint.selected
         super().__init__(tap, schema=naming.schema(endpoint), name=endpoint.name)
         self.primary_keys = naming.key(endpoint)
@@ -81,6 +82,7 @@ class ExactStream(Stream):
             audit=utc_clock(self._checked.zone) if self._checked.utc else wall_clock,
         )
         self._check_fit(codec.columns)
+        self._emitted = frozenset(codec.columns)
         columns = {
             field.name: self.naming.column(field)
             + (" (UTC)" if self._checked.utc and field.name in AUDIT else "")
@@ -95,11 +97,17 @@ class ExactStream(Stream):
     def write_schema(self, without: frozenset[str]) -> None:
         """Write the SCHEMA as the target should know it from now on.
 
+        Columns that no record has are not in it: a damaged catalog may have some, and a target would fill them with null.
+
         Args:
             without: Columns that the records to come do not have.
         """
         whole = self._whole_schema = self._whole_schema or self.stream_maps[0].raw_schema
-        columns = {name: kind for name, kind in whole["properties"].items() if name not in without}
+        columns = {
+            name: kind
+            for name, kind in whole["properties"].items()
+            if name not in without and (self._emitted is None or name in self._emitted)
+        }
         if columns != self.stream_maps[0].raw_schema["properties"]:
             # The SDK's own path: maps and flattening are made for one schema.
             self._tap.mapper.register_raw_stream_schema(

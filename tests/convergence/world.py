@@ -211,9 +211,16 @@ class World:
         return [self.exact.on_page(hook)] if waiting else []
 
     def _something_is_withdrawn(self) -> bool:
-        """Whether Exact refuses what a run asks for: if rows came before, no run is complete until it is given back."""
+        """Whether Exact refuses what a run asks for, a stream or an administration.
+
+        If rows came before, no run is complete until it is given back, or the administration is excluded.
+        """
         asked = self.selected | ({LOG} if self.tombstones else set())
-        return any(asked & set(division.forbidden) for division in self.exact.divisions.values())
+        excluded = self.settings.get("exclude_divisions", ())
+        return any(
+            asked & set(division.forbidden) or (not division.in_scope and code not in excluded)
+            for code, division in self.exact.divisions.items()
+        )
 
     def check(self, run: InProcessRun) -> None:
         """After a run that nothing disturbed: each table equals the source.

@@ -17,7 +17,7 @@ import pytest
 
 from tap_exactonline.commands import console
 from tap_exactonline.tap import TapExactOnline
-from tests.convergence.target import BadMessage, Target
+from tests.convergence.target import Target
 from tests.exact_online import ExactOnline
 from tests.support.in_process import catalog, run_tap
 from tests.unit.mutations import bitten, mutated
@@ -81,11 +81,7 @@ class Lab:
         assert not [record for record in ears.records if "internal error" in record.getMessage()]
         if code == 0:
             assert not errors
-            try:
-                Target(hard_delete=False).load(map(with_any_type, out.splitlines()))
-            except BadMessage as exc:
-                # Which columns a damaged catalog leaves selected is its writer's choice, too.
-                assert "the target would empty" in str(exc), exc  # noqa: PT017
+            Target(hard_delete=False).load(map(with_any_type, out.splitlines()))
         else:
             assert code == 1
             assert errors

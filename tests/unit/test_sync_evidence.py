@@ -263,3 +263,48 @@ def test_the_kinds_in_a_state_of_another_version_are_no_success(tmp_path: Path) 
 
 def test_foreign_answers_count_as_the_errors_that_they_may_be() -> None:
     assert ForeignAnswer.refusal_kind not in {"scope", "rights", "missing"}
+
+
+# -- administrations that vanish
+
+
+@pytest.mark.parametrize("how", ["consent", "removed"])
+def test_an_administration_that_was_read_and_is_not_in_the_list_any_more_is_missed(
+    tmp_path: Path, how: str
+) -> None:
+    with lab(tmp_path, ROWS) as home:
+        home.exact.add_division(102, rows=ROWS)
+        home.exact.add_division(103).forbidden |= dict.fromkeys(ROWS, "plain")  # never delivered a row
+        assert not home.run(*ROWS).complete
+        home.exact.remove_division(103)
+        assert home.run(*ROWS).complete
+        if how == "consent":
+            home.exact.divisions[102].in_scope = False
+        else:
+            home.exact.remove_division(102)
+        for _ in range(2):
+            run = home.run(*ROWS)
+            assert incomplete(run, "division 102", "Manage companies", "exclude_divisions")
+            assert run.records(OTHER), "the others are read"
+        home.settings["exclude_divisions"] = [102]
+        assert home.run(*ROWS).complete
+
+
+def test_an_administration_that_has_left_does_not_hold_back_what_the_others_declare_gone(
+    tmp_path: Path,
+) -> None:
+    with lab(tmp_path, {OTHER: 4}, emit_activate_version_messages=True) as home:
+        home.exact.add_division(102, rows={OTHER: 4})
+        assert home.run(OTHER, "system_divisions").complete
+        home.exact.remove_division(102)
+        run = home.run(OTHER, "system_divisions")
+        assert not run.complete
+        assert "system_divisions" in run.activated(), "the list of administrations itself is whole"
+
+
+def test_an_administration_that_exact_calls_archived_is_not_missed(tmp_path: Path) -> None:
+    with lab(tmp_path, ROWS) as home:
+        home.exact.add_division(102, rows=ROWS)
+        assert home.run(*ROWS).complete
+        home.exact.divisions[102].status = 2
+        assert home.run(*ROWS).complete

@@ -94,7 +94,9 @@ def test_a_stream_and_a_division_that_are_gone_are_kept_and_told(tmp_path: Path)
         gone = {"partitions": [partition_of(777, 5)]}
         home.state = {"bookmarks": {"sync_crm_gone": gone, ITEMS: {"partitions": [partition_of(777, 5)]}}}
         run = home.run(ITEMS)
-        assert run.complete
+        assert not run.complete
+        assert "division 777: read before, and no longer" in str(run.error)
+        assert len(run.records(ITEMS)) == 3, "the others are read"
         assert run.said("777", "are not read in this run")
         assert home.state is not None
         assert home.state["bookmarks"]["sync_crm_gone"] == gone
