@@ -8,7 +8,7 @@ from typing import Any
 
 from scripts.stream_notes import NOTES, STALE
 from tap_exactonline.endpoints import Endpoint, Field, catalogue, load
-from tap_exactonline.sync.columns import COMPUTED, DIVISION, Naming
+from tap_exactonline.sync.records.schema import COMPUTED, DIVISION, Naming
 
 REFERENCE = "https://start.exactonline.nl/docs/HlpRestAPIResourcesDetails.aspx?name="
 NAMING, EVERYTHING = Naming(), Naming(hidden=True)

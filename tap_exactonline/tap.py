@@ -32,13 +32,14 @@ from tap_exactonline.exact.errors import SettingsError
 from tap_exactonline.settings import SCHEMA
 from tap_exactonline.sources import environment_settings
 from tap_exactonline.sync.bookmarks import StateError, check_state, known_divisions
-from tap_exactonline.sync.columns import Naming
 from tap_exactonline.sync.deletions import LOG
 from tap_exactonline.sync.envelope import unwrap
-from tap_exactonline.sync.mapping import described
+from tap_exactonline.sync.messages import RunContext
 from tap_exactonline.sync.output import LineWriter
-from tap_exactonline.sync.permits import Permits
+from tap_exactonline.sync.records.schema import Naming
 from tap_exactonline.sync.run import Run
+from tap_exactonline.sync.slots import WorkerSlots
+from tap_exactonline.sync.stream_maps import described
 from tap_exactonline.sync.streams import ExactStream
 from tap_exactonline.unknown import unknown_settings, unknown_streams, unknown_variables
 
@@ -126,14 +127,30 @@ class TapExactOnline(Tap):
         return super()._validate_config(raise_errors=raise_errors)
 
     @cached_property
-    def permits(self) -> Permits:
-        """Places for divisions that work at the same time."""
-        return Permits(self.checked.max_parallel_divisions, self.stop)
+    def slots(self) -> WorkerSlots:
+        """Slots for divisions that work at the same time."""
+        return WorkerSlots(self.checked.max_parallel_divisions, self.stop)
 
     @cached_property
     def connection(self) -> Connection:
         """The way to Exact."""
-        return Connection(self.checked, self.stop, self._tell_wait, self.permits.idle, self.permits.large)
+        return Connection(self.checked, self.stop, self._tell_wait, self.slots.idle, self.slots.large)
+
+    @cached_property
+    def run_context(self) -> RunContext:
+        """What all parts of a run share."""
+        output = self.message_writer
+        if not isinstance(output, LineWriter):
+            raise TypeError("the message writer must be a LineWriter")
+        return RunContext(
+            connection=self.connection,
+            output=output,
+            slots=self.slots,
+            stop=self.stop,
+            logger=self.logger,
+            fast=not any(self.config.get(name) for name in _SLOW_PATH),
+            versions=bool(self.config.get("emit_activate_version_messages")),
+        )
 
     @classproperty
     def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
@@ -187,7 +204,7 @@ class TapExactOnline(Tap):
             for sentence in self._undescribed:
                 self.logger.warning(sentence)
         naming = self._naming()
-        return [ExactStream(self, endpoint, naming, self.checked, self.connection) for endpoint in endpoints]
+        return [ExactStream(self, endpoint, naming, self.run_context) for endpoint in endpoints]
 
     def _known(self) -> dict[str, Endpoint]:
         """All streams by name; of some the columns may not be known yet."""
@@ -254,25 +271,13 @@ class TapExactOnline(Tap):
         streams = {name: stream for name, stream in streams.items() if name not in refused}
         log_stream = None
         if self.checked.tombstones:
-            log_stream = streams.get(LOG) or ExactStream(
-                self, by_name(LOG), self._naming(), self.checked, self.connection
-            )
-        writer = self.message_writer
-        if not isinstance(writer, LineWriter):
-            raise TypeError("the message writer must be a LineWriter")
+            log_stream = streams.get(LOG) or ExactStream(self, by_name(LOG), self._naming(), self.run_context)
         return Run(
-            config=self.checked,
-            connection=self.connection,
+            context=self.run_context,
             streams=streams,
             log_stream=log_stream,
             state=cast(dict[str, Any], self._state),
-            writer=writer,
-            permits=self.permits,
-            stop=self.stop,
-            fast=not any(self.config.get(name) for name in _SLOW_PATH),
-            versions=bool(self.config.get("emit_activate_version_messages")),
             problems=[*self._undescribed, *refused.values()],
-            logger=self.logger,
         )
 
     def _refused(self, streams: Mapping[str, ExactStream]) -> dict[str, str]:

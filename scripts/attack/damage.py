@@ -28,10 +28,11 @@ from tap_exactonline.exact.errors import BrokenAnswer, ExactError
 from tap_exactonline.exact.limits import DivisionLimits
 from tap_exactonline.exact.odata import read_rows
 from tap_exactonline.exact.server_clock import ServerClock, clock_time, retry_after
-from tap_exactonline.sync.convert import Envelope
-from tap_exactonline.sync.functions import ask_rights, first_timestamp
-from tap_exactonline.sync.reading import Reader
+from tap_exactonline.sync.reader import Reader
+from tap_exactonline.sync.rights import ask_rights
+from tap_exactonline.sync.start import first_timestamp
 from tap_exactonline.tap import TapExactOnline
+from tests.support.reading import context_of
 
 API = "https://start.exactonline.nl"
 NOW = 1_764_324_000.0
@@ -39,7 +40,6 @@ LIMITS = tuple(
     f"X-RateLimit-{kind}{what}" for kind in ("", "Minutely-") for what in ("Limit", "Remaining", "Reset")
 )
 _FIRST = datetime(2026, 1, 1)  # noqa: DTZ001 - the administration's wall clock has no zone
-_LOG = logging.getLogger("attack")
 
 
 class OnePage:
@@ -95,19 +95,16 @@ def _pages(effort: Effort) -> Figure:
     with tempfile.TemporaryDirectory() as home:
         config = {"access_token": "x", "token_store": f"{home}/tokens.json", "hidden_fields": True}
         tap = TapExactOnline(config=config, setup_mapper=False)
-        jobs = [(name, cast("Any", tap.streams[name]).job()) for name in STREAMS]
+        reads = [cast("Any", tap.streams[name]).reading() for name in STREAMS]
 
     def one() -> None:
-        name, job = chance.choice(jobs)
-        client = cast("ExactClient", OnePage(mutate.damaged(samples().pages[name], chance)))
-        reader = Reader(client, job, Division(101), {}, logger=_LOG)
-        try:
-            for batch in reader.batches():
-                lines = job.codec.lines(batch.records, Envelope(name, "2026-11-28T00:00:00+00:00"))
-                for line in lines.splitlines():
+        client = OnePage(b"")
+        read = chance.choice(reads)
+        client.body = mutate.damaged(samples().pages[read.name], chance)
+        for batch in Reader(context_of(client), read, Division(101), {}).batches():
+            for payload in batch.payloads:
+                for line in cast("bytes", payload.content).splitlines():
                     json.loads(line)
-        finally:
-            reader._turn.give()  # noqa: SLF001 - as the lane does
 
     return _try(effort, 12_000, one).figure(
         "damaged pages of rows, seven streams", "exceptions, 0 broken lines"

@@ -26,7 +26,7 @@ _PARTS = (
     ("Engine._write_state", "STATE"),
     ("Reader.", "cursor, keys, freeing of rows"),
     ("Lane._hand_over", "cursor, keys, freeing of rows"),
-    ("Lane.", "lanes, budget, token"),
+    ("DivisionWorker.", "workers, budget, token"),
     ("Engine.", "the writer, mostly waiting"),
 )
 _START = "start-up"

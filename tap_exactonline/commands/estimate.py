@@ -12,7 +12,7 @@ from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.sync.bookmarks import Bookmarks, regenerated
 from tap_exactonline.sync.deletions import LOG
-from tap_exactonline.sync.reading import ONCE
+from tap_exactonline.sync.stream_read import ONCE
 
 LIST_PAGE = 60
 """Administrations on a page of their list."""

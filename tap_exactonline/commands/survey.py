@@ -32,8 +32,8 @@ from tap_exactonline.exact.errors import (
     TokenStoreError,
 )
 from tap_exactonline.exact.odata import modified_filter, read_rows, select_query, timestamp_filter
-from tap_exactonline.sync.functions import ask_rights
-from tap_exactonline.sync.reading import ONCE
+from tap_exactonline.sync.rights import ask_rights
+from tap_exactonline.sync.stream_read import ONCE
 
 SAMPLE = 25
 """Administrations that are asked unless all are."""

@@ -13,8 +13,8 @@ from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import ExactError
 from tap_exactonline.sync.bookmarks import Bookmarks, forgotten, regenerated, unreachable
 from tap_exactonline.sync.deletions import LOG
-from tap_exactonline.sync.reading import Job
 from tap_exactonline.sync.report import some
+from tap_exactonline.sync.stream_read import StreamRead
 
 _RESET: dict[str, Any] = {
     "replication_key": None,
@@ -30,7 +30,7 @@ _RESET: dict[str, Any] = {
 
 
 def start_over(
-    jobs: Sequence[Job],
+    reads: Sequence[StreamRead],
     divisions: Sequence[Division],
     bookmarks: Bookmarks,
     *,
@@ -43,7 +43,7 @@ def start_over(
     It is stored before anything is read, so that a run that ends early does not forget it.
 
     Args:
-        jobs: The selected streams.
+        reads: The selected streams.
         divisions: The administrations to read.
         bookmarks: The state.
         latest: No Modified can be later, in the administrations' wall clock.
@@ -53,26 +53,26 @@ def start_over(
     now = datetime.now(UTC)
     for division in divisions:
         reasons: dict[str, list[str]] = defaultdict(list)
-        for job in jobs:
-            bookmark = bookmarks.get(job.name, division.code)
+        for read in reads:
+            bookmark = bookmarks.get(read.name, division.code)
             if bookmark.get("replication_key_value") is None:
                 continue
-            if lost := _lost(job.endpoint, bookmark, division, latest):
+            if lost := _lost(read.endpoint, bookmark, division, latest):
                 reason, reset = lost
-                reasons[reason].append(job.name)
-                bookmarks.update(job.name, division.code, reset)
-            elif tombstones and (gap := _forgotten(job.endpoint, bookmark, now)):
-                reasons[gap].append(job.name)
-                _begin_anew(job.name, division.code, bookmarks, now)
-        if not tombstones and any(job.name == LOG for job in jobs):
+                reasons[reason].append(read.name)
+                bookmarks.update(read.name, division.code, reset)
+            elif tombstones and (gap := _forgotten(read.endpoint, bookmark, now)):
+                reasons[gap].append(read.name)
+                _begin_anew(read.name, division.code, bookmarks, now)
+        if not tombstones and any(read.name == LOG for read in reads):
             _look_at_log(division.code, bookmarks, now, reasons)
         for reason, streams in reasons.items():
             logger.warning(
                 "Division %d (%s): %s. %d streams start over: %s",
                 division.code, division.description, reason, len(streams), ", ".join(sorted(streams)),
             )  # fmt: skip
-    for job in jobs:
-        _look_at_columns(job, bookmarks, logger)
+    for read in reads:
+        _look_at_columns(read, bookmarks, logger)
 
 
 def _lost(
@@ -120,28 +120,28 @@ def _look_at_log(division: int, bookmarks: Bookmarks, now: datetime, reasons: di
     bookmarks.update(LOG, division, {"read_at": now.isoformat(timespec="seconds")})
 
 
-def _look_at_columns(job: Job, bookmarks: Bookmarks, logger: logging.Logger) -> None:
+def _look_at_columns(read: StreamRead, bookmarks: Bookmarks, logger: logging.Logger) -> None:
     """A column that rows delivered before do not have is empty in them until they are read again."""
-    if job.bookmark_column is None or job.once:
+    if read.bookmark_column is None or read.once:
         return
-    entry = bookmarks.stream(job.name)
-    wanted = set(job.delivered())
+    entry = bookmarks.stream(read.name)
+    wanted = set(read.delivered())
     before = entry.get("columns")
-    begun = bookmarks.begun(job.name)
+    begun = bookmarks.begun(read.name)
     if not isinstance(before, list) or not begun:
         entry["columns"] = sorted(wanted)
         return
     # What Exact refused once may be refused again: it is no reason before it has come.
-    added = wanted - set(before) - job.doubtful(entry.get("learnt"))
+    added = wanted - set(before) - read.doubtful(entry.get("learnt"))
     if not added:
         entry["columns"] = sorted(wanted & set(before))
         return
     logger.warning(
         "%s: the rows delivered before lack %s. The stream starts over in %d administrations",
-        job.name, some(sorted(added)), len(begun),
+        read.name, some(sorted(added)), len(begun),
     )  # fmt: skip
     for division in begun:
-        bookmarks.update(job.name, division, _RESET)
+        bookmarks.update(read.name, division, _RESET)
     entry["columns"] = sorted(wanted)
 
 

@@ -30,7 +30,7 @@ import msgspec
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.refused_fields import moment as stored_moment
-from tap_exactonline.sync.values import HIGHEST, moment
+from tap_exactonline.sync.records.values import HIGHEST, moment
 
 STATE_VERSION = 1
 

@@ -10,18 +10,20 @@ were given anew in between; then it is read again from the beginning.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.sync.bookmarks import first, moved_lately
-from tap_exactonline.sync.columns import DELETED_AT, DIVISION
-from tap_exactonline.sync.reading import Batch, Job, Reader
-from tap_exactonline.sync.rows import Rows
-from tap_exactonline.sync.since import FIRST_TIMESTAMP
-from tap_exactonline.sync.values import Unreadable, utc_clock
+from tap_exactonline.sync.reader import Batch, Reader
+from tap_exactonline.sync.records.codec import Codec, Rows
+from tap_exactonline.sync.records.page import PageMaker, Payload
+from tap_exactonline.sync.records.schema import DELETED_AT, DIVISION
+from tap_exactonline.sync.records.values import Unreadable, utc_clock
+from tap_exactonline.sync.start import FIRST_TIMESTAMP
+from tap_exactonline.sync.stream_read import StreamRead
 
 LOG = "sync_deleted"
 LOG_TRUSTED = timedelta(days=14)
@@ -40,14 +42,12 @@ class LogPage:
     """What one page of the log gives.
 
     Attributes:
-        records: Stream → its records: tombstones, and for ``sync_deleted`` the rows themselves.
+        payloads: Tombstones by stream, and for ``sync_deleted`` the rows themselves.
         changes: Stream → what its bookmark becomes once they are written.
-        without: The fields that the page lacks because Exact refuses them.
     """
 
-    records: dict[str, list[Any]] = field(default_factory=dict)
-    changes: dict[str, dict[str, Any]] = field(default_factory=dict)
-    without: frozenset[str] = frozenset()
+    payloads: Sequence[Payload]
+    changes: dict[str, dict[str, Any]]
 
 
 class Tombstones:
@@ -55,9 +55,9 @@ class Tombstones:
 
     Args:
         division: The administration.
-        log: The job of ``sync_deleted``; its codec has at least :data:`LOG_FIELDS`.
+        log: How ``sync_deleted`` is read; its codec has at least :data:`LOG_FIELDS`.
         wanted: Whether ``sync_deleted`` itself is written.
-        targets: The jobs whose rows the log may name.
+        targets: The streams whose rows the log may name.
         bookmarks: Stream → a snapshot of its bookmark in this division.
         zone: Time zone of the administration, to turn the moment of deletion into UTC.
     """
@@ -65,16 +65,16 @@ class Tombstones:
     def __init__(
         self,
         division: Division,
-        log: Job,
+        log: StreamRead,
         *,
         wanted: bool,
-        targets: Sequence[Job],
+        targets: Sequence[StreamRead],
         bookmarks: Mapping[str, Mapping[str, Any]],
         zone: ZoneInfo,
     ) -> None:
         self._division = division.code
         now = datetime.now(UTC)
-        self._moved = {job.name for job in targets if moved_lately(job.endpoint, division, now)}
+        self._moved = {read.name for read in targets if moved_lately(read.endpoint, division, now)}
         self._log = log
         self._wanted = wanted
         self._targets = list(targets)
@@ -88,31 +88,55 @@ class Tombstones:
 
     def start(self) -> int | None:
         """The Timestamp from which the log must be read, None for all of it."""
-        cursors = [self._seen(job.name) for job in self._targets]
+        cursors = [self._seen(read.name) for read in self._targets]
         if self._wanted:
             cursors.append(self._log_reached)
         return first(cursors)
 
     def pages(self, reader: Reader) -> Iterator[LogPage]:
-        """The log's pages, applied. ``reader`` reads the log from :meth:`start`."""
-        for batch in reader.batches():
-            page = LogPage()
-            cursor = batch.changes.get("replication_key_value")
-            rows = batch.page or Rows.of(self._log.codec.index, [], None)
-            self.rows += len(rows)
-            page.without = batch.without
-            self._log_rows(rows, batch, page)
-            for job in self._targets:
-                self._apply(job, rows, cursor, page)
-            if self._wanted and cursor is not None:
-                page.changes[LOG] = {**batch.changes, **self._reached(cursor, batch.changes.get("seen"))}
-            yield page
+        """The log's pages, applied. ``reader`` reads the log from :meth:`start`, and makes pages with :meth:`share`."""
+        yield from map(self._apply, reader.batches())
+
+    def share(self, make: PageMaker, codec: Codec, rows: Rows) -> tuple[Payload, ...]:
+        """What a page of the log holds for each stream. Changes nothing, as `PageMaker` demands."""
+        payloads = []
+        stamps = rows.values("Timestamp")
+        if self._wanted:
+            seen = self._log_reached or 0
+            records = [
+                record
+                for record, stamp in zip(codec.records(rows, self._division), stamps, strict=True)
+                if stamp is None or stamp > seen
+            ]
+            if records:
+                payloads.append(make.payload(self._log, records, make.without))
+        entries = [*zip(stamps, *(rows.values(name) for name in LOG_FIELDS[2:]), strict=True)]
+        for read in self._targets:
+            seen = self._seen(read.name) or 0
+            key, stamp_column = read.codec.column(read.endpoint.key[0]), read.codec.column("Timestamp")
+            tombstones = [
+                {
+                    DIVISION: self._division,
+                    key: entity_key,
+                    stamp_column: stamp,
+                    DELETED_AT: self._moment(deleted),
+                }
+                for stamp, entity_key, entity_type, deleted in entries
+                if entity_type == read.endpoint.entity_type
+                and entity_key
+                and stamp is not None
+                and stamp > seen
+            ]
+            if tombstones:
+                lowest = min(tombstone[stamp_column] for tombstone in tombstones)
+                payloads.append(make.payload(read, tombstones, lowest=lowest))
+        return tuple(payloads)
 
     def read_at(self) -> str | None:
         """Since when the log has been read without a gap, for the stream that is worst off; None: never."""
         marks: list[str | None] = []
-        for job in self._targets:
-            deletions = self._deletions(job.name)
+        for read in self._targets:
+            deletions = self._deletions(read.name)
             marks.append(None if deletions.get("behind") else deletions.get("read_at"))
         if self._wanted:
             marks.append(self._bookmarks.get(LOG, {}).get("read_at"))
@@ -121,10 +145,10 @@ class Tombstones:
     def complete(self, read_at: str) -> dict[str, dict[str, Any]]:
         """What the bookmarks become once the log was read to its end."""
         changes: dict[str, dict[str, Any]] = {}
-        for job in self._targets:
-            self._deletions(job.name)["read_at"] = read_at
-            self._deletions(job.name).pop("behind", None)
-            changes[job.name] = {"deletions": dict(self._deletions(job.name))}
+        for read in self._targets:
+            self._deletions(read.name)["read_at"] = read_at
+            self._deletions(read.name).pop("behind", None)
+            changes[read.name] = {"deletions": dict(self._deletions(read.name))}
         if self._wanted:
             changes[LOG] = {"read_at": read_at}
         return changes
@@ -147,57 +171,38 @@ class Tombstones:
         seen = max(seen or 0, int(self._bookmarks.get(LOG, {}).get("seen") or 0))
         return {"replication_key_value": reached, "seen": seen if seen >= reached else None}
 
-    def _log_rows(self, rows: Rows, batch: Batch, page: LogPage) -> None:
-        if not self._wanted:
-            return
-        seen = self._log_reached or 0
-        stamps = rows.values("Timestamp")
-        page.records[LOG] = [
-            record
-            for record, stamp in zip(batch.records, stamps, strict=True)
-            if stamp is None or stamp > seen
-        ]
+    def _apply(self, batch: Batch) -> LogPage:
+        self.rows += batch.count
+        cursor: int | None = batch.changes.get("replication_key_value")
+        lowest = {payload.read.name: payload.lowest for payload in batch.payloads}
+        changes = {read.name: self._after(read, cursor, lowest.get(read.name)) for read in self._targets}
+        if self._wanted and cursor is not None:
+            changes[LOG] = {**batch.changes, **self._reached(cursor, batch.changes.get("seen"))}
+        return LogPage(batch.payloads, {stream: change for stream, change in changes.items() if change})
 
-    def _apply(self, job: Job, rows: Rows, cursor: int | None, page: LogPage) -> None:
-        seen = self._seen(job.name) or 0
-        key, stamp_column = job.codec.column(job.endpoint.key[0]), job.codec.column("Timestamp")
-        tombstones = []
-        lowest: int | None = None
-        for stamp, entity_type, entity_key, moment in zip(
-            rows.values("Timestamp"),
-            rows.values("EntityType"),
-            rows.values("EntityKey"),
-            rows.values("DeletedDate"),
-            strict=True,
-        ):
-            if entity_type != job.endpoint.entity_type or not entity_key or stamp is None or stamp <= seen:
-                continue
-            lowest = stamp if lowest is None else min(lowest, stamp)
-            tombstones.append(
-                {
-                    DIVISION: self._division,
-                    key: entity_key,
-                    stamp_column: stamp,
-                    DELETED_AT: self._moment(moment),
-                }
-            )
+    def _after(self, read: StreamRead, cursor: int | None, lowest: int | None) -> dict[str, Any]:
+        """What a stream's bookmark becomes after a page of the log.
+
+        Args:
+            read: The stream.
+            cursor: How far the log was read; None: that is not certain yet.
+            lowest: The lowest Timestamp of its deletions in the page, None if it has none.
+        """
         changes: dict[str, Any] = {}
-        if tombstones:
-            page.records[job.name] = tombstones
-        deletions = self._deletions(job.name)
+        seen = self._seen(read.name) or 0
+        deletions = self._deletions(read.name)
         if cursor is not None and deletions.get("timestamp") != max(cursor, seen):
             # Lower than after the page before, if entries turn out to come in no order.
             deletions["timestamp"] = max(cursor, seen)
             changes["deletions"] = dict(deletions)
-        if lowest is not None and job.name in self._moved and deletions.get("behind"):
+        if lowest is not None and read.name in self._moved and deletions.get("behind"):
             # The rows were read before these deletions, and no Timestamp tells which of them came back.
             lowest = FIRST_TIMESTAMP
-        reached = _number(self._bookmarks.get(job.name, {}).get("replication_key_value"))
-        if lowest is not None and reached is not None and lowest < self._lowered.get(job.name, reached):
-            self._lowered[job.name] = lowest
+        reached = _number(self._bookmarks.get(read.name, {}).get("replication_key_value"))
+        if lowest is not None and reached is not None and lowest < self._lowered.get(read.name, reached):
+            self._lowered[read.name] = lowest
             changes["replication_key_value"] = lowest
-        if changes:
-            page.changes[job.name] = changes
+        return changes
 
     def _deletions(self, stream: str) -> dict[str, Any]:
         """The working copy of a stream's cursor in the log."""

@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.client import ExactClient
+from tap_exactonline.exact.errors import ExactError
+from tap_exactonline.exact.odata import decode_json, string_literal
 from tap_exactonline.sync.evidence import delivered
-from tap_exactonline.sync.functions import user_has_rights
-from tap_exactonline.sync.reading import Job
 from tap_exactonline.sync.report import Outcome, Status
+from tap_exactonline.sync.stream_read import StreamRead
 
 TRUSTED = timedelta(days=14)
 """For so long an empty answer of a sync stream is taken for what it says."""
@@ -49,13 +51,13 @@ def is_due(asked_at: object, now: datetime) -> bool:
 
 
 def look_into(
-    client: ExactClient, job: Job, division: int, bookmark: Mapping[str, Any], outcome: Outcome
+    client: ExactClient, read: StreamRead, division: int, bookmark: Mapping[str, Any], outcome: Outcome
 ) -> dict[str, Any]:
     """Doubt a complete read that brought nothing; changes the outcome if the doubt is right.
 
     Args:
         client: The way to Exact.
-        job: What was read.
+        read: What was read.
         division: Number of the administration.
         bookmark: What was delivered before this read.
         outcome: Of this read: ok, and without a row.
@@ -64,9 +66,9 @@ def look_into(
         What the bookmark remembers of it.
     """
     now = datetime.now(UTC)
-    if not _suspicious(job, bookmark, now, from_scratch=outcome.from_scratch):
+    if not _suspicious(read, bookmark, now, from_scratch=outcome.from_scratch):
         return {}
-    rights = user_has_rights(client, job.endpoint, division)
+    rights = user_has_rights(client, read.endpoint, division)
     if rights is False:
         proven = delivered(bookmark)
         outcome.status = Status.INCOMPLETE if proven else Status.NOT_COVERED
@@ -77,15 +79,53 @@ def look_into(
         return {}
     if rights is None:
         outcome.note = UNKNOWN
-    if job.endpoint.kind != "sync" or outcome.from_scratch:
+    if read.endpoint.kind != "sync" or outcome.from_scratch:
         return {}
-    spread = timedelta(days=zlib.crc32(f"{job.name} {division}".encode()) % _SPREAD)
+    spread = timedelta(days=zlib.crc32(f"{read.name} {division}".encode()) % _SPREAD)
     return {"rights_at": (now - spread).isoformat(timespec="seconds")}
 
 
-def _suspicious(job: Job, bookmark: Mapping[str, Any], now: datetime, *, from_scratch: bool) -> bool:
-    if job.once:
+def _suspicious(read: StreamRead, bookmark: Mapping[str, Any], now: datetime, *, from_scratch: bool) -> bool:
+    if read.once:
         return False
     if from_scratch:
-        return delivered(bookmark) or job.version is not None
-    return job.endpoint.kind != "sync" or is_due(bookmark.get("rights_at"), now)
+        return delivered(bookmark) or read.version is not None
+    return read.endpoint.kind != "sync" or is_due(bookmark.get("rights_at"), now)
+
+
+def user_has_rights(client: ExactClient, endpoint: Endpoint, division: int) -> bool | None:
+    """Ask whether an empty answer means "no rows" or "no rights" (Exact, "Tips and Tricks"); None if unknown.
+
+    The call is not counted against the day's budget.
+    """
+    try:
+        return ask_rights(client, endpoint, division)
+    except ExactError:
+        return None
+
+
+def ask_rights(client: ExactClient, endpoint: Endpoint, division: int) -> bool | None:
+    """As :func:`user_has_rights`, but why there is no answer is told; None if the answer makes no sense.
+
+    Raises:
+        ExactError: As the client.
+    """
+    name = (
+        endpoint.path.removeprefix("sync/").removeprefix("bulk/")
+        if endpoint.kind != "sync"
+        else endpoint.path
+    )
+    query = f"endpoint={string_literal(name)}&action={string_literal('GET')}"
+    return client.get(
+        "users/UserHasRights", division=division, query=query, decode=_verdict, stream=endpoint.name
+    )
+
+
+def _verdict(body: bytes) -> bool | None:
+    answer = decode_json(body)
+    value = answer.get("d") if isinstance(answer, dict) else None
+    while isinstance(value, dict | list) and value:
+        value = value[0] if isinstance(value, list) else value.get("results", value.get("UserHasRights"))
+    if isinstance(value, str):
+        return {"true": True, "1": True, "false": False, "0": False}.get(value.lower())
+    return bool(value) if isinstance(value, bool | int) else None

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 import signal
-import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
-from tap_exactonline.config import Config
-from tap_exactonline.connection import Connection
 from tap_exactonline.exact.classify import MANAGE_COMPANIES
 from tap_exactonline.exact.divisions import HR_LINKED, MOVED, Division
 from tap_exactonline.exact.errors import DivisionError, ExactError, Stopped
 from tap_exactonline.stdout import OutputError
 from tap_exactonline.sync.bookmarks import Bookmarks
 from tap_exactonline.sync.deletions import LOG
-from tap_exactonline.sync.engine import Engine
-from tap_exactonline.sync.events import Settings
 from tap_exactonline.sync.evidence import delivered
-from tap_exactonline.sync.mapping import MappingFailed, described
-from tap_exactonline.sync.output import LineWriter
-from tap_exactonline.sync.permits import Permits
-from tap_exactonline.sync.reading import ONCE, Reader
+from tap_exactonline.sync.messages import RunContext
+from tap_exactonline.sync.reader import Reader
 from tap_exactonline.sync.report import Report, some
+from tap_exactonline.sync.stream_maps import MappingFailed
+from tap_exactonline.sync.stream_read import ONCE
 from tap_exactonline.sync.streams import ExactStream
+from tap_exactonline.sync.writer import Writer
 
 _UNSEEN = (
     "system/Divisions: Exact refuses the field {name}, which tells that an administration has new Timestamps. All bookmarks "
@@ -52,36 +47,22 @@ class Run:
     """What a run needs of the tap.
 
     Attributes:
-        config: The settings.
-        connection: The way to Exact.
+        context: What all parts of the run share.
         streams: The streams by name, selected or not.
         log_stream: ``sync_deleted``, if deletions are written as tombstones.
         state: The state, changed in place.
-        writer: The door to the target.
-        permits: Places for divisions that work at the same time.
-        stop: Set to end the run early.
-        fast: Nothing is configured that needs the SDK's own path for each record.
-        versions: Table versions are wanted.
         problems: What is missing before anything was read.
-        logger: Where a person reads along.
     """
 
-    config: Config
-    connection: Connection
+    context: RunContext
     streams: Mapping[str, ExactStream]
     log_stream: ExactStream | None
     state: dict[str, Any]
-    writer: LineWriter
-    permits: Permits
-    stop: threading.Event
-    fast: bool
-    versions: bool
     problems: Sequence[str]
-    logger: logging.Logger
 
     def __post_init__(self) -> None:
         self.stopped_by: int | None = None
-        self._engine: Engine | None = None
+        self._writer: Writer | None = None
 
     def end(self, signum: int) -> None:
         """End the run early. For a signal handler.
@@ -90,10 +71,10 @@ class Run:
             SystemExit: At once, if nothing is being read yet.
         """
         self.stopped_by = signum
-        self.stop.set()
-        if self._engine is None:
+        self.context.stop.set()
+        if self._writer is None:
             raise SystemExit(128 + signum)
-        self._engine.wake()
+        self._writer.wake()
 
     def read(self) -> None:
         """Read every selected stream of every division, side by side.
@@ -102,20 +83,20 @@ class Run:
             RunIncomplete: If something that was asked for is missing.
             ExactError: If the administrations can't even be listed.
         """
-        chosen = self.connection.chosen
-        engine = self._make_engine(chosen.selected)
-        report = engine.report
+        chosen = self.context.connection.chosen
+        writer = self._make_writer(chosen.selected)
+        report = writer.report
         self._remember_list_refusals(report)
         report.problems += [*(str(problem) for problem in chosen.problems), *self.problems]
         vanished = self._vanished()
         for problem in [*report.problems, *vanished]:
-            self.logger.error(problem)
+            self.context.logger.error(problem)
         if not chosen.selected:
             report.problems.append(_NOTHING_TO_READ)
         else:
-            self._engine = engine
+            self._writer = writer
             try:
-                engine.run(chosen.selected[0])
+                writer.run(chosen.selected[0])
             except Stopped:
                 if self.stopped_by is None:
                     raise
@@ -133,26 +114,27 @@ class Run:
         Raises:
             ExactError: What is wrong, and what to do about it.
         """
-        chosen = self.connection.chosen
+        chosen = self.context.connection.chosen
         for problem in chosen.problems:
             raise problem
         if not chosen.selected:
             raise DivisionError(_NOTHING_TO_READ)
         home = chosen.selected[0]
+        context = replace(self.context, fast=False)
         for stream in (self.streams[name] for name in ONCE if name in self.streams):
-            stream._write_schema_message()  # noqa: SLF001
-            job = stream.job()
-            reader = Reader(self.connection.client, job, home, {}, logger=self.logger, zone=self.config.zone)
-            for batch in reader.batches():
-                self._write_records(stream.name, job.codec.dicts(batch.records))
-        self.logger.info(
+            read = stream.reading()
+            stream.write_schema(frozenset())
+            for batch in Reader(context, read, home, {}).batches():
+                for payload in batch.payloads:
+                    stream.write_records(cast("list[dict[str, Any]]", payload.content))
+        self.context.logger.info(
             "Connected: %d administrations can be read, %s calls left today in division %d",
-            len(chosen.selected), self.connection.client.budget(home.code).day_left, home.code,
+            len(chosen.selected), self.context.client.budget(home.code).day_left, home.code,
         )  # fmt: skip
 
     def _remember_list_refusals(self, report: Report) -> None:
         """Keep what Exact refuses of the list of administrations, and say what can't be seen without it."""
-        refused = self.connection.list_refusals
+        refused = self.context.connection.list_refusals
         self.state.pop("divisions", None)
         if stored := refused.stored():
             self.state["divisions"] = {"refused": stored}
@@ -161,37 +143,22 @@ class Run:
             if name in refused.new:
                 report.problems.append(said)
             else:
-                self.logger.warning(said)
+                self.context.logger.warning(said)
 
-    def _make_engine(self, divisions: Sequence[Division]) -> Engine:
-        jobs = [stream.job() for stream in self.streams.values() if stream.selected]
-        log_job = self.log_stream.log_job() if self.log_stream else None
-        if log_job:
-            jobs = [log_job if job.name == LOG else job for job in jobs]
-        self.logger.info("Reading %d streams of %d administrations", len(jobs), len(divisions))
-        streams = self.streams
-        return Engine(
-            client=self.connection.client,
-            jobs=jobs,
-            log_job=log_job,
+    def _make_writer(self, divisions: Sequence[Division]) -> Writer:
+        reads = [stream.reading() for stream in self.streams.values() if stream.selected]
+        log_read = self.log_stream.reading_the_log() if self.log_stream else None
+        if log_read:
+            reads = [log_read if read.name == LOG else read for read in reads]
+        self.context.logger.info("Reading %d streams of %d administrations", len(reads), len(divisions))
+        return Writer(
+            self.context,
+            streams=self.streams,
+            reads=reads,
+            log_read=log_read,
             divisions=divisions,
             closed=self._closed(),
-            look_again=self.connection.list_again,
             bookmarks=Bookmarks(self.state),
-            writer=self.writer,
-            settings=Settings(
-                permits=self.permits,
-                start_date=self.config.start_date,
-                zone=self.config.zone,
-                tombstones=self.config.tombstones,
-                fast=self.fast,
-            ),
-            versions=self.versions,
-            write_schema=lambda name, without: streams[name].write_schema(without),
-            write_records=self._write_records,
-            write_activation=lambda name, version: streams[name]._write_activate_version_message(version),  # noqa: SLF001
-            stop=self.stop,
-            logger=self.logger,
         )
 
     def _vanished(self) -> list[str]:
@@ -199,7 +166,7 @@ class Run:
 
         Configured ones that are not in the list are told by themselves.
         """
-        if self.config.divisions:
+        if self.context.config.divisions:
             return []
         delivering = {
             partition["context"]["division"]
@@ -207,8 +174,8 @@ class Run:
             for partition in entry.get("partitions", ())
             if delivered(partition)
         }
-        listed = {division.code for division in self.connection.accessible}
-        gone = sorted(delivering - listed - set(self.config.exclude_divisions))
+        listed = {division.code for division in self.context.connection.accessible}
+        gone = sorted(delivering - listed - set(self.context.config.exclude_divisions))
         told = (
             f"division {some(gone)}: read before, and no longer among those that the login may open. {MANAGE_COMPANIES}; "
             "or leave it out: exclude_divisions"
@@ -217,28 +184,17 @@ class Run:
 
     def _closed(self) -> set[int]:
         """Administrations that are wanted and can't be read now: archived, blocked."""
-        wanted, left_out = self.config.divisions, set(self.config.exclude_divisions)
-        codes = {one.code for one in self.connection.accessible if one.closed} - left_out
+        wanted, left_out = self.context.config.divisions, set(self.context.config.exclude_divisions)
+        codes = {one.code for one in self.context.connection.accessible if one.closed} - left_out
         return codes & set(wanted) if wanted else codes
-
-    def _write_records(self, name: str, records: list[dict[str, Any]], version: int | None = None) -> None:
-        stream = self.streams[name]
-        stream._stream_version = version  # noqa: SLF001 - a record without would be taken for gone at the end
-        for record in records:
-            try:
-                stream._write_record_message(record)  # noqa: SLF001
-            except OutputError:
-                raise
-            except Exception as exc:
-                raise MappingFailed(f"stream_maps or flattening, stream {name}: {described(exc)}") from exc
 
     def _conclude(self, report: Report) -> None:
         if self.stopped_by is not None:
             report.stopped = signal.Signals(self.stopped_by).name
-            self.connection.credentials.settle()
+            self.context.connection.credentials.settle()
         for line in report.table():
-            self.logger.info(line)
+            self.context.logger.info(line)
         if report.complete:
-            self.logger.info(report.last_line())
+            self.context.logger.info(report.last_line())
             return
         raise RunIncomplete(report.last_line(), self.stopped_by)

@@ -1,4 +1,4 @@
-"""Which columns the setting ``stream_maps`` computes something from.
+"""Stream maps and flattening: the SDK runs them, on expressions that a person wrote.
 
 A column that Exact refuses is not in the records, and what is computed from it would fail or come out empty.
 """
@@ -10,7 +10,27 @@ from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatch
 from typing import Any
 
+from singer_sdk.exceptions import MapExpressionError, StreamMapConfigError
+
+from tap_exactonline.exact.foreign_text import clean_text
+
 _RECORD = ("record", "_")
+_MOST = 300
+
+
+class MappingFailed(Exception):
+    """Stream maps or flattening fail on a row. The message names the stream and holds nothing of the row."""
+
+
+def described(exc: Exception) -> str:
+    """What is wrong with a stream map, on one line.
+
+    The SDK's own failures quote the expression. Others (a conversion, a missing name) may quote the row, so that only
+    their kind is told.
+    """
+    if isinstance(exc, StreamMapConfigError | MapExpressionError):
+        return clean_text(str(exc), most=_MOST)
+    return f"an expression fails with {type(exc).__name__}"
 
 
 def columns_used(maps: Mapping[str, Any], stream: str, columns: Collection[str]) -> frozenset[str]:

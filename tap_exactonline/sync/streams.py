@@ -3,44 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 from singer_sdk import Stream, Tap
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.singerlib import Catalog
 
 from tap_exactonline.catalog import REMEDY, CatalogError
-from tap_exactonline.config import Config
-from tap_exactonline.connection import Connection
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.errors import DivisionError, StreamError
-from tap_exactonline.sync.columns import Naming
-from tap_exactonline.sync.convert import Codec
+from tap_exactonline.stdout import OutputError
 from tap_exactonline.sync.deletions import LOG, LOG_FIELDS
+from tap_exactonline.sync.messages import RunContext
 from tap_exactonline.sync.query import AdaptiveQuery
-from tap_exactonline.sync.reading import Job, Reader
-from tap_exactonline.sync.since import internal_fields
-from tap_exactonline.sync.stream_maps import columns_used
-from tap_exactonline.sync.values import AUDIT, utc_clock, wall_clock
+from tap_exactonline.sync.reader import Reader
+from tap_exactonline.sync.records.codec import Codec
+from tap_exactonline.sync.records.schema import Naming
+from tap_exactonline.sync.records.values import AUDIT, utc_clock, wall_clock
+from tap_exactonline.sync.start import internal_fields
+from tap_exactonline.sync.stream_maps import MappingFailed, columns_used, described
+from tap_exactonline.sync.stream_read import StreamRead
 
 
 class ExactStream(Stream):
     """An endpoint of Exact Online as a Singer stream.
 
-    Runs are made by the engine, many divisions at a time. What the SDK does with a single stream (a dry run, a
+    Runs are made by the writer and its workers, many divisions at a time. What the SDK does with a single stream (a dry run, a
     test) goes through :meth:`get_records`, one division after the other.
     """
 
     # The converter does it, once per selection instead of once per value.
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
 
-    def __init__(
-        self, tap: Tap, endpoint: Endpoint, naming: Naming, config: Config, connection: Connection
-    ) -> None:
+    def __init__(self, tap: Tap, endpoint: Endpoint, naming: Naming, run: RunContext) -> None:
         self.endpoint = endpoint
         self.naming = naming
-        self._checked = config
-        self._connection = connection
+        self._run = run
+        self._checked = run.config
         self._whole_schema: dict[str, Any] | None = None
         self._emitted: frozenset[str] | None = None
         self.selected_by_default = endpoint.selected
@@ -56,7 +56,7 @@ class ExactStream(Stream):
         super().apply_catalog(catalog)
         self.replication_key = self.naming.bookmark(self.endpoint)
 
-    def job(self, *, with_fields: tuple[str, ...] = ()) -> Job:
+    def reading(self, *, with_fields: tuple[str, ...] = ()) -> StreamRead:
         """How the stream is read with the current selection.
 
         Args:
@@ -92,7 +92,7 @@ class ExactStream(Stream):
         query = AdaptiveQuery(self.endpoint, fields, self.logger, with_fields)
         maps = self.config.get("stream_maps") or {}
         mapped = columns_used(maps, self.name, codec.columns)
-        return Job(self.endpoint, codec, query, self.replication_key, columns=columns, mapped=mapped)
+        return StreamRead(self.endpoint, codec, query, self.replication_key, columns=columns, mapped=mapped)
 
     def write_schema(self, without: frozenset[str]) -> None:
         """Write the SCHEMA as the target should know it from now on.
@@ -116,6 +116,28 @@ class ExactStream(Stream):
             self._stream_maps = None
         self._write_schema_message()
 
+    def write_records(self, records: Iterable[dict[str, Any]], version: int | None = None) -> None:
+        """Write plain records on the SDK's own path, which makes stream maps and flattening.
+
+        Raises:
+            MappingFailed: If a person's expression fails on a row.
+            OutputError: If standard output takes no more.
+        """
+        self._stream_version = version  # a record without would be taken for gone at the end
+        for record in records:
+            try:
+                self._write_record_message(record)
+            except OutputError:
+                raise
+            except Exception as exc:
+                raise MappingFailed(
+                    f"stream_maps or flattening, stream {self.name}: {described(exc)}"
+                ) from exc
+
+    def write_activation(self, version: int) -> None:
+        """Write the ACTIVATE_VERSION of the stream: rows of older versions are gone."""
+        self._write_activate_version_message(version)
+
     def _check_fit(self, emitted: Collection[str]) -> None:
         types = self.effective_schema.get("properties") or {}
         for column in emitted:
@@ -130,22 +152,19 @@ class ExactStream(Stream):
                     f"{REMEDY}"
                 )
 
-    def log_job(self) -> Job:
+    def reading_the_log(self) -> StreamRead:
         """How the log of deletions is read when it serves other streams, too."""
-        return self.job(with_fields=LOG_FIELDS if self.name == LOG else ())
+        return self.reading(with_fields=LOG_FIELDS if self.name == LOG else ())
 
     def get_records(self, context: Mapping[str, Any] | None) -> Iterable[dict[str, Any]]:  # noqa: ARG002
         """All records, one division after the other; for the SDK's own runs of single streams."""
-        job = self.job()
-        connection = self._connection
-        once = self.name == "system_divisions" or self.endpoint.login_wide
-        for division in connection.chosen.selected[:1] if once else connection.chosen.selected:
-            reader = Reader(
-                connection.client, job, division, {}, start_date=self._checked.start_date, logger=self.logger,
-                zone=self._checked.zone,
-            )  # fmt: skip
+        run = replace(self._run, fast=False)
+        read = self.reading()
+        divisions = run.connection.chosen.selected
+        for division in divisions[:1] if read.once else divisions:
             try:
-                for batch in reader.batches():
-                    yield from job.codec.dicts(batch.records)
+                for batch in Reader(run, read, division, {}).batches():
+                    for payload in batch.payloads:
+                        yield from cast("list[dict[str, Any]]", payload.content)
             except (StreamError, DivisionError) as exc:
                 self.logger.warning("%s", exc)

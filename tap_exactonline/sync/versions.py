@@ -10,7 +10,7 @@ from typing import Any
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.sync.bookmarks import Bookmarks
 from tap_exactonline.sync.deletions import LOG
-from tap_exactonline.sync.reading import Job
+from tap_exactonline.sync.stream_read import StreamRead
 
 
 class Versions:
@@ -21,7 +21,7 @@ class Versions:
     """
 
     def __init__(
-        self, jobs: Sequence[Job], divisions: Sequence[Division], bookmarks: Bookmarks, *, on: bool
+        self, reads: Sequence[StreamRead], divisions: Sequence[Division], bookmarks: Bookmarks, *, on: bool
     ) -> None:
         self._bookmarks = bookmarks
         self._divisions = {division.code for division in divisions}
@@ -29,59 +29,59 @@ class Versions:
         self.held_back: list[str] = []
         """Streams that would be ready, were it not for administrations that can't be read."""
         # The log of deletions forgets, and what it has told stays true.
-        self._jobs = [job for job in jobs if on and job.name != LOG]
+        self._reads = [read for read in reads if on and read.name != LOG]
         now = int(time.time() * 1000)
-        for job in jobs:
-            if not on and bookmarks.known(job.name).get("version") is not None:
+        for read in reads:
+            if not on and bookmarks.known(read.name).get("version") is not None:
                 # Rows delivered from now on carry none, and would be taken for gone under the old one.
-                bookmarks.stream(job.name).pop("version")
-        for job in self._jobs:
+                bookmarks.stream(read.name).pop("version")
+        for read in self._reads:
             # A clock that was set back must not make the new rows older than the old ones.
-            stored = bookmarks.known(job.name).get("version")
-            job.version = self._choose(job, max(now, stored + 1) if isinstance(stored, int) else now)
-            if job.version is not None:
-                bookmarks.stream(job.name)["version"] = job.version
+            stored = bookmarks.known(read.name).get("version")
+            read.version = self._choose(read, max(now, stored + 1) if isinstance(stored, int) else now)
+            if read.version is not None:
+                bookmarks.stream(read.name)["version"] = read.version
 
-    def _choose(self, job: Job, now: int) -> int | None:
-        if job.bookmark_column is None:
+    def _choose(self, read: StreamRead, now: int) -> int | None:
+        if read.bookmark_column is None:
             return now
         # Rows delivered before versions were turned on carry none, and would be taken for gone.
-        stored: int | None = self._bookmarks.stream(job.name).get("version")
-        return stored if self._bookmarks.begun(job.name) else now
+        stored: int | None = self._bookmarks.stream(read.name).get("version")
+        return stored if self._bookmarks.begun(read.name) else now
 
-    def completed(self, job: Job, division: int | None) -> dict[str, Any]:
+    def completed(self, read: StreamRead, division: int | None) -> dict[str, Any]:
         """Note that a division is in; returns what its bookmark should remember."""
-        if job.version is None:
+        if read.version is None:
             return {}
-        self._done[job.name].add(division)
-        return {"version": job.version}
+        self._done[read.name].add(division)
+        return {"version": read.version}
 
-    def ready(self, closed: Collection[int] = ()) -> list[Job]:
+    def ready(self, closed: Collection[int] = ()) -> list[StreamRead]:
         """The streams whose older rows are gone, and not yet declared so.
 
         Args:
             closed: Administrations that can't be read now. Nobody knows whether a table holds rows of them: the
                 state may have been lost since.
         """
-        jobs = [job for job in self._jobs if job.version is not None and self._is_ready(job)]
-        self.held_back = [job.name for job in jobs if closed and not job.once]
-        return [job for job in jobs if job.name not in self.held_back]
+        reads = [read for read in self._reads if read.version is not None and self._is_ready(read)]
+        self.held_back = [read.name for read in reads if closed and not read.once]
+        return [read for read in reads if read.name not in self.held_back]
 
-    def _is_ready(self, job: Job) -> bool:
-        stream = self._bookmarks.stream(job.name)
-        if stream.get("activated") == job.version or not self._done[job.name]:
+    def _is_ready(self, read: StreamRead) -> bool:
+        stream = self._bookmarks.stream(read.name)
+        if stream.get("activated") == read.version or not self._done[read.name]:
             return False
-        if job.endpoint.login_wide or None in self._done[job.name]:
+        if read.endpoint.login_wide or None in self._done[read.name]:
             return True
-        full = job.bookmark_column is None
-        for code in self._divisions | self._bookmarks.divisions(job.name):
-            under = code in self._done[job.name] or (
-                not full and self._bookmarks.get(job.name, code).get("version") == job.version
+        full = read.bookmark_column is None
+        for code in self._divisions | self._bookmarks.divisions(read.name):
+            under = code in self._done[read.name] or (
+                not full and self._bookmarks.get(read.name, code).get("version") == read.version
             )
             if not under:
                 return False
         return True
 
-    def activated(self, job: Job) -> None:
+    def activated(self, read: StreamRead) -> None:
         """Note that it was declared."""
-        self._bookmarks.stream(job.name)["activated"] = job.version
+        self._bookmarks.stream(read.name)["activated"] = read.version

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_exactonline.endpoints import by_name
-from tap_exactonline.sync.columns import Naming
-from tap_exactonline.sync.convert import Codec
-from tap_exactonline.sync.rows import Rows
-from tap_exactonline.sync.values import wall_clock
+from tap_exactonline.sync.records.codec import Codec, Rows
+from tap_exactonline.sync.records.page import plain_records
+from tap_exactonline.sync.records.schema import Naming
+from tap_exactonline.sync.records.values import wall_clock
 
 ENDPOINT = by_name("sync_financial_transaction_lines")
 NAMES = ("ID", "Date", "DueDate", "Modified")
@@ -27,7 +27,7 @@ def converted(*rows: dict[str, Any]) -> tuple[Rows, list[dict[str, Any]]]:
         {"d": {"results": [{"ID": str(UUID(int=n)), **row} for n, row in enumerate(rows)]}}
     )
     page = codec.decode(body)
-    return page, codec.dicts(codec.records(page, 101))
+    return page, plain_records(codec.records(page, 101))
 
 
 def test_a_date_reads_the_same_however_often_it_comes() -> None:

@@ -19,10 +19,19 @@ from msgspec.structs import replace
 
 from tap_exactonline.endpoints import Field, by_name
 from tap_exactonline.exact.bodies import read_body
-from tap_exactonline.sync.columns import Naming
-from tap_exactonline.sync.convert import Codec, Envelope
-from tap_exactonline.sync.texts import all_uuids, uuid_text, without_nul
-from tap_exactonline.sync.values import Unreadable, earlier, utc_clock, wall_clock, wall_clocks
+from tap_exactonline.sync.records.codec import Codec
+from tap_exactonline.sync.records.page import record_lines
+from tap_exactonline.sync.records.schema import Naming
+from tap_exactonline.sync.records.values import (
+    Unreadable,
+    all_uuids,
+    earlier,
+    utc_clock,
+    uuid_text,
+    wall_clock,
+    wall_clocks,
+    without_nul,
+)
 
 KINDS = (
     "string", "guid", "double", "decimal", "int16", "int32", "int64", "byte", "boolean", "datetime", "binary",
@@ -59,7 +68,7 @@ def converted(kind: str, raw: str, *, lenient: bool = False, utc: bool = False) 
     page = read_body(200, body, made.decode)
     page.keep([True, False][: len(page)])
     page.unreadable.pop("ID", None)
-    lines = made.lines(made.records(page, 101), Envelope("s", "now"))
+    lines = record_lines(made.records(page, 101), "s")
     assert b"\\u0000" not in lines.replace(b"\\\\", b"")
     (message,) = [json.loads(line) for line in lines.splitlines()]
     assert message["record"]["id"] == KEY

@@ -12,7 +12,7 @@ from tap_exactonline.exact import payload
 from tap_exactonline.exact.errors import AnswerTooLarge, BrokenAnswer, Stopped
 from tap_exactonline.exact.large_answers import LargeAnswers
 from tap_exactonline.exact.odata import MalformedPage, read_rows
-from tap_exactonline.sync import permits
+from tap_exactonline.sync import slots
 from tap_exactonline.tap import TapExactOnline
 from tests.exact_online import Clock, ExactOnline, faults
 from tests.support.in_process import Sink, catalog
@@ -96,7 +96,7 @@ def test_every_page_arrives_and_no_more_than_the_places_are_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deletions: str
 ) -> None:
     monkeypatch.setattr(payload, "LARGE", 100)  # each page is a large one
-    monkeypatch.setattr(permits, "LargeAnswers", Watched)
+    monkeypatch.setattr(slots, "LargeAnswers", Watched)
     exact = ExactOnline(clock=Clock.manual(), seed=4, page_rows=5, error_limit=10**6)
     exact.limits(minute=10**6, day=10**7)
     for code in DIVISIONS:
@@ -115,7 +115,7 @@ def test_every_page_arrives_and_no_more_than_the_places_are_in_memory(
             catalog=catalog(STREAMS, deletions=deletions),
             message_writer=sink,
         )
-        large = tap.permits.large
+        large = tap.slots.large
         assert isinstance(large, Watched)
         run = threading.Thread(target=tap.sync_all, daemon=True)
         run.start()

@@ -26,8 +26,9 @@ from tap_exactonline.exact.errors import ExactError, StreamError
 from tap_exactonline.exact.limits import DivisionLimits
 from tap_exactonline.exact.odata import MalformedPage, read_rows
 from tap_exactonline.exact.server_clock import ServerClock, clock_time, local_time, retry_after
-from tap_exactonline.sync.functions import ask_rights, first_timestamp
-from tap_exactonline.sync.ownership import check_owner
+from tap_exactonline.sync.records.codec import check_owner
+from tap_exactonline.sync.rights import ask_rights
+from tap_exactonline.sync.start import first_timestamp
 from tests.exact_online import faults
 from tests.exact_online.wire import Reply as Wire
 from tests.support.scripted import START, Reply, ScriptedFixture, world
@@ -78,7 +79,7 @@ def read(w: ScriptedFixture, name: str) -> None:
 @pytest.fixture(autouse=True)
 def _no_date(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "tap_exactonline.sync.functions.datetime_literal", lambda _: "datetime'2026-01-01T00:00:00'"
+        "tap_exactonline.sync.start.datetime_literal", lambda _: "datetime'2026-01-01T00:00:00'"
     )
 
 

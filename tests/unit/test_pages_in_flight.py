@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tap_exactonline.exact.errors import Stopped
-from tap_exactonline.sync.permits import OPEN_DIVISIONS, Permits
+from tap_exactonline.sync.slots import OPEN_DIVISIONS, WorkerSlots
 from tap_exactonline.tap import TapExactOnline
 from tests.exact_online import Call, ExactOnline
 from tests.support.in_process import Sink, catalog
@@ -76,10 +76,10 @@ def test_who_waits_for_its_minute_holds_no_page_that_counts_extra(tmp_path: Path
 
 def test_whoever_waits_for_room_ends_when_the_run_does() -> None:
     stop = threading.Event()
-    permits = Permits(1, stop)
-    leave = permits.hand_over()
+    slots = WorkerSlots(1, stop)
+    leave = slots.hand_over()
     stop.set()
     with pytest.raises(Stopped):
-        permits.hand_over()
+        slots.hand_over()
     leave()
-    permits.hand_over()()
+    slots.hand_over()()

@@ -11,10 +11,12 @@ import pytest
 from tap_exactonline.endpoints import by_name
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import BrokenAnswer
-from tap_exactonline.sync.columns import Naming
-from tap_exactonline.sync.convert import Codec
 from tap_exactonline.sync.query import AdaptiveQuery
-from tap_exactonline.sync.reading import Job, Reader
+from tap_exactonline.sync.reader import Reader
+from tap_exactonline.sync.records.codec import Codec
+from tap_exactonline.sync.records.schema import Naming
+from tap_exactonline.sync.stream_read import StreamRead
+from tests.support.reading import context_of
 
 LOGGER = logging.getLogger("test")
 
@@ -42,9 +44,9 @@ def test_a_circle_of_pages_ends(length: int) -> None:
     endpoint = by_name("sync_crm_accounts")
     fields = [endpoint.field(name) for name in ("Timestamp", "ID")]
     codec = Codec(endpoint, fields, Naming(), selected=set())
-    job = Job(endpoint, codec, AdaptiveQuery(endpoint, fields, LOGGER), "timestamp")
-    client: Any = Circle(length)
-    reader = Reader(client, job, Division(code=101), {}, logger=LOGGER)
+    read = StreamRead(endpoint, codec, AdaptiveQuery(endpoint, fields, LOGGER), "timestamp")
+    client = Circle(length)
+    reader = Reader(context_of(client), read, Division(code=101), {})
     with pytest.raises(BrokenAnswer, match="leads back"):
         list(reader.batches())
     assert client.calls == length + 1

@@ -11,8 +11,8 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from tap_exactonline.endpoints import Endpoint, load
 from tap_exactonline.exact.odata import MAX_URL, fits, modified_filter, select_query, timestamp_filter
-from tap_exactonline.sync.columns import Naming
-from tap_exactonline.sync.values import moment
+from tap_exactonline.sync.records.schema import Naming
+from tap_exactonline.sync.records.values import moment
 from tests.exact_online import ExactOnline
 from tests.support.chosen_streams import chosen
 from tests.support.in_process import InProcessRun, run_tap

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_exactonline.sync import lanes
+from tap_exactonline.sync import worker
 from tap_exactonline.sync.bookmarks import Bookmarks
 from tap_exactonline.sync.order import MANY_ROWS, ReadOrder, token
-from tap_exactonline.sync.reading import Reader
+from tap_exactonline.sync.reader import Reader
 from tests.convergence.target import Target
 from tests.support.sync import HOME, SyncFixture, lab
 
@@ -177,12 +177,12 @@ def test_what_a_worker_was_given_stays_while_the_writer_writes(
 
     class Watched(Reader):
         def __init__(
-            self, client: Any, job: Any, division: Any, bookmark: Any, *more: Any, **options: Any
+            self, context: Any, read: Any, division: Any, bookmark: Any, *more: Any, **options: Any
         ) -> None:
             given.append((bookmark, {name: repr(value) for name, value in bookmark.items()}))
-            super().__init__(client, job, division, bookmark, *more, **options)
+            super().__init__(context, read, division, bookmark, *more, **options)
 
-    monkeypatch.setattr(lanes, "Reader", Watched)
+    monkeypatch.setattr(worker, "Reader", Watched)
     with lab(tmp_path, {ITEMS: 5, ACCOUNTS: 5}) as home:
         for _ in range(2):
             assert home.run(ITEMS, ACCOUNTS, LOG).complete

@@ -19,7 +19,7 @@ from tap_exactonline.login.redirect import RedirectError, check_state
 from tap_exactonline.login.session import LoginSession
 from tap_exactonline.login.settings_block import environment_block, meltano_block
 from tap_exactonline.login.web.texts import texts
-from tap_exactonline.sync.functions import ask_rights
+from tap_exactonline.sync.rights import ask_rights
 
 JsonObject = dict[str, Any]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -11,11 +11,16 @@ from typing import Any
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.errors import StreamError
-from tap_exactonline.exact.odata import select_query, timestamp_filter
-from tap_exactonline.sync.convert import Codec
-from tap_exactonline.sync.functions import first_timestamp
-from tap_exactonline.sync.rows import Rows
-from tap_exactonline.sync.values import moment
+from tap_exactonline.exact.odata import (
+    MalformedPage,
+    datetime_literal,
+    read_rows,
+    select_query,
+    string_literal,
+    timestamp_filter,
+)
+
+_SYNC_TIMESTAMP = "read/sync/Sync/SyncTimestamp"
 
 FIRST_TIMESTAMP = 1
 """Where the first run of a sync stream starts (Exact, "Sync API": greater than 1)."""
@@ -40,13 +45,6 @@ class Start:
     modified: str | None = None
     going_on: dict[str, Any] = field(default_factory=dict)
     over: dict[str, Any] = field(default_factory=dict)
-
-    def drop_older(self, page: Rows, codec: Codec) -> None:
-        """Take out what is older than the start date."""
-        oldest = self.oldest
-        if oldest is None or self.modified is None or not codec.reads(self.modified):
-            return
-        page.keep([(moment(text) or oldest) >= oldest for text in page.values(self.modified)])
 
 
 def begin(
@@ -97,7 +95,7 @@ def begin(
 
 
 def proven(
-    client: ExactClient, endpoint: Endpoint, division: int, cursor: int, decode: Callable[[bytes], Rows]
+    client: ExactClient, endpoint: Endpoint, division: int, cursor: int, decode: Callable[[bytes], Sized]
 ) -> bool:
     """Whether a row with the Timestamp of a bookmark, or a higher one, is there.
 
@@ -142,3 +140,38 @@ def _from_exact(
             endpoint.name, division, exc.what,
         )  # fmt: skip
         return None
+
+
+def first_timestamp(client: ExactClient, endpoint: Endpoint, division: int, since: datetime) -> int:
+    """The Timestamp of the first row modified on or after a date; 0 if no row was (Exact, "Sync/SyncTimestamp").
+
+    Args:
+        client: The way to Exact.
+        endpoint: A sync endpoint with ``sync_timestamp``.
+        division: Number of the administration.
+        since: In the administration's wall clock.
+
+    Raises:
+        StreamError: If the function does not answer for this endpoint, or has refused another one lately: errors are
+            counted, and each stream would be refused in turn.
+        ExactError: As the client.
+    """
+    if client.errors(division, _SYNC_TIMESTAMP):
+        raise StreamError("it was refused in this administration within the last hour")
+    name = string_literal(endpoint.sync_timestamp or "")
+    return client.get(
+        _SYNC_TIMESTAMP,
+        division=division,
+        query=f"modified={datetime_literal(since)}&endPoint={name}",
+        decode=_first_timestamp,
+        stream=endpoint.name,
+        scope="Organization administration",
+    )
+
+
+def _first_timestamp(body: bytes) -> int:
+    rows = read_rows(body).rows
+    try:
+        return int(rows[0]["TimeStampAsBigInt"]) if rows else 0
+    except (KeyError, TypeError, ValueError, OverflowError) as exc:
+        raise MalformedPage("SyncTimestamp names no Timestamp") from exc

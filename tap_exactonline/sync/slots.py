@@ -1,6 +1,6 @@
 """How many divisions work at once, and how many finished pages may wait for the target.
 
-A division that waits for its minute to begin again gives its place to another. So an accountancy firm with hundreds
+A division that waits for its minute to begin again gives its slot to another. So an accountancy firm with hundreds
 of administrations is not held up by each of them in turn. The pages that it has finished are counted apart from the
 places: however many divisions are open, there are at most as many finished pages as places, and as many again in work.
 """
@@ -10,19 +10,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 from tap_exactonline.exact.errors import Stopped
 from tap_exactonline.exact.large_answers import LargeAnswers
-
-T = TypeVar("T")
 
 OPEN_DIVISIONS = 4
 """Divisions that may be begun for each place: those that wait, and those that work."""
 
 
-class Permits:
-    """Places for threads.
+class WorkerSlots:
+    """Slots for workers.
 
     Args:
         places: How many threads may work at once.
@@ -30,6 +27,7 @@ class Permits:
 
     Attributes:
         large: Places for answers that are larger than usual.
+        page_lock: Held while lines are made of a page (`sync.records.page`).
     """
 
     def __init__(self, places: int, stop: threading.Event) -> None:
@@ -38,7 +36,7 @@ class Permits:
         self._room = threading.Semaphore(places)
         self._stop = stop
         self.large = LargeAnswers(stop)
-        self._works = threading.Lock()
+        self.page_lock = threading.Lock()
         self._mine = threading.local()
 
     @contextmanager
@@ -92,10 +90,6 @@ class Permits:
 
         return written
 
-    def turn(self) -> Turn:
-        """A lane's turns at making lines of a page; of all turns made here, one is held at a time."""
-        return Turn(self._works)
-
     def _take(self) -> None:
         self._acquire(self._free)
         self._mine.held = True
@@ -109,43 +103,3 @@ class Permits:
         if getattr(self._mine, "held", False):
             self._mine.held = False
             self._free.release()
-
-
-class Turn:
-    """From the decoding of a page until it is encoded, no other lane begins one.
-
-    Threads do not make Python faster, but each page under way is tens of thousands of objects. A lane that waits for
-    its turn holds bytes only, which with eight lanes saves a quarter of the memory.
-
-    Args:
-        lock: Shared with the other lanes.
-    """
-
-    def __init__(self, lock: threading.Lock | None = None) -> None:
-        self._lock = lock or threading.Lock()
-        self._held = False
-
-    def take(self) -> None:
-        """Begin; does nothing if it is this lane's turn already. Nobody keeps it while waiting for anything else."""
-        if not self._held:
-            self._lock.acquire()
-            self._held = True
-
-    def give(self) -> None:
-        """Let the next lane begin; does nothing without a turn."""
-        if self._held:
-            self._held = False
-            self._lock.release()
-
-    def beginning(self, decode: Callable[[bytes], T]) -> Callable[[bytes], T]:
-        """A decoder that takes the turn first. A page that can't be decoded will be asked for again: it gives it back."""
-
-        def begin(body: bytes) -> T:
-            self.take()
-            try:
-                return decode(body)
-            except BaseException:
-                self.give()
-                raise
-
-        return begin

@@ -1,38 +1,40 @@
-"""From the bytes of a page to the bytes of Singer RECORD messages, compiled once per stream and selection.
+"""From the bytes of a page to records, compiled once per stream and selection.
 
-The usual page takes the short way: a typed decoder made for the selected fields, dates read column by column, and one call
-that encodes all lines. A page that does not fit the types takes the lenient way: the same rows, value by value.
+The usual page takes the short way: a typed decoder made for the selected fields, and dates read column by column. A page that
+does not fit the types takes the lenient way: the same rows, value by value.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain, repeat
+from itertools import chain, compress, repeat
 from typing import Annotated, Any
 
 import msgspec
 from msgspec.structs import astuple
 
 from tap_exactonline.endpoints import Endpoint, Field
+from tap_exactonline.exact.errors import BrokenAnswer
 from tap_exactonline.exact.odata import MalformedPage, read_page
-from tap_exactonline.sync.columns import COMPUTED, DELETED_AT, DIVISION, Naming
-from tap_exactonline.sync.ownership import check_owner, has_owner
-from tap_exactonline.sync.rows import Rows
-from tap_exactonline.sync.texts import all_uuids, uuid_text, without_nul
-from tap_exactonline.sync.values import (
+from tap_exactonline.sync.records.schema import COMPUTED, DELETED_AT, DIVISION, Naming
+from tap_exactonline.sync.records.values import (
     AUDIT,
     HIGHEST,
     LOWEST,
     Unreadable,
+    all_uuids,
     collection_value,
     complex_value,
     lenient,
+    uuid_text,
     wall_clock,
     wall_clocks,
+    without_nul,
 )
 
 # What msgspec would let through and no schema allows, it refuses here: then the page takes the lenient way.
@@ -43,7 +45,61 @@ _PYTHON: dict[str, Any] = {
     "string": str, "guid": _NOT_EMPTY, "binary": str, "datetime": str, "double": _FINITE, "decimal": _FINITE,
     "int16": _WHOLE, "int32": _WHOLE, "int64": _WHOLE, "byte": _WHOLE, "boolean": bool,
 }  # fmt: skip
-_encoder = msgspec.json.Encoder()
+
+# Where the address of a row names its administration. The host is not looked at: a proxy may have another one.
+_ADDRESS = re.compile(r"/api/v1/(?:beta/)?(\d{1,18})/", re.IGNORECASE)
+
+_NUMBER = re.compile(r"[0-9]{1,18}")
+
+_LISTS = frozenset({"system/divisions", "system/alldivisions", "hrm/divisions"})
+"""Paths whose rows are administrations themselves."""
+
+
+@dataclass(slots=True)
+class Rows:
+    """A decoded page, column by column: what is done with many values at once takes a fraction of the time.
+
+    Attributes:
+        index: Field (Exact's spelling) → position of its column.
+        columns: The values of each field asked for, dates still as text.
+        count: Number of rows.
+        next_url: Address of the next page, or None.
+        unreadable: Field → number of values that can't be what the schema promises and became null.
+        nul: Characters U+0000 that were taken out of the texts.
+    """
+
+    index: Mapping[str, int]
+    columns: list[Sequence[Any]]
+    count: int
+    next_url: str | None = None
+    unreadable: Counter[str] = field(default_factory=Counter)
+    nul: int = 0
+
+    @classmethod
+    def of(cls, index: Mapping[str, int], rows: Sequence[Iterable[Any]], next_url: str | None) -> Rows:
+        """Turn rows into columns; what a row has beyond the fields is left out."""
+        columns: list[Sequence[Any]] = [()] * len(index)
+        if rows:
+            columns[:] = [*zip(*rows, strict=True)][: len(index)]
+        return cls(index, columns, len(rows), next_url)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def values(self, name: str) -> Sequence[Any]:
+        """The values of one field, as they came."""
+        return self.columns[self.index[name]]
+
+    def keep(self, chosen: Sequence[bool]) -> None:
+        """Keep the rows that are chosen."""
+        self.columns = [list(compress(column, chosen)) for column in self.columns]
+        self.count = sum(chosen)
+
+    def sort(self, name: str) -> None:
+        """Sort by a field of whole numbers; rows without one come first."""
+        values = self.values(name)
+        order = sorted(range(self.count), key=lambda number: values[number] or 0)
+        self.columns = [[column[number] for number in order] for column in self.columns]
 
 
 class _Metadata(msgspec.Struct, gc=False):
@@ -58,7 +114,7 @@ _OWNER = ("owner", Any, msgspec.field(default=None, name="Division"))
 
 
 class Codec:
-    """Reads pages of one stream and writes them as Singer lines.
+    """Reads pages of one stream and makes records of them.
 
     Args:
         endpoint: What is read.
@@ -222,12 +278,15 @@ class Codec:
                 page.keep([value is not None for value in page.columns[position]])
         return before - len(page)
 
-    def records(self, page: Rows, division: int | Sequence[int] | None) -> list[Any]:
+    def records(
+        self, page: Rows, division: int | Sequence[int] | None, parameters: Sequence[Any] = ()
+    ) -> list[Any]:
         """The rows as they are emitted: division first, own names, dates read.
 
         Args:
             page: What :meth:`decode` made.
             division: The administration of all rows, or of each.
+            parameters: The values of the endpoint's parameters that the page was read with.
         """
         divisions = division if isinstance(division, Sequence) else repeat(division, len(page))
         columns: list[Iterable[Any]] = [*page.columns]
@@ -235,19 +294,10 @@ class Codec:
             columns[i] = map(_Remembered(wall_clock, name, page.unreadable).__getitem__, columns[i])
         for i, read in self._readers:
             columns[i] = _column(read, page.columns[i], self.fields[i].name, page.unreadable)
-        given = [repeat(page.parameters[i]) for i in self._given]
+        given = [repeat(parameters[i]) for i in self._given]
         computed = [map(compute, page.columns[i]) for i, compute in self._computed]
         tail = [repeat(None)] if self.tombstones else []
         return [*map(self._record, divisions, *given, *(columns[i] for i in self._keep), *computed, *tail)]
-
-    def lines(self, records: Sequence[Any], envelope: Envelope) -> bytes:
-        """RECORD messages, one a line."""
-        return _encoder.encode_lines(envelope.wrap(records))
-
-    @staticmethod
-    def dicts(records: Sequence[Any]) -> list[dict[str, Any]]:
-        """The records as plain dictionaries, dates as ISO text: what the SDK's own path takes."""
-        return [msgspec.to_builtins(record) for record in records]
 
 
 def _column(
@@ -290,31 +340,52 @@ class _Remembered(dict[str | None, Any]):
         return value
 
 
-class _Message(msgspec.Struct, tag_field="type", tag="RECORD", gc=False):
-    stream: str
-    record: Any
-    time_extracted: str
+# -- whose rows an answer holds: Exact has given those of another administration (incidents of 2021 and October 2024)
 
 
-class _VersionedMessage(msgspec.Struct, tag_field="type", tag="RECORD", gc=False):
-    stream: str
-    record: Any
-    version: int
-    time_extracted: str
+def has_owner(endpoint: Endpoint) -> bool:
+    """Whether each row of the endpoint belongs to the administration that is asked."""
+    return not endpoint.login_wide and endpoint.path.lower() not in _LISTS
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """What surrounds a record in its message."""
+def check_owner(addresses: Iterable[str | None], divisions: Sequence[Any], division: int) -> None:
+    """Refuse a page with rows of another administration. What names none is taken for right.
 
-    stream: str
-    time_extracted: str
-    version: int | None = None
+    Args:
+        addresses: Of each row the ``uri`` in its ``__metadata``.
+        divisions: Of each row the field ``Division``, None where the answer has none.
+        division: Number of the administration that was asked.
 
-    def wrap(self, records: Sequence[Any]) -> list[Any]:
-        """Messages for records (structs or dictionaries)."""
-        if self.version is None:
-            return [_Message(self.stream, record, self.time_extracted) for record in records]
-        return [
-            _VersionedMessage(self.stream, record, self.version, self.time_extracted) for record in records
-        ]
+    Raises:
+        BrokenAnswer: If there is such a row. The page will be asked for again.
+    """
+    other = _by_address(addresses, division)
+    if other is None and any(value is not None for value in divisions):
+        other = next((code for value in divisions if (code := _code(value)) not in (None, division)), None)
+    if other is not None:
+        raise BrokenAnswer(
+            f"the answer for division {division} holds rows of division {other}",
+            "None of its rows were written. Run again later; if this lasts, report it to Exact's support",
+            division=division,
+        )
+
+
+def _by_address(addresses: Iterable[str | None], division: int) -> int | None:
+    """The first other administration that an address names."""
+    prefix = None
+    for address in addresses:
+        if address is None or (prefix is not None and address.startswith(prefix)):
+            continue
+        found = _ADDRESS.search(address)
+        if found is None:
+            continue
+        if int(found[1]) != division:
+            return int(found[1])
+        prefix = address[: found.end()]
+    return None
+
+
+def _code(value: Any) -> int | None:
+    """The number that a field ``Division`` holds, in whatever JSON type it came."""
+    text = str(int(value) if isinstance(value, float) and value.is_integer() else value).strip()
+    return int(text) if _NUMBER.fullmatch(text) else None

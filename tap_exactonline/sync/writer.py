@@ -1,4 +1,4 @@
-"""The writer: takes the page of whichever lane is ready, writes it, then moves the bookmark.
+"""The writer: takes the page of whichever worker is ready, writes it, then moves the bookmark.
 
 It runs in the main thread and is the only one that writes to the target and changes the state, so a STATE
 never runs ahead of its records.
@@ -7,26 +7,22 @@ never runs ahead of its records.
 from __future__ import annotations
 
 import contextlib
-import logging
 import queue
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.sync.beginning import moved_meanwhile, start_over, tell_left_alone
 from tap_exactonline.sync.bookmarks import Bookmarks
-from tap_exactonline.sync.events import Ended, Event, LaneOver, Settings, Shared, Task, Written
-from tap_exactonline.sync.lanes import Lane
-from tap_exactonline.sync.output import LineWriter
-from tap_exactonline.sync.permits import OPEN_DIVISIONS
-from tap_exactonline.sync.reading import Job
+from tap_exactonline.sync.messages import Event, PageReady, RunContext, StreamDone, Task, WorkerDone
 from tap_exactonline.sync.report import Outcome, Report, Status, some, tell
+from tap_exactonline.sync.slots import OPEN_DIVISIONS
+from tap_exactonline.sync.stream_read import StreamRead
+from tap_exactonline.sync.streams import ExactStream
 from tap_exactonline.sync.versions import Versions
+from tap_exactonline.sync.worker import DivisionWorker
 
 # A STATE holds every bookmark of every division. Small ones follow each page; large ones keep to this share of
 # what is written, or come this often.
@@ -35,62 +31,41 @@ _AHEAD = timedelta(days=1)
 _STATE_SECONDS = 10.0
 
 
-class Engine:
-    """Reads jobs in divisions and writes what comes.
+class Writer:
+    """Has the streams read in all divisions, and writes what comes.
 
     Args:
-        client: The way to Exact.
-        jobs: The selected streams, in the order in which a division reads them.
-        log_job: ``sync_deleted``, if deletions are written as tombstones.
+        context: What all parts of the run share.
+        streams: The streams by name.
+        reads: How the selected ones are read, in the order in which a division reads them.
+        log_read: How ``sync_deleted`` is read, if deletions are written as tombstones.
         divisions: The administrations to read.
         closed: Others that are wanted, too, and can't be read now.
-        look_again: Asks Exact for the administrations as they are now.
         bookmarks: The state.
-        writer: The door to the target.
-        settings: The configuration.
-        versions: Turn on table versions.
-        write_schema: Writes the SCHEMA of a stream without some columns.
-        write_records: Writes plain records, of a version or none, on the SDK's own path.
-        write_activation: Writes the ACTIVATE_VERSION of a stream.
-        stop: Set to end the run early; ``stopped_by`` names the signal.
-        logger: Where a person reads along.
     """
 
     def __init__(
         self,
+        context: RunContext,
         *,
-        client: ExactClient,
-        jobs: Sequence[Job],
-        log_job: Job | None,
+        streams: Mapping[str, ExactStream],
+        reads: Sequence[StreamRead],
+        log_read: StreamRead | None,
         divisions: Sequence[Division],
         closed: Collection[int] = (),
-        look_again: Callable[[], Sequence[Division]],
         bookmarks: Bookmarks,
-        writer: LineWriter,
-        settings: Settings,
-        versions: bool,
-        write_schema: Callable[[str, frozenset[str]], None],
-        write_records: Callable[[str, list[dict[str, Any]], int | None], None],
-        write_activation: Callable[[str, int], None],
-        stop: threading.Event,
-        logger: logging.Logger,
     ) -> None:
-        self._client = client
-        self._jobs = list(jobs)
-        self._log_job = log_job if settings.tombstones else None
+        self._context = context
+        self._client = context.client
+        self._output = context.output
+        self._logger = context.logger
+        self._streams = streams
+        self._reads = list(reads)
+        self._log_read = log_read
         self._divisions = list(divisions)
         self._closed = frozenset(closed)
-        self._look_again = look_again
         self._names = {division.code: division.description for division in divisions}
         self._bookmarks = bookmarks
-        self._writer = writer
-        self._settings = settings
-        self._versions_on = versions
-        self._write_schema = write_schema
-        self._write_records = write_records
-        self._write_activation = write_activation
-        self._stop = stop
-        self._logger = logger
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._introduced: dict[str, frozenset[str]] = {}
         self._under_way: Counter[tuple[str, int]] = Counter()
@@ -117,27 +92,27 @@ class Engine:
             ExactError: Of a kind that ends the run for all divisions.
             OutputError: If standard output takes no more.
         """
-        for job in {job.name: job for job in [*self._jobs, self._log_job] if job}.values():
-            job.query.recall(self._bookmarks.known(job.name).get("learnt"))
-            if job.query.refused:
+        for read in {read.name: read for read in [*self._reads, self._log_read] if read}.values():
+            read.query.recall(self._bookmarks.known(read.name).get("learnt"))
+            if read.query.refused:
                 self._logger.warning(
                     "%s: Exact refused %s in an earlier run. The run goes on without; what was delivered before stays as it is",
-                    job.name, job.names(job.query.refused),
+                    read.name, read.names(read.query.refused),
                 )  # fmt: skip
         start_over(
-            self._jobs, self._divisions, self._bookmarks, latest=self._latest_modified(),
-            tombstones=self._settings.tombstones, logger=self._logger,
+            self._reads, self._divisions, self._bookmarks, latest=self._latest_modified(),
+            tombstones=self._context.config.tombstones, logger=self._logger,
         )  # fmt: skip
         tell_left_alone(self._divisions, self._bookmarks, self._logger)
-        self._versions = Versions(self._jobs, self._divisions, self._bookmarks, on=self._versions_on)
-        for job in self._jobs:
-            refused = job.query.refused
+        self._versions = Versions(self._reads, self._divisions, self._bookmarks, on=self._context.versions)
+        for read in self._reads:
+            refused = read.query.refused
             # Stream maps that need what is refused can't be made for a schema without it; no row of the stream will come.
-            self._introduce(job, frozenset() if job.uses(refused) else refused)
+            self._introduce(read, frozenset() if read.uses(refused) else refused)
         self._home = home.code
-        lanes = self._start_lanes(home)
-        failure = self._write_until_over(lanes)
-        if failure is None and not self._stop.is_set():
+        workers = self._start_workers(home)
+        failure = self._write_until_over(workers)
+        if failure is None and not self._context.stop.is_set():
             self._activate()
         self._write_state(force=True)
         self.report.outcomes += [
@@ -150,14 +125,14 @@ class Engine:
 
     def _latest_modified(self) -> datetime:
         """Later than this no bookmark on Modified can be. Clocks may be wrong, so the later one counts, and a day more."""
-        now = datetime.fromtimestamp(max(self._client.now(), time.time()), self._settings.zone)
+        now = datetime.fromtimestamp(max(self._client.now(), time.time()), self._context.config.zone)
         latest = now.replace(tzinfo=None) + _AHEAD
-        return max(latest, self._settings.start_date or latest)
+        return max(latest, self._context.config.start_date or latest)
 
-    def _start_lanes(self, home: Division) -> int:
+    def _start_workers(self, home: Division) -> int:
         tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
-        once = [job for job in self._jobs if job.once]
-        rest = [job for job in self._jobs if not job.once]
+        once = [read for read in self._reads if read.once]
+        rest = [read for read in self._reads if not read.once]
         count = 0
         if once:
             tasks.put(Task(home, once, once=True))
@@ -166,28 +141,25 @@ class Engine:
             for division in self._divisions:
                 tasks.put(Task(division, rest))
                 count += 1
-        lanes = min(self._settings.permits.places * OPEN_DIVISIONS, count)
-        shared = Shared(
-            tasks,
-            self._events,
-            self._client,
-            self._bookmarks.snapshot,
-            self._settings,
-            self._log_job,
-            self._stop,
-            self._logger,
-        )
-        for number in range(lanes):
-            Lane(shared, number).start()
-        return lanes
+        workers = min(self._context.slots.places * OPEN_DIVISIONS, count)
+        for number in range(workers):
+            DivisionWorker(
+                self._context,
+                tasks,
+                self._events,
+                self._bookmarks.snapshot,
+                log_read=self._log_read,
+                number=number,
+            ).start()
+        return workers
 
-    def _write_until_over(self, lanes: int) -> BaseException | None:
+    def _write_until_over(self, workers: int) -> BaseException | None:
         failure: BaseException | None = None
         try:
-            while lanes and not self._stop.is_set():
+            while workers and not self._context.stop.is_set():
                 event = self._events.get()
-                if isinstance(event, LaneOver):
-                    lanes -= 1
+                if isinstance(event, WorkerDone):
+                    workers -= 1
                     failure = failure or event.error
                     if failure is not None:
                         break
@@ -195,78 +167,78 @@ class Engine:
                     self._take(event)
         finally:
             # Whoever is still asking stops; what was already complete is written below.
-            if lanes:
-                self._stop.set()
+            if workers:
+                self._context.stop.set()
         with contextlib.suppress(queue.Empty):
             while True:
                 event = self._events.get_nowait()
-                if isinstance(event, Written | Ended):
+                if isinstance(event, PageReady | StreamDone):
                     self._take(event)
         return failure
 
-    def _take(self, event: Written | Ended) -> None:
-        if isinstance(event, Ended):
+    def _take(self, event: PageReady | StreamDone) -> None:
+        if isinstance(event, StreamDone):
             self._end(event)
             return
         for payload in event.payloads:
-            job, content = payload.job, payload.content
+            read, content = payload.read, payload.content
             if payload.without is not None:
-                self._introduce(job, payload.without)
+                self._introduce(read, payload.without)
             if isinstance(content, bytes):
-                self._writer.write(content)
+                self._output.write(content)
             else:
-                self._write_records(job.name, content, job.version)
-            self._under_way[job.name, event.division] += payload.count
+                self._streams[read.name].write_records(content, read.version)
+            self._under_way[read.name, event.division] += payload.count
         for stream, changes in event.changes.items():
             self._bookmarks.update(stream, event.division, changes)
             self._state_due = True
         event.done()
         self._write_state()
 
-    def _end(self, event: Ended) -> None:
+    def _end(self, event: StreamDone) -> None:
         outcome = event.outcome
         self.report.outcomes.append(outcome)
         code = outcome.division
         self._under_way.pop((outcome.stream, code or self._home), None)
         left = self._client.budget(code).day_left if code is not None else None
         tell(outcome, self._names.get(code, "") if code is not None else "", left, self._logger)
-        self._learn(event.job)
+        self._learn(event.read)
         changes = dict(event.changes)
         if outcome.status is Status.OK:
-            changes |= self._versions.completed(event.job, code)
-        if code is None and outcome.rows and not self._bookmarks.known(event.job.name).get("had_rows"):
-            self._bookmarks.stream(event.job.name)["had_rows"] = True
+            changes |= self._versions.completed(event.read, code)
+        if code is None and outcome.rows and not self._bookmarks.known(event.read.name).get("had_rows"):
+            self._bookmarks.stream(event.read.name)["had_rows"] = True
             self._state_due = True
         if changes and code is not None:
-            self._bookmarks.update(event.job.name, code, changes)
+            self._bookmarks.update(event.read.name, code, changes)
             self._state_due = True
             self._write_state()
 
-    def _learn(self, job: Job) -> None:
+    def _learn(self, read: StreamRead) -> None:
         """Keep what Exact refused in a query, so that the next run does not ask for it."""
-        learnt = job.query.learnt()
+        learnt = read.query.learnt()
         if learnt is None:
             return
-        entry = self._bookmarks.stream(job.name)
+        entry = self._bookmarks.stream(read.name)
         entry.pop("learnt", None)
         if learnt:
             entry["learnt"] = learnt
         self._state_due = True
 
-    def _introduce(self, job: Job, without: frozenset[str]) -> None:
+    def _introduce(self, read: StreamRead, without: frozenset[str]) -> None:
         """Write the SCHEMA that fits records without these fields, unless it is the last that was written.
 
         A target fills every column of the SCHEMA in each row that it gets: with null, where the record has nothing. So a
         column that Exact refuses must not be in it, or what was delivered before would be lost.
         """
-        missing = job.missing(without)
-        if self._introduced.get(job.name) == missing:
+        missing = read.missing(without)
+        if self._introduced.get(read.name) == missing:
             return
-        self._introduced[job.name] = missing
-        self._write_schema(job.name, missing)
+        self._introduced[read.name] = missing
+        self._streams[read.name].write_schema(missing)
         # Rows without the column need it once it is back.
-        entry = self._bookmarks.stream(job.name)
-        lacking = {job.columns[name] for name in without if name in job.columns}
+        entry = self._bookmarks.stream(read.name)
+        lacking = {read.columns[name] for name in without if name in read.columns}
         if lacking and isinstance(entry.get("columns"), list):
             entry["columns"] = sorted(set(entry["columns"]) - lacking)
 
@@ -274,14 +246,14 @@ class Engine:
         if self.report.problems:
             return
         ready = self._versions.ready(self._closed)
-        if any(job.endpoint.kind == "sync" for job in ready) and moved_meanwhile(
-            self._divisions, self._look_again, self._logger
+        if any(read.endpoint.kind == "sync" for read in ready) and moved_meanwhile(
+            self._divisions, self._context.connection.list_again, self._logger
         ):
-            ready = [job for job in ready if job.endpoint.kind != "sync"]
-        for job in ready:
-            if job.version is not None:
-                self._write_activation(job.name, job.version)
-                self._versions.activated(job)
+            ready = [read for read in ready if read.endpoint.kind != "sync"]
+        for read in ready:
+            if read.version is not None:
+                self._streams[read.name].write_activation(read.version)
+                self._versions.activated(read)
                 self._state_due = True
         if self._versions.held_back:
             self._logger.info(
@@ -296,9 +268,9 @@ class Engine:
         if not self._state_due and not force:
             return
         bytes_then, time_then = self._state_at
-        enough = self._writer.written - bytes_then >= _STATE_SHARE * self._state_size
+        enough = self._output.written - bytes_then >= _STATE_SHARE * self._state_size
         if not (force or enough or time.monotonic() - time_then >= _STATE_SECONDS):
             return
-        self._state_size = self._writer.write_object({"type": "STATE", "value": self._bookmarks.state})
-        self._state_at = (self._writer.written, time.monotonic())
+        self._state_size = self._output.write_object({"type": "STATE", "value": self._bookmarks.state})
+        self._state_at = (self._output.written, time.monotonic())
         self._state_due = False

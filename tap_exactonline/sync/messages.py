@@ -1,0 +1,97 @@
+"""What the parts of a run share, and what workers tell the writer."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tap_exactonline.config import Config
+from tap_exactonline.connection import Connection
+from tap_exactonline.exact.client import ExactClient
+from tap_exactonline.exact.divisions import Division
+from tap_exactonline.sync.output import LineWriter
+from tap_exactonline.sync.records.page import Payload
+from tap_exactonline.sync.report import Outcome
+from tap_exactonline.sync.slots import WorkerSlots
+from tap_exactonline.sync.stream_read import StreamRead
+
+
+@dataclass(slots=True)
+class PageReady:
+    """A page, ready for the target.
+
+    Attributes:
+        payloads: Its records.
+        changes: Stream → what its bookmark becomes once the payloads are written.
+        done: Called when it is written: the worker may hand over its next page.
+    """
+
+    division: int
+    payloads: Sequence[Payload]
+    changes: dict[str, dict[str, Any]]
+    done: Callable[[], None]
+
+
+@dataclass(slots=True)
+class StreamDone:
+    """A stream has ended in a division. ``changes`` are made to its bookmark."""
+
+    read: StreamRead
+    outcome: Outcome
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class WorkerDone:
+    """A worker has no more divisions. ``error`` ends the whole run."""
+
+    error: BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What all parts of a run share; made once.
+
+    Attributes:
+        connection: The way to Exact, and the settings.
+        output: The door to the target. Only the writer uses it.
+        slots: Slots for workers.
+        stop: Set to end the run early.
+        logger: Where a person reads along.
+        fast: Nothing is configured that needs the SDK's own path for each record.
+        versions: Table versions are wanted.
+    """
+
+    connection: Connection
+    output: LineWriter
+    slots: WorkerSlots
+    stop: threading.Event
+    logger: logging.Logger
+    fast: bool = True
+    versions: bool = False
+
+    @property
+    def client(self) -> ExactClient:
+        """Reads from Exact."""
+        return self.connection.client
+
+    @property
+    def config(self) -> Config:
+        """The settings."""
+        return self.connection.config
+
+
+@dataclass(slots=True)
+class Task:
+    """A division and what to read in it; ``once`` for streams that are not of one division."""
+
+    division: Division
+    reads: Sequence[StreamRead]
+    once: bool = False
+
+
+Event = PageReady | StreamDone | WorkerDone | None
+"""None only wakes the writer, so that it sees a signal's flag."""

@@ -1,0 +1,1 @@
+"""What a page holds: decoding, values, schema, lines."""
