@@ -1,15 +1,18 @@
 """Meltano Hub's definition of the tap, from `tap-exactonline --about --format=json` and the words below.
 
-``python -m scripts.build_hub`` renews plugins/hub/tap-exactonline.yml; a test tells when that is due. For the pull
-request to the Hub, ``--owner NAME`` adds what only the publisher knows: the variant's name and the repository.
+``python -m scripts.build_hub`` renews plugins/hub/tap-exactonline.yml; a test tells when that is due. Variant and
+repository come from the address in pyproject.toml. Settings look as the Hub's own script (hub-utils, ``update_sdk``) would
+write them, because it merges them anew each week: a run of it must change nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,6 @@ from typing import Any
 import click
 import yaml
 
-from tap_exactonline import DISTRIBUTION
 from tap_exactonline.endpoints import load
 from tap_exactonline.endpoints.spelling import stream
 from tap_exactonline.tap import TapExactOnline
@@ -25,12 +27,13 @@ from tap_exactonline.tap import TapExactOnline
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "plugins/hub/tap-exactonline.yml"
 
-# Only of use with a package that the tap does not bring along.
-NEEDLESS = {"faker_config"}
+_PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+REPOSITORY: str = _PROJECT["urls"]["Repository"]
+# What `meltano add` installs. Once the package is on a registry, this line becomes `PIP_URL = DISTRIBUTION`.
+PIP_URL = f"git+{REPOSITORY}.git"
 
-# The Hub's own script guesses kinds from names: whatever holds "id", "token", "key" or "secret" would become a
-# password (client_id, hidden_fields). Here the kind comes from the schema, and a password is what the code calls secret.
-KINDS = {"start_date": "date_iso8601"}
+# The Hub's script takes a text setting for a password if its name holds one of these.
+_SECRET_WORDS = ("password", "id", "token", "key", "secret")
 PLACEHOLDERS = {
     "client_id": "00000000-0000-0000-0000-000000000000",
     "divisions": "[123456, 234567]",
@@ -119,6 +122,11 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
+def variant() -> str:
+    """The Hub's name for who publishes the tap: the owner of the repository."""
+    return REPOSITORY.split("/")[-2].lower()
+
+
 def about() -> dict[str, Any]:
     """What the installed tap says about itself.
 
@@ -167,47 +175,73 @@ def _prefix(path: str) -> str:
 
 def setting(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     """One setting as the Hub describes it."""
-    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    (kind,) = [one for one in types if one != "null"]
     described: dict[str, Any] = {
         "name": name,
-        "label": schema.get("title") or name.replace("_", " ").capitalize(),
+        "label": schema.get("title") or option_label(name),
         "description": " ".join(str(schema.get("description", "")).split()),
-        "kind": KINDS.get(name, kind),
+        "kind": hub_kind(name, schema),
     }
-    if schema.get("enum"):
-        described["kind"] = "options"
-        described["options"] = [{"label": str(value), "value": str(value)} for value in schema["enum"]]
+    if described["kind"] == "options":
+        described["options"] = [
+            {"label": option_label(str(value)), "value": str(value)} for value in schema["enum"]
+        ]
+    if described["kind"] == "password":
+        described["sensitive"] = True
     if schema.get("default") is not None:
         described["value"] = schema["default"]
-    if schema.get("secret"):
-        described["sensitive"] = True
     if name in PLACEHOLDERS:
         described["placeholder"] = PLACEHOLDERS[name]
     return described
 
 
-def definition(facts: Mapping[str, Any], owner: str | None = None) -> dict[str, Any]:
+def hub_kind(name: str, schema: Mapping[str, Any]) -> str:
+    """The kind that the Hub's script gives a setting: by its name, if it is a text."""
+    kind = _type(name, schema)
+    if kind != "string":
+        return {"number": "decimal"}.get(kind, kind)
+    if name in {"start_date", "end_date"}:
+        return "date_iso8601"
+    if any(word in name for word in _SECRET_WORDS):
+        return "password"
+    return "options" if schema.get("enum") else "string"
+
+
+def _type(name: str, schema: Mapping[str, Any]) -> str:
+    types = schema.get("type") or ("array" if name == "faker_config.locale" else "string")
+    return types if isinstance(types, str) else next(one for one in types if one != "null")
+
+
+def option_label(value: str) -> str:
+    """A label as the Hub's script makes it: `snake_case` becomes `Snake Case`."""
+    return re.sub(r"[_.-]", " ", value).title()
+
+
+def members(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of `--about` as the Hub counts them: the members of an object are settings of their own."""
+    found: dict[str, Any] = {}
+    for name, schema in properties.items():
+        inner = schema.get("properties") or {}
+        found |= {f"{name}.{member}": part for member, part in inner.items()} or {name: schema}
+    return found
+
+
+def definition(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The whole definition.
 
     Args:
         facts: See :func:`about`.
-        owner: Who publishes the repository; None while nobody does.
     """
-    settings = [
-        setting(name, schema)
-        for name, schema in facts["settings"]["properties"].items()
-        if name not in NEEDLESS
-    ]
-    found: dict[str, Any] = {
+    settings = [setting(name, schema) for name, schema in members(facts["settings"]["properties"]).items()]
+    return {
         "name": facts["name"],
         "namespace": facts["name"].replace("-", "_"),
-        "variant": (owner or DISTRIBUTION).lower(),
+        "variant": variant(),
+        "repo": REPOSITORY,
         "label": "Exact Online",
         "description": "Cloud accounting and ERP software for small and medium-sized businesses",
         "domain_url": "https://start.exactonline.nl/docs/HlpRestAPIResources.aspx",
         "logo_url": "/assets/logos/extractors/exactonline.svg",
-        "pip_url": DISTRIBUTION,
+        "pip_url": PIP_URL,
         "executable": facts["name"],
         "keywords": ["accounting", "api", "erp", "exact", "meltano_sdk"],
         "maintenance_status": "active",
@@ -228,24 +262,20 @@ def definition(facts: Mapping[str, Any], owner: str | None = None) -> dict[str, 
             selection=json.dumps(selection()),
         ),
     }
-    if owner:
-        found["repo"] = f"https://github.com/{owner}/tap-exactonline"
-    return found
 
 
 def rendered(found: Mapping[str, Any]) -> str:
     """The definition as the Hub's linter wants it: keys in order."""
-    return yaml.dump(dict(found), Dumper=_Dumper, sort_keys=True, allow_unicode=True, width=100)
+    return yaml.dump(dict(found), Dumper=_Dumper, sort_keys=True, allow_unicode=True, width=80)
 
 
 def main(arguments: Iterable[str] | None = None) -> int:
     """Write the definition."""
     parser = argparse.ArgumentParser(prog="python -m scripts.build_hub", description=__doc__)
-    parser.add_argument("--owner", help="account that publishes the repository")
     parser.add_argument("--output", type=Path, default=TARGET)
     options = parser.parse_args(None if arguments is None else list(arguments))
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(rendered(definition(about(), options.owner)), encoding="utf-8")
+    options.output.write_text(rendered(definition(about())), encoding="utf-8")
     return 0
 
 

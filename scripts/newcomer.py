@@ -1,8 +1,9 @@
 """Do what docs/first-table.md says, in an empty directory, and see whether the tables arrive.
 
-``python -m scripts.newcomer`` builds the wheel and starts a stand-in Exact Online, a PostgreSQL and a small Meltano Hub
-that knows the target. Then it runs the page's own commands with Meltano. Nothing of this repository is used by them but
-the wheel and plugins/hub/tap-exactonline.yml, in which `pip_url` names the wheel.
+``python -m scripts.newcomer`` starts a stand-in Exact Online, a PostgreSQL and a small Meltano Hub that knows the target.
+Then it runs the page's own commands with Meltano, which installs what `pip_url` in plugins/hub/tap-exactonline.yml names.
+If that is the repository on GitHub, git is told that a copy of this working tree is that repository; if it is the name
+of the package, a wheel of it is built and lies where installers look. So the definition itself stays as it is.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,6 +29,7 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 import yaml
 
+from scripts.build_hub import PIP_URL, REPOSITORY
 from scripts.build_hub import TARGET as DEFINITION
 from scripts.compare import source_rows
 from scripts.meltano_project import FOREIGN, MELTANO, ROOT
@@ -40,6 +43,7 @@ SCHEMA = "exact_online"
 START_DATE = "2022-01-01"
 REDIRECT = "https://example.org/callback"
 DIVISIONS = (101, 102)
+PASSWORD = "hunter2-of-the-database"  # noqa: S105 - of nothing, looked for in files
 ROWS = {
     "sync_crm_accounts": 1100,
     "sync_financial_transaction_lines": 300,
@@ -48,6 +52,7 @@ ROWS = {
     "financial_journals": 70,
     "crm_account_classifications": 60,
 }
+_RAW = REPOSITORY.replace("https://github.com/", "https://raw.githubusercontent.com/")
 _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
@@ -77,12 +82,60 @@ def build_wheel(directory: Path) -> Path:
     return wheel
 
 
+def copy_repository(directory: Path) -> None:
+    """Make a git repository of this working tree, uncommitted changes included."""
+    listed = _git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    for name in listed.split("\0"):
+        if name and (ROOT / name).is_file():
+            target = directory / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target)
+    _git(directory, "init", "--quiet")
+    _git(directory, "add", "--all")
+    author = ("-c", "user.name=newcomer", "-c", "user.email=newcomer@example.org")
+    _git(directory, *author, "commit", "--quiet", "--message", "As it lies here")
+
+
+def _git(directory: Path, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", *arguments], check=True, capture_output=True, text=True, cwd=directory
+    ).stdout
+
+
+def offer(scratch: Path) -> dict[str, str]:
+    """Let installers find what the Hub's definition names, and nothing of it on the network.
+
+    Args:
+        scratch: An empty directory.
+
+    Returns:
+        Variables for the process that installs.
+    """
+    if PIP_URL.startswith("git+"):
+        copy_repository(scratch)
+        return {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"url.{scratch.as_uri()}.insteadOf",
+            "GIT_CONFIG_VALUE_0": PIP_URL.removeprefix("git+"),
+            # uv would ask GitHub's API for the newest commit.
+            "UV_NO_GITHUB_FAST_PATH": "true",
+        }
+    build_wheel(scratch)
+    return {"UV_FIND_LINKS": str(scratch), "PIP_FIND_LINKS": str(scratch)}
+
+
 @contextlib.contextmanager
 def hub(directory: Path) -> Iterator[str]:
-    """Serve a Hub that knows target-postgres as meltano.yml describes it; gives the root of its API."""
+    """Serve a Hub that knows target-postgres, and the definition of the tap; gives the root of its API.
+
+    The target is as meltano.yml describes it, but the Hub's own definition takes `sqlalchemy_url` for no secret.
+    """
     project = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
     (target,) = [one for one in project["plugins"]["loaders"] if one["name"] == "target-postgres"]
     del target["config"]
+    for setting in target["settings"]:
+        if setting["name"] == "sqlalchemy_url":
+            del setting["sensitive"]
     variant = target["variant"]
 
     class Handler(SimpleHTTPRequestHandler):
@@ -93,6 +146,7 @@ def hub(directory: Path) -> Iterator[str]:
     root = f"http://127.0.0.1:{server.server_port}"
     loaders = directory / "plugins/loaders"
     loaders.mkdir(parents=True)
+    shutil.copy(DEFINITION, directory)
     (loaders / f"target-postgres--{variant}").write_text(json.dumps(target), encoding="utf-8")
     index = {
         "target-postgres": {
@@ -129,23 +183,44 @@ def fill_in(command: str, values: Mapping[str, str]) -> list[str]:
     ]
 
 
+def surroundings(
+    home: Path, exact: ExactOnline, *, hub_root: str, offered: Mapping[str, str], pins: Path | None = None
+) -> dict[str, str]:
+    """The variables of a newcomer's shell; see :func:`play`."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    environment = {
+        **inherited,
+        "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "MELTANO_HUB_API_ROOT": hub_root,
+        "NO_COLOR": "1",
+        "HOME": str(home),
+        "TAP_EXACTONLINE_API_URL": exact.url,
+        # Meltano's environments see neither this repository nor its .venv.
+        "PATH": os.pathsep.join([str(MELTANO.parent), os.defpath]),
+        **offered,
+    }
+    if pins:
+        environment |= {"PIP_CONSTRAINT": str(pins), "UV_CONSTRAINT": str(pins)}
+    return environment
+
+
 def play(
     home: Path,
-    wheel: Path,
     exact: ExactOnline,
     postgres: Postgres,
     *,
     hub_root: str,
+    offered: Mapping[str, str],
     pins: Path | None = None,
 ) -> Iterator[Step]:
     """Run the page's commands, one after the other.
 
     Args:
         home: An empty directory.
-        wheel: Of the tap.
         exact: Being served.
-        postgres: Where the tables go.
+        postgres: Where the tables go; has a host and a port.
         hub_root: See :func:`hub`.
+        offered: See :func:`offer`.
         pins: A constraints file for what Meltano installs, so that a test does not depend on the day.
 
     Raises:
@@ -155,27 +230,21 @@ def play(
         "https://YOUR-REDIRECT-ADDRESS": REDIRECT,
         "YOUR-CLIENT-ID": exact.client_id,
         "YOUR-CLIENT-SECRET": exact.client_secret,
-        "postgresql+psycopg://USER:PASSWORD@HOST:5432/DATABASE": postgres.sqlalchemy_url,
+        "YOUR-HOST": str(postgres.url.host),
+        "5432": str(postgres.url.port),
+        "YOUR-USER": str(postgres.url.username),
+        # The server asks for none, but what is set must not land in a file that is committed.
+        "YOUR-PASSWORD": postgres.url.password or PASSWORD,
+        "YOUR-DATABASE": str(postgres.url.database),
+        "YOUR-DIVISION": str(DIVISIONS[0]),
+        f"{_RAW}/main/plugins/hub": hub_root,
     }
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-    environment = inherited | {
-        "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
-        "MELTANO_HUB_API_ROOT": hub_root,
-        "NO_COLOR": "1",
-        "HOME": str(home),
-        "TAP_EXACTONLINE_API_URL": exact.url,
-        # Meltano's environments see neither this repository nor its .venv.
-        "PATH": os.pathsep.join([str(MELTANO.parent), os.defpath]),
-    }
-    if pins:
-        environment |= {"PIP_CONSTRAINT": str(pins), "UV_CONSTRAINT": str(pins)}
-    definition = yaml.safe_load(DEFINITION.read_text(encoding="utf-8")) | {"pip_url": str(wheel)}
+    environment = surroundings(home, exact, hub_root=hub_root, offered=offered, pins=pins)
     where = home
     for command in commands():
         words = fill_in(command, values)
         if words[0] == "cd":
             where = where / words[1]
-            (where / "tap-exactonline.yml").write_text(yaml.safe_dump(definition), encoding="utf-8")
             continue
         if words[0] != "meltano":
             continue
@@ -254,21 +323,20 @@ def differences(exact: ExactOnline, postgres: Postgres) -> dict[str, list[str]]:
 def main() -> int:
     """Play it through and tell."""
     parser = argparse.ArgumentParser(prog="python -m scripts.newcomer", description=__doc__)
-    parser.add_argument("--wheel", type=Path, help="instead of building one")
     parser.add_argument("--pins", type=Path, help="constraints for what Meltano installs")
     options = parser.parse_args()
     with contextlib.ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="newcomer-")))
-        for name in ("dist", "hub", "home"):
+        for name in ("offered", "hub", "home"):
             (scratch / name).mkdir()
-        wheel = (options.wheel or build_wheel(scratch / "dist")).resolve()
+        offered = offer(scratch / "offered")
         exact = stand_in()
         stack.enter_context(exact.serve())
-        postgres = stack.enter_context(embedded())
+        postgres = stack.enter_context(embedded(tcp=True))
         root = stack.enter_context(hub(scratch / "hub"))
         pins = options.pins and options.pins.resolve()
         try:
-            for step in play(scratch / "home", wheel, exact, postgres, hub_root=root, pins=pins):
+            for step in play(scratch / "home", exact, postgres, hub_root=root, offered=offered, pins=pins):
                 print(f"$ {step.command}\n{step.output[-1500:]}", flush=True)
         except NewcomerError as error:
             sys.exit(str(error))

