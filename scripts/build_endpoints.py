@@ -20,7 +20,7 @@ from typing import Any
 
 from scripts.catalogue import Field, Resource, read
 from scripts.dated import is_dated
-from scripts.endpoint_choices import DEFAULT, ENTITY_TYPES, FUNCTION_KEYS, GROUPS, NESTED, PLAIN
+from scripts.endpoint_choices import DEFAULT, ENTITY_TYPES, FAILING, FUNCTION_KEYS, GROUPS, NESTED, PLAIN
 from tap_exactonline.endpoints.spelling import LONGEST, column, field_type, stream
 
 FOLDER = Path(__file__).resolve().parents[1] / "tap_exactonline" / "endpoints"
@@ -126,6 +126,8 @@ def function(resource: Resource) -> dict[str, Any]:
         entry["parameters"] = [[parameter.name, field_type(str(parameter.type))] for parameter in parameters]
     flags = {"plain": resource.id in PLAIN, "beta": resource.beta}
     entry.update({name: True for name, true in flags.items() if true})
+    if resource.id in FAILING:
+        entry["failing"] = FAILING[resource.id]
     return entry | {"fields": fields(resource)}
 
 

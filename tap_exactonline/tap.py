@@ -26,6 +26,7 @@ from tap_exactonline.catalog import CatalogError, check_known, check_shape, sele
 from tap_exactonline.config import Config, parse
 from tap_exactonline.connection import Connection
 from tap_exactonline.endpoints import Endpoint, by_name, load
+from tap_exactonline.endpoints.extra import remarks
 from tap_exactonline.exact.auth.signals import settle
 from tap_exactonline.exact.divisions import recall_refused
 from tap_exactonline.exact.errors import SettingsError
@@ -113,9 +114,9 @@ class TapExactOnline(Tap):
                 raise ConfigValidationError(str(exc), errors=[str(exc)]) from exc
             self.checked = parse({})
             return [str(exc)]
-        if self._config.get("stream_maps"):
-            for remark in unknown_streams(self._config, self._known()):
-                self.logger.warning(remark)
+        maps = unknown_streams(self._config, self._known()) if self._config.get("stream_maps") else ()
+        for remark in (*remarks(self.checked.extra_streams), *maps):
+            self.logger.warning(remark)
         self._config = {**self._config}
         for setting in ("divisions", "exclude_divisions"):
             if self._config.get(setting):

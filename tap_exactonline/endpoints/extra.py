@@ -6,7 +6,7 @@ service's ``$metadata`` has been read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, cast, get_args
@@ -130,6 +130,13 @@ class ExtraStream:
         if relative or any(word is not None for word in words):
             return "a value that moves with the calendar lets rows in that have not changed"
         return None
+
+
+def remarks(streams: Iterable[ExtraStream]) -> Iterator[str]:
+    """What a user should know of the functions that they read."""
+    for one in streams:
+        if isinstance(one.known, Function) and one.known.failing:
+            yield f"Setting '{one.place}': {one.known.path} is {one.known.failing}"
 
 
 _EDM: dict[str, FieldType] = {

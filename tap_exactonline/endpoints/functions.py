@@ -31,9 +31,10 @@ class Function(msgspec.Struct, frozen=True):
         key: The business key within one answer, in Exact's spelling; empty where an answer is one row.
         page_size: Rows a page; 0 where it is not paged.
         fields: The properties, without ``Division``.
-        parameters: All of them are mandatory; None where their names are not known.
-        plain: Also answers without parameters, as several public clients show.
+        parameters: All of them are mandatory, unless it is ``plain``; None where their names are not known.
+        plain: Also answers without parameters, or without some of them, as several public clients show.
         beta: Lies under ``/api/v1/beta``.
+        failing: What is told of a function that never answers.
     """
 
     path: str
@@ -45,6 +46,7 @@ class Function(msgspec.Struct, frozen=True):
     parameters: tuple[FunctionParameter, ...] | None = None
     plain: bool = False
     beta: bool = False
+    failing: str | None = None
 
 
 class Functions(msgspec.Struct, frozen=True):

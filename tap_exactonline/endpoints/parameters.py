@@ -54,6 +54,8 @@ def check_parameters(
         if not sent and name not in holes:
             what = f"{path} takes no parameters" if known else NOT_READING.format(path)
             raise SettingsError(f"{place}.{name}", what, f"Use it in the filter, as {{{name}}}, or remove it")
+        if value is None and isinstance(known, Function) and (known.plain or known.parameters is None):
+            continue  # left out of the address: for extra fields of items Exact then answers for all of them
         if (
             isinstance(known, Function)
             and name not in types
@@ -104,7 +106,9 @@ def _of_function(
     for one in function.parameters:
         if one.name not in spelled:
             raise SettingsError(
-                f"{place}.{one.name}", f"{function.path} answers only with it", f"It wants {listed}"
+                f"{place}.{one.name}",
+                f"{function.path} answers only with it",
+                f"It wants {listed}",
             )
     ordered = {one.name: spelled[one.name] for one in function.parameters}
     return ordered | rest, {one.name: one.type for one in function.parameters}

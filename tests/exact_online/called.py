@@ -106,10 +106,11 @@ def table(
     if wanted is None:
         if all(name.startswith("$") for name in query):
             raise QueryError("Bad Request - Error in query syntax: a parameter is missing.")
-    elif not (
-        function.plain and exact.switches.plain_functions and not {p.name for p in wanted} & set(query)
-    ):
+    else:
+        plain = function.plain and exact.switches.plain_functions
         for one in wanted:
+            if plain and one.name not in query:
+                continue
             kind = "number" if one.type in NUMERIC else one.type
             given[one.name] = argument(query, one.name, kind).value
     rows = exact.function_rows.get(function.path.lower())

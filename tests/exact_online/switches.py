@@ -41,7 +41,7 @@ class Switches:
         sync_top: Whether sync endpoints honour ``$top``.
         select_required_on_single: Whether single endpoints, too, refuse a request without ``$select``.
         select_on_functions: Whether functions accept ``$select``.
-        plain_functions: Whether ItemExtraField also answers without its parameters, as some clients show.
+        plain_functions: Whether ItemExtraField also answers without its parameters, or some of them, as some clients show.
         select_star_on_sync: Whether sync endpoints accept ``$select=*``.
         null_compares: Whether ``Field ne 5`` and the like hold for rows without a value: never, as in SQL, or as in
             .NET, where null differs from every value.

@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 
 import pytest
+from singer_sdk.exceptions import ConfigValidationError
 
 from tests.exact_online import ExactOnline
 from tests.support.extra_streams import ITEMS, REVENUE, YEARS, asked, revenue_of_three_years
@@ -120,6 +121,56 @@ def test_item_extra_fields_of_one_item_as_documented(exact: ExactOnline, runner:
     assert {r["parameter_item_id"] for r in done.records("item_extra_fields")} == set(ITEMS[:2])
     assert [q["modified"] for q in asked(exact, path)] == ["datetime'2020-01-01T00:00:00'"] * 2
     assert not exact.errors_4xx
+
+
+def test_a_parameter_that_is_null_is_left_out_of_the_call(exact: ExactOnline, runner: TapRunner) -> None:
+    path = "read/logistics/ItemExtraField"
+    exact.function_answers(
+        path,
+        [
+            {"ItemID": ITEMS[n], "Number": n, "Value": str(n), "Modified": datetime(2024, 1, 1 + n)}  # noqa: DTZ001
+            for n in range(3)
+        ],
+    )
+    runner.config["extra_streams"] = [
+        {"name": "item_extra_fields", "path": path, "parameters": {"itemid": None, "modified": "2024-01-02"}}
+    ]
+
+    done = runner.sync("item_extra_fields")
+
+    assert done.code == 0, done.err
+    rows = done.records("item_extra_fields")
+    assert [row["item_id"] for row in rows] == ITEMS[1:3], "of all items, and none that changed before"
+    assert all("parameter_item_id" not in row for row in rows)
+    (query,) = asked(exact, path)
+    assert {name: value for name, value in query.items() if not name.startswith("$")} == {
+        "modified": "datetime'2024-01-02T00:00:00'"
+    }
+
+
+def test_null_in_a_list_is_no_value(runner: TapRunner) -> None:
+    parameters = {"itemId": [ITEMS[0], None], "modified": "start_date"}
+    runner.config["extra_streams"] = [
+        {"name": "f", "path": "read/logistics/ItemExtraField", "parameters": parameters}
+    ]
+    with pytest.raises(ConfigValidationError, match=r"extra_streams\[0\]\.parameters\.itemId\[1\]"):
+        runner.sync("f")
+
+
+def test_a_function_that_never_answers_is_told_before_it_is_asked(
+    exact: ExactOnline, runner: TapRunner
+) -> None:
+    runner.config["extra_streams"] = [
+        {
+            "name": "by_age",
+            "path": "read/financial/AgingReceivablesListByAgeGroup",
+            "parameters": {"ageGroup": 1},
+        }
+    ]
+    done = runner.sync("by_age")
+    (line,) = [line for line in done.err.splitlines() if "reported to answer HTTP 400 always" in line]
+    assert "extra_streams[0]" in line
+    assert "AgingReceivablesListByAgeGroup" in line
 
 
 def test_a_parameter_column_can_be_named_as_exact_writes_it(exact: ExactOnline, runner: TapRunner) -> None:
