@@ -37,6 +37,7 @@ class Outcome:
         seconds: From the first call to the last row handed over.
         note: What happened and what to do, for whoever must act.
         from_scratch: Everything was read, not only what is new.
+        doubtful: No rows came, and nobody could tell whether the user may see any: no row may be declared gone by it.
     """
 
     stream: str
@@ -47,6 +48,7 @@ class Outcome:
     seconds: float = 0.0
     note: str = ""
     from_scratch: bool = False
+    doubtful: bool = False
 
 
 @dataclass(slots=True)

@@ -78,7 +78,10 @@ def look_into(
         outcome.status, outcome.note = Status.INCOMPLETE, GONE
         return {}
     if rights is None:
-        outcome.note = UNKNOWN
+        outcome.note, outcome.doubtful = UNKNOWN, True
+        if read.version is not None:
+            # Asked again in the next run: until it is answered, no row of the table can be declared gone.
+            return {}
     if read.endpoint.kind != "sync" or outcome.from_scratch:
         return {}
     spread = timedelta(days=zlib.crc32(f"{read.name} {division}".encode()) % _SPREAD)

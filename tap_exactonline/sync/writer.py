@@ -204,7 +204,7 @@ class Writer:
         tell(outcome, self._names.get(code, "") if code is not None else "", left, self._logger)
         self._learn(event.read)
         changes = dict(event.changes)
-        if outcome.status is Status.OK:
+        if outcome.status is Status.OK and not outcome.doubtful:
             changes |= self._versions.completed(event.read, code)
         if code is None and outcome.rows and not self._bookmarks.known(event.read.name).get("had_rows"):
             self._bookmarks.stream(event.read.name)["had_rows"] = True

@@ -194,6 +194,25 @@ def test_a_question_that_is_refused_is_not_asked_again_and_again(tmp_path: Path)
         assert len([call for call in home.exact.errors_4xx if call.stream == "UserHasRights"]) <= 4
 
 
+@pytest.mark.parametrize("stream", [ITEMS, MODIFIED, FULL])
+def test_an_empty_answer_that_nobody_vouches_for_declares_no_row_gone(tmp_path: Path, stream: str) -> None:
+    with lab(tmp_path, ROWS, emit_activate_version_messages=True) as home:
+        assert home.run(stream, OTHER).complete
+        home.state = None
+        home.exact.divisions[HOME].forbidden[stream] = "rights"
+        home.exact.faults.add("UserHasRights", faults.status(500), times=None)
+        for _ in range(2):
+            run = home.run(stream, OTHER)
+            assert stream not in run.activated()
+            assert len(home.live(stream)) == 4
+        home.exact.divisions[HOME].forbidden.clear()
+        home.exact.faults.clear()
+        for key in home.table(stream).keys()[:2]:
+            home.table(stream).delete(key)
+        assert home.run(stream, OTHER).complete
+        assert len(home.live(stream)) == 2, "what is gone is declared gone once Exact answers"
+
+
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 
