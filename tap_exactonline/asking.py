@@ -9,7 +9,6 @@ from tap_exactonline.connection import Connection
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.endpoints.extra import ExtraStream, field_of
 from tap_exactonline.endpoints.parameters import NOT_READING
-from tap_exactonline.exact.edmx import Entity, Service, read_metadata
 from tap_exactonline.exact.errors import (
     DivisionError,
     EndpointMissing,
@@ -20,6 +19,7 @@ from tap_exactonline.exact.errors import (
     StreamError,
     TemporaryError,
 )
+from tap_exactonline.exact.metadata import Entity, Service, read_metadata
 
 Documents = dict[tuple[str, bool], Service]
 """The ``$metadata`` of services that were asked for it, by path in lower case and whether they are a beta."""

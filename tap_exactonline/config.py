@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from tap_exactonline import sdk_settings
-from tap_exactonline.exact.addresses import api_url_for, check_api_url
 from tap_exactonline.exact.errors import SettingsError
 from tap_exactonline.exact.foreign_text import clean_text
 from tap_exactonline.exact.secret_text import check_secret
+from tap_exactonline.exact.urls import api_url_for, check_api_url
 from tap_exactonline.settings import SCHEMA, ZONES
 
 if TYPE_CHECKING:

@@ -17,17 +17,17 @@ from scripts.attack.model import Effort, Figure, Tally
 from scripts.attack.samples import STREAMS, samples
 from tap_exactonline.drift import differences, services
 from tap_exactonline.endpoints import by_name
-from tap_exactonline.exact import edmx
-from tap_exactonline.exact.addresses import check_api_url, link_within
+from tap_exactonline.exact import metadata
 from tap_exactonline.exact.auth.grants import read_answer
 from tap_exactonline.exact.bodies import read_body
-from tap_exactonline.exact.classify import Answer, Subject, failure
 from tap_exactonline.exact.client import ExactClient
+from tap_exactonline.exact.clock import ServerClock, clock_time, retry_after
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import BrokenAnswer, ExactError
-from tap_exactonline.exact.limits import DivisionLimits
 from tap_exactonline.exact.odata import read_rows
-from tap_exactonline.exact.server_clock import ServerClock, clock_time, retry_after
+from tap_exactonline.exact.rate_limits import DivisionLimits
+from tap_exactonline.exact.responses import Answer, RequestContext, failure
+from tap_exactonline.exact.urls import check_api_url, link_within
 from tap_exactonline.sync.reader import Reader
 from tap_exactonline.sync.rights import ask_rights
 from tap_exactonline.sync.start import first_timestamp
@@ -47,6 +47,8 @@ class OnePage:
 
     def __init__(self, body: bytes) -> None:
         self.body = body
+
+    paginate = ExactClient.paginate
 
     def get(self, _path: str, *, decode: Callable[[bytes], Any], xml: bool = False, **_: Any) -> Any:
         """The body, decoded."""
@@ -140,7 +142,7 @@ def _lists(effort: Effort) -> Figure:
 
 def _errors(effort: Effort) -> Figure:
     chance = effort.chance
-    subject = Subject(101, "crm_accounts", "crm/Accounts", API, "Crm accounts")
+    subject = RequestContext(101, "crm_accounts", "crm/Accounts", API, "Crm accounts")
 
     def one() -> None:
         status = chance.choice([302, 400, 401, 403, 404, 407, 408, 414, 418, 429, 500, 503, 599])
@@ -213,7 +215,7 @@ def _documents(effort: Effort) -> Figure:
     (crm,) = [one for one in services() if one.title == "crm"]
 
     def one() -> None:
-        service = read_body(200, mutate.damage(samples().edmx, chance), edmx.parse, xml=True)
+        service = read_body(200, mutate.damage(samples().edmx, chance), metadata.parse, xml=True)
         for what in differences(crm, service):
             assert what.path.isprintable()  # noqa: S101
 

@@ -19,8 +19,8 @@ from tap_exactonline.config import require_app
 from tap_exactonline.connection import Connection
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.auth.tokens import LoginStatus
+from tap_exactonline.exact.clock import local_time
 from tap_exactonline.exact.errors import ExactError
-from tap_exactonline.exact.server_clock import local_time
 from tap_exactonline.sync.evidence import delivered
 
 _DAY = 86400.0

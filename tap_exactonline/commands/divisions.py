@@ -11,7 +11,7 @@ import click
 
 from tap_exactonline.commands.console import connect, table
 from tap_exactonline.connection import Connection
-from tap_exactonline.exact.client import ExactClient
+from tap_exactonline.exact.client import ExactClient, FixedQuery
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import ExactError, LoginError, Stopped
 from tap_exactonline.exact.foreign_text import clean_text
@@ -27,7 +27,6 @@ _BLOCKING = {
     6: "being copied",
 }
 _STATUS = {0: "inactive", 1: "active", 2: "archived", None: "unknown"}
-_MOST_PAGES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,24 +142,11 @@ def _of_licence(client: ExactClient, start: int) -> list[Division]:
     fields = ["Code", "Description", "Status", "BlockingStatus", "Country", "Currency", "Hid"]
     found = []
     try:
-        page = client.get(
-            "system/AllDivisions",
-            division=start,
-            query=select_query(fields),
-            decode=read_rows,
-            stream="system_all_divisions",
-        )
-        for _ in range(_MOST_PAGES):
+        query = FixedQuery(select_query(fields), read_rows)
+        for page in client.paginate(
+            "system/AllDivisions", query, division=start, stream="system_all_divisions"
+        ):
             found += [Division.of(row) for row in page.rows]
-            if page.next_url is None:
-                break
-            page = client.follow(
-                page.next_url,
-                "system/AllDivisions",
-                division=start,
-                decode=read_rows,
-                stream="system_all_divisions",
-            )
     except (LoginError, Stopped):
         raise
     except (ExactError, KeyError, TypeError, ValueError, OverflowError):

@@ -12,7 +12,6 @@ import click
 from tap_exactonline.commands.console import connect
 from tap_exactonline.connection import Connection
 from tap_exactonline.drift import Difference, Known, by_endpoint, differences, services
-from tap_exactonline.exact.edmx import read_metadata
 from tap_exactonline.exact.errors import (
     DayBudgetSpent,
     DivisionError,
@@ -20,6 +19,7 @@ from tap_exactonline.exact.errors import (
     StreamError,
     TemporaryError,
 )
+from tap_exactonline.exact.metadata import read_metadata
 
 _FUNCTIONS = "New functions. The tap calls none of them, since Exact declares changes as functions, too (users/UnlinkAllRoles):"
 Status = Literal["compared", "no document", "failed"]

@@ -9,39 +9,34 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from tap_exactonline.exact import classify
-from tap_exactonline.exact.addresses import api_url_for, check_api_url, link_within
+from tap_exactonline.exact import responses
+from tap_exactonline.exact.attempts import Attempt, Backoff, CircuitBreaker, LoginDoubt
 from tap_exactonline.exact.bodies import WebPage, read_body
-from tap_exactonline.exact.classify import Answer, Subject
+from tap_exactonline.exact.clock import ServerClock, retry_after
+from tap_exactonline.exact.error_budget import ErrorBudget
 from tap_exactonline.exact.errors import (
     BrokenAnswer,
     DivisionError,
     ExactError,
     LoginError,
+    QueryRefused,
     Stopped,
     StreamError,
     TemporaryError,
     without_frames,
 )
-from tap_exactonline.exact.lanes import Lane, Lanes
 from tap_exactonline.exact.large_answers import LargeAnswers
-from tap_exactonline.exact.limits import Budget, Go, Spent, Wait
-from tap_exactonline.exact.login_doubt import LoginDoubt
 from tap_exactonline.exact.notes import Notes
 from tap_exactonline.exact.odata import read_rows, select_query
-from tap_exactonline.exact.outage import Outage
-from tap_exactonline.exact.refusals import Refusals
-from tap_exactonline.exact.retry import Patience
-from tap_exactonline.exact.server_clock import ServerClock, retry_after
+from tap_exactonline.exact.rate_limits import Budget, DivisionGate, DivisionGates, Go, Spent, Wait
+from tap_exactonline.exact.responses import Answer, RequestContext
 from tap_exactonline.exact.transport import MEGABYTE, Bounds, Response, Transport
-from tap_exactonline.exact.trial import Trial
-
-__all__ = ["ExactClient", "HasAccessToken", "api_url_for", "check_api_url"]
+from tap_exactonline.exact.urls import check_api_url, link_within
 
 T = TypeVar("T")
 
@@ -60,6 +55,52 @@ class _Failed:
 
 class _Again:
     """A try after which the next one may begin at once."""
+
+
+class HasNextPage(Protocol):
+    """A page as `ExactClient.paginate` needs it."""
+
+    @property
+    def next_url(self) -> str | None:
+        """Exact's own link to the next page, None on the last."""
+        ...
+
+
+PageT = TypeVar("PageT", bound=HasNextPage)
+PageT_co = TypeVar("PageT_co", bound=HasNextPage, covariant=True)
+
+
+class PageQuery(Protocol[PageT_co]):
+    """A query for pages that may adapt to what Exact refuses."""
+
+    def form(self) -> tuple[str, Callable[[bytes], PageT_co]]:
+        """The query as it is now, encoded, and what reads its pages."""
+        ...
+
+    def learn(self, refusal: QueryRefused) -> None:
+        """Adapt to a refusal; raises if there is no other form to try."""
+        ...
+
+    def answered(self) -> None:
+        """The last form was answered."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FixedQuery(Generic[PageT]):
+    """A query that does not adapt."""
+
+    text: str
+    decode: Callable[[bytes], PageT]
+
+    def form(self) -> tuple[str, Callable[[bytes], PageT]]:
+        return self.text, self.decode
+
+    def learn(self, refusal: QueryRefused) -> None:
+        raise refusal
+
+    def answered(self) -> None:
+        pass
 
 
 class HasAccessToken(Protocol):
@@ -129,8 +170,8 @@ class ExactClient:
         self._on_wait = on_wait
         self._idle = idle
         self._clock = ServerClock(clock)
-        self._refusals = Refusals(self._clock.now, reserve_calls, notes)
-        self._outage = Outage()
+        self._errors = ErrorBudget(self._clock.now, notes, reserve_calls)
+        self._breaker = CircuitBreaker()
         self._login = LoginDoubt(self._me_refuses, self._clock.now)
         self._large = large or LargeAnswers(self._stop)
         self._transport = Transport(
@@ -141,7 +182,7 @@ class ExactClient:
             clock=clock,
             before_more=self._large.take,
         )
-        self._lanes = Lanes(self._clock.now, reserve_calls, self._check_stop, idle)
+        self._gates = DivisionGates(self._clock.now, reserve_calls, self._check_stop, idle)
         self._answered = False
         self._web_pages = 0
 
@@ -179,7 +220,9 @@ class ExactClient:
         if division is not None:
             parts.append(str(division))
         url = "/".join([*parts, path.strip("/")]) + (f"?{query}" if query else "")
-        return self._read(url, decode, Subject(division, stream, path.strip("/"), self.api_url, scope, xml))
+        return self._read(
+            url, decode, RequestContext(division, stream, path.strip("/"), self.api_url, scope, xml)
+        )
 
     def follow(
         self,
@@ -208,20 +251,74 @@ class ExactClient:
                 division=division,
                 stream=stream or None,
             )
-        subject = Subject(division, stream, link.endpoint, self.api_url, scope)
-        return self._read(link.url, decode, subject, announced=True)
+        context = RequestContext(division, stream, link.endpoint, self.api_url, scope)
+        return self._read(link.url, decode, context, announced=True)
+
+    def paginate(
+        self,
+        path: str,
+        query: PageQuery[PageT],
+        *,
+        division: int | None,
+        stream: str = "",
+        scope: str | None = None,
+        beta: bool = False,
+    ) -> Iterator[PageT]:
+        """All pages of an endpoint, one after the other; the rest is as for `get`. A page is not kept here.
+
+        Args:
+            path: Service and entity.
+            query: What to ask for; asked for its form until Exact takes it.
+            division: Administration.
+            stream: Name for messages.
+            scope: Scope that the endpoint needs, for messages.
+            beta: Whether the endpoint lies under ``/api/v1/beta``.
+
+        Raises:
+            BrokenAnswer: if the links go round in a circle.
+            ExactError: as `get` and `follow`, and what the query raises.
+        """
+        while True:
+            text, decode = query.form()
+            try:
+                page = self.get(
+                    path, division=division, query=text, decode=decode, stream=stream, scope=scope, beta=beta
+                )
+            except QueryRefused as refusal:
+                query.learn(refusal)
+            else:
+                break
+        query.answered()
+        followed: set[int] = set()
+        while True:
+            url = page.next_url
+            yield page
+            del page
+            if not url:
+                return
+            if hash(url) in followed:
+                raise BrokenAnswer(
+                    "the link to the next page leads back to a page that was read",
+                    "Run again later",
+                    division=division,
+                    stream=stream or None,
+                )
+            followed.add(hash(url))
+            page = self.follow(
+                url, path, division=division, decode=decode, stream=stream, scope=scope, beta=beta
+            )
 
     def calls(self, division: int | None = None) -> int:
         """Calls made so far, retries included: of a division, or of all together."""
-        return self._lanes.calls(division)
+        return self._gates.calls(division)
 
     def errors(self, division: int | None, path: str) -> int:
         """Answers of an endpoint within the last hour that Exact counts as errors."""
-        return self._refusals.errors(division, path.strip("/").lower())
+        return self._errors.errors(division, path.strip("/").lower())
 
     def budget(self, division: int | None) -> Budget:
         """What the last answers told about the calls that a division has left."""
-        return self._lanes.budget(division)
+        return self._gates.budget(division)
 
     def now(self) -> float:
         """Seconds since the epoch by Exact's clock, as far as its answers tell."""
@@ -234,154 +331,156 @@ class ExactClient:
     # -- one page ------------------------------------------------------------------------------
 
     def _read(
-        self, url: str, decode: Callable[[bytes], T], subject: Subject, *, announced: bool = False
+        self, url: str, decode: Callable[[bytes], T], context: RequestContext, *, announced: bool = False
     ) -> T:
         try:
-            with self._lanes.enter(subject.division) as lane:
-                return self._try(Trial(url, subject, announced), decode, lane)
+            with self._gates.enter(context.division) as gate:
+                return self._try(Attempt(url, context, announced), decode, gate)
         except (TemporaryError, StreamError) as error:
             # The layers below do not know what was being read.
             if error.division is None:
-                error.division = subject.division
-            error.stream = error.stream or subject.stream_name
+                error.division = context.division
+            error.stream = error.stream or context.stream_name
             raise
         finally:
             self._large.answered()
 
-    def _try(self, trial: Trial, decode: Callable[[bytes], T], lane: Lane) -> T:
-        patience = Patience(
-            self._outage.tries(self._max_tries), self._max_retry_time, self._retry_base, self._steady
+    def _try(self, attempt: Attempt, decode: Callable[[bytes], T], gate: DivisionGate) -> T:
+        backoff = Backoff(
+            self._breaker.tries(self._max_tries), self._max_retry_time, self._retry_base, self._steady
         )
-        url, subject = trial.url, trial.subject
+        url, context = attempt.url, attempt.context
         while True:
             self._large.drop()
-            self._refusals.check(url, subject)
-            self._outage.check()
+            self._errors.check(url, context)
+            self._breaker.check()
             # First the budget, then the token: it lives for ten minutes and would age in the waiting.
-            with patience.suspended():
-                self._wait_for_budget(lane, subject)
-            trial.token = self._credentials.access_token()
+            with backoff.suspended():
+                self._wait_for_budget(gate, context)
+            attempt.token = self._credentials.access_token()
             self._check_stop()
-            outcome = self._once(trial, decode, lane)
+            outcome = self._once(attempt, decode, gate)
             if isinstance(outcome, _Again):
                 continue
             if not isinstance(outcome, _Failed):
                 return outcome
             error, hint = outcome.error, outcome.hint
-            enough = trial.enough_errors or self._refusals.exhausted(subject)
-            seconds = None if enough else patience.after_failure(hint)
+            enough = attempt.enough_errors or self._errors.exhausted(context)
+            seconds = None if enough else backoff.after_failure(hint)
             if seconds is None:
                 if isinstance(error, TemporaryError):
-                    self._outage.gave_up(error)
+                    self._breaker.gave_up(error)
                 raise error
-            self._wait(subject.division, seconds, f"{error.what}; {patience}")
+            self._wait(context.division, seconds, f"{error.what}; {backoff}")
 
-    def _once(self, trial: Trial, decode: Callable[[bytes], T], lane: Lane) -> T | _Failed | _Again:
+    def _once(
+        self, attempt: Attempt, decode: Callable[[bytes], T], gate: DivisionGate
+    ) -> T | _Failed | _Again:
         """One try. A function of its own: while the next one is waited for, no body and no rows are kept."""
         try:
-            trial.number = self._login.next_number()
-            response = self._send(trial.url, trial.token, lane, xml=trial.subject.xml)
+            attempt.number = self._login.next_number()
+            response = self._send(attempt.url, attempt.token, gate, xml=attempt.context.xml)
             if response.status in _GOOD:
-                return self._good(response, decode, trial)
+                return self._good(response, decode, attempt)
         except TemporaryError as exc:
             return _Failed(without_frames(exc))
-        failure = self._failed(response, trial, lane)
+        failure = self._failed(response, attempt, gate)
         if failure is None:
             return _Again()
         return _Failed(failure, retry_after(response.headers, self._clock.now()))
 
-    def _good(self, response: Response, decode: Callable[[bytes], T], trial: Trial) -> T:
-        subject = trial.subject
-        trial.check_content(response.status)
+    def _good(self, response: Response, decode: Callable[[bytes], T], attempt: Attempt) -> T:
+        context = attempt.context
+        attempt.check_content(response.status)
         try:
-            result = read_body(response.status, response.body, decode, xml=subject.xml)
+            result = read_body(response.status, response.body, decode, xml=context.xml)
         except WebPage as exc:
             self._web_pages += 1
             if not self._answered and self._web_pages >= _MOST_WEB_PAGES:
-                raise classify.web_page(subject) from exc
+                raise responses.web_page(context) from exc
             raise
         self._answered = True
-        self._login.good_answer(trial.token, trial.number)
-        self._outage.answered()
-        self._refusals.good_answer(subject)
+        self._login.good_answer(attempt.token, attempt.number)
+        self._breaker.answered()
+        self._errors.good_answer(context)
         return result
 
-    def _failed(self, response: Response, trial: Trial, lane: Lane) -> ExactError | None:
+    def _failed(self, response: Response, attempt: Attempt, gate: DivisionGate) -> ExactError | None:
         """An answer that is not good: the error to be retried, or None to ask again at once."""
-        answer = Answer.of(response.status, response.headers, response.body, (trial.token,))
-        subject = trial.subject
-        trial.errors += self._refusals.count(answer, subject)
+        answer = Answer.of(response.status, response.headers, response.body, (attempt.token,))
+        context = attempt.context
+        attempt.errors += self._errors.count(answer, context)
         if answer.status == _TOO_MANY:
-            self._refusals.too_many(answer, response.headers, subject, lane.limits, trial.too_many)
+            self._errors.too_many(answer, response.headers, context, gate.limits, attempt.too_many)
             return None
         if answer.status == _UNAUTHORIZED and not answer.about_user:
-            return self._unauthorized(answer, trial)
-        failure = self._refusals.remember(trial.url, answer, subject, known_host=self._answered)
+            return self._unauthorized(answer, attempt)
+        failure = self._errors.remember(attempt.url, answer, context, known_host=self._answered)
         if isinstance(failure, TemporaryError):
             return failure
-        self._outage.answered()
+        self._breaker.answered()
         raise failure
 
-    def _unauthorized(self, answer: Answer, trial: Trial) -> ExactError | None:
+    def _unauthorized(self, answer: Answer, attempt: Attempt) -> ExactError | None:
         """A 401: ask again with another token if it is about the login, else a few times more with the same."""
-        self._outage.answered()
-        subject, token = trial.subject, trial.token
-        if subject.key != classify.ME and not self._login.is_refused(token, trial.number):
-            return classify.unauthorized(answer, subject)
-        if not trial.rejected:
-            trial.rejected = token
+        self._breaker.answered()
+        context, token = attempt.context, attempt.token
+        if context.key != responses.ME and not self._login.is_refused(token, attempt.number):
+            return responses.unauthorized(answer, context)
+        if not attempt.rejected:
+            attempt.rejected = token
             self._credentials.reject(token)
             return None
-        failure = classify.rejected(answer)
-        if token != trial.rejected:
+        failure = responses.rejected(answer)
+        if token != attempt.rejected:
             raise failure
         # Exact's token service insists that this very token is alive.
         return failure
 
     def _me_refuses(self, token: str) -> bool | None:
         """Ask ``current/Me`` once with a token: whether it refuses it; None if it says neither."""
-        subject = Subject(None, "", "current/Me", self.api_url)
-        if self._refusals.exhausted(subject):
+        context = RequestContext(None, "", "current/Me", self.api_url)
+        if self._errors.exhausted(context):
             return None
-        url = f"{self.api_url}/api/v1/{subject.endpoint}?{select_query(['CurrentDivision'])}"
-        with self._lanes.enter(None) as lane:
+        url = f"{self.api_url}/api/v1/{context.endpoint}?{select_query(['CurrentDivision'])}"
+        with self._gates.enter(None) as gate:
             try:
-                self._wait_for_budget(lane, subject)
-                response = self._send(url, token, lane, xml=False)
+                self._wait_for_budget(gate, context)
+                response = self._send(url, token, gate, xml=False)
                 if response.status in _GOOD:
                     read_body(response.status, response.body, read_rows)
                     return False
             except (TemporaryError, StreamError, DivisionError):
                 return None
         answer = Answer.of(response.status, response.headers, response.body, (token,))
-        self._refusals.count(answer, subject)
+        self._errors.count(answer, context)
         if answer.status != _TOO_MANY:
-            failure = classify.failure(answer, subject, known_host=True)
+            failure = responses.failure(answer, context, known_host=True)
             if answer.about_user:
                 raise failure
             return True if isinstance(failure, LoginError) else None
         return None
 
-    def _send(self, url: str, token: str, lane: Lane, *, xml: bool) -> Response:
-        lane.limits.took()
-        lane.calls += 1
+    def _send(self, url: str, token: str, gate: DivisionGate, *, xml: bool) -> Response:
+        gate.limits.took()
+        gate.calls += 1
         response = self._transport.get(url, token, xml=xml)
         self._clock.observe(response.headers.get("Date"), response.sent, response.received)
-        lane.limits.observe(response.headers)
+        gate.limits.observe(response.headers)
         return response
 
     # -- waiting -------------------------------------------------------------------------------
 
-    def _wait_for_budget(self, lane: Lane, subject: Subject) -> None:
+    def _wait_for_budget(self, gate: DivisionGate, context: RequestContext) -> None:
         while True:
             self._check_stop()
-            match lane.limits.next_call():
+            match gate.limits.next_call():
                 case Go():
                     return
                 case Spent() as spent:
-                    raise classify.day_spent(subject, spent, self._reserve)
+                    raise responses.day_spent(context, spent, self._reserve)
                 case Wait(seconds, why):
-                    self._wait(subject.division, seconds, why)
+                    self._wait(context.division, seconds, why)
 
     def _wait(self, division: int | None, seconds: float, why: str) -> None:
         if self._on_wait is not None:
@@ -392,4 +491,4 @@ class ExactClient:
 
     def _check_stop(self) -> None:
         if self._stop.is_set():
-            raise Stopped("stopped as asked", classify.NEXT_RUN)
+            raise Stopped("stopped as asked", responses.NEXT_RUN)

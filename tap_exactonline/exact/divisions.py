@@ -8,11 +8,10 @@ endpoint *of* a division, so one has to be known before: one that is configured,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tap_exactonline.exact.classify import MANAGE_COMPANIES
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.errors import (
     BrokenAnswer,
@@ -28,9 +27,10 @@ from tap_exactonline.exact.errors import (
     StreamError,
 )
 from tap_exactonline.exact.foreign_text import clean_text
-from tap_exactonline.exact.odata import read_rows, select_query
+from tap_exactonline.exact.odata import Page, read_rows, select_query
 from tap_exactonline.exact.query_refusals import refused_field
 from tap_exactonline.exact.refused_fields import MOST_REFUSALS, RefusedFields
+from tap_exactonline.exact.responses import MANAGE_COMPANIES
 
 STREAM = "system_divisions"
 SCOPE = "Organization administration"
@@ -271,68 +271,49 @@ def _absent(code: int, divisions: Sequence[Division]) -> DivisionNotInScope:
 
 
 def _read_all(client: ExactClient, start: int, refused: RefusedFields) -> list[Division]:
-    rows = _read_what_is_known(client, start, refused)
     found: dict[int, Division] = {}
-    for row in rows:
-        try:
-            one = Division.of(row)
-        except (KeyError, TypeError, ValueError, OverflowError) as exc:
-            raise BrokenAnswer("system/Divisions has a row without a number", stream=STREAM) from exc
-        found[one.code] = one
+    for page in client.paginate(
+        "system/Divisions", _ListQuery(refused), division=start, stream=STREAM, scope=SCOPE
+    ):
+        for row in page.rows:
+            try:
+                division = Division.of(row)
+            except (KeyError, TypeError, ValueError, OverflowError) as exc:
+                raise BrokenAnswer("system/Divisions has a row without a number", stream=STREAM) from exc
+            found[division.code] = division
     return [found[code] for code in sorted(found)]
 
 
-def _read_what_is_known(client: ExactClient, start: int, refused: RefusedFields) -> list[dict[str, Any]]:
-    """The reference is not the service: do without a field that it does not know."""
-    refusals = 0
-    while True:
+class _ListQuery:
+    """The query of the list. The reference is not the service: it does without a field that Exact does not know.
+
+    Args:
+        refused: Fields that Exact does not know; what it refuses is added.
+    """
+
+    def __init__(self, refused: RefusedFields) -> None:
+        self._refused = refused
+        self._refusals = 0
+        self._asked: list[str] = []
+
+    def form(self) -> tuple[str, Callable[[bytes], Page[dict[str, Any]]]]:
         # After two refusals it would take too many to find out about the rest one by one.
-        wanted = _FIELDS if refusals < MOST_REFUSALS - 1 else _NEEDED
-        fields = [name for name in wanted if name not in refused.names]
-        try:
-            rows = _read_rows(client, start, fields)
-        except QueryRefused as exc:
-            refusals += 1
-            if refusals == MOST_REFUSALS or not _learn(exc.message, fields, refused):
-                raise
-        else:
-            refused.answered(fields)
-            return rows
+        wanted = _FIELDS if self._refusals < MOST_REFUSALS - 1 else _NEEDED
+        self._asked = [name for name in wanted if name not in self._refused.names]
+        return select_query(self._asked), read_rows
 
+    def learn(self, refusal: QueryRefused) -> None:
+        self._refusals += 1
+        named = refused_field(refusal.message, self._asked)
+        # Nothing depends on the others: they are for people who look at the list.
+        spare = [name for name in self._asked if name not in _NEEDED] if named is None else [named]
+        if self._refusals == MOST_REFUSALS or named == "Code" or not spare:
+            raise refusal
+        for name in spare:
+            self._refused.refuse(name)
 
-def _learn(message: str, asked: Sequence[str], refused: RefusedFields) -> bool:
-    """Leave out what Exact does not know; returns whether another query is left to try."""
-    named = refused_field(message, asked)
-    if named is not None and named != "Code":
-        refused.refuse(named)
-        return True
-    # Nothing depends on the others: they are for people who look at the list.
-    spare = [name for name in asked if name not in _NEEDED]
-    for name in spare if named is None else ():
-        refused.refuse(name)
-    return named is None and bool(spare)
-
-
-def _read_rows(client: ExactClient, start: int, fields: Sequence[str]) -> list[dict[str, Any]]:
-    page = client.get(
-        "system/Divisions",
-        division=start,
-        query=select_query(fields),
-        decode=read_rows,
-        stream=STREAM,
-        scope=SCOPE,
-    )
-    rows = list(page.rows)
-    seen = set()
-    while page.next_url is not None:
-        if page.next_url in seen:
-            raise BrokenAnswer("the pages of system/Divisions go round in a circle", stream=STREAM)
-        seen.add(page.next_url)
-        page = client.follow(
-            page.next_url, "system/Divisions", division=start, decode=read_rows, stream=STREAM, scope=SCOPE
-        )
-        rows += page.rows
-    return rows
+    def answered(self) -> None:
+        self._refused.answered(self._asked)
 
 
 def _mark(row: dict[str, Any], name: str) -> str | None:

@@ -19,7 +19,7 @@ import urllib3
 import urllib3.exceptions
 from requests.exceptions import InvalidProxyURL
 
-from tap_exactonline.exact.addresses import is_loopback
+from tap_exactonline.exact.deadline import Watchdog, Watched
 from tap_exactonline.exact.errors import (
     AnswerTooLarge,
     BrokenAnswer,
@@ -32,7 +32,7 @@ from tap_exactonline.exact.errors import (
 )
 from tap_exactonline.exact.payload import CannotInflate, TooLarge, read_payload
 from tap_exactonline.exact.sessions import Session
-from tap_exactonline.exact.watchdog import Watchdog, Watched
+from tap_exactonline.exact.urls import is_loopback
 
 MEGABYTE = 2**20
 

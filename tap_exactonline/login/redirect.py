@@ -6,9 +6,9 @@ import hmac
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
-from tap_exactonline.exact.addresses import is_loopback
 from tap_exactonline.exact.errors import LoginError, SettingsError
 from tap_exactonline.exact.foreign_text import clean_text
+from tap_exactonline.exact.urls import is_loopback
 
 Kind = Literal["empty", "authorize_page", "no_code", "denied", "refused", "no_state", "other_state"]
 

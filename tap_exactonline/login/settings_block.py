@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 
 from tap_exactonline.config import Config
-from tap_exactonline.exact.addresses import api_url_for
 from tap_exactonline.exact.auth.store import default_path
+from tap_exactonline.exact.urls import api_url_for
 
 SECRET_PLACE = "<the client secret>"  # noqa: S105 - where it belongs, not what it is
 

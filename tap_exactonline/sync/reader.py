@@ -14,7 +14,7 @@ from typing import Any
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.endpoints.variants import Variant, variants
 from tap_exactonline.exact.divisions import Division
-from tap_exactonline.exact.errors import BrokenAnswer, EndpointMissing, QueryRefused, StreamError
+from tap_exactonline.exact.errors import EndpointMissing, QueryRefused, StreamError
 from tap_exactonline.exact.odata import modified_filter, shown, timestamp_filter
 from tap_exactonline.exact.refused_fields import MOST_REFUSALS
 from tap_exactonline.sync.bookmarks import origin
@@ -63,7 +63,6 @@ class Reader:
         unreadable: Field → values that could not be read and became null.
         nul: Characters U+0000 that were taken out of texts.
         keyless: Rows left out because they have no complete key.
-        left_out: Fields that some page lacks because Exact refuses them.
     """
 
     def __init__(
@@ -85,13 +84,16 @@ class Reader:
         self._start_date = context.config.start_date if read.endpoint.dated else None
         self._logger = context.logger
         self._zone = context.config.zone
-        self._make = PageMaker(read, division.code, context.slots.page_lock, context.fast, share=share)
-        self._refusals = 0
-        self._most_refusals = min(refusals, MOST_REFUSALS)
-        self.left_out: frozenset[str] = frozenset()
+        make = PageMaker(read, division.code, context.slots.page_lock, context.fast, share=share)
+        self._query = _ReadQuery(make, min(refusals, MOST_REFUSALS))
         self.unreadable: Counter[str] = Counter()
         self.nul = 0
         self.keyless = 0
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Fields that some page lacks because Exact refuses them."""
+        return self._query.left_out
 
     def batches(self) -> Iterator[Batch]:
         """Page after page; the last batch may be empty and carries what may be remembered of the whole.
@@ -113,7 +115,7 @@ class Reader:
         )  # fmt: skip
         if start is None:
             return
-        self._make = replace(self._make, oldest=start.oldest, modified=start.modified)
+        self._query.make = replace(self._query.make, oldest=start.oldest, modified=start.modified)
         order = ReadOrder(start.cursor, in_parts=_several(self._endpoint))
         stored = self._bookmark.get("seen")
         seen: int | None = None if stored is None else int(stored)
@@ -193,7 +195,6 @@ class Reader:
     def _pages(self, bookmark_filter: str | None) -> Iterator[PageLines]:
         """All pages. Nothing here keeps a page: while the next one is read, it belongs to the writer alone."""
         for variant in variants(self._endpoint):
-            self._make = replace(self._make, parameters=variant.values)
             yield from map(self._counted, self._pages_of(variant, bookmark_filter))
 
     def _counted(self, page: PageLines) -> PageLines:
@@ -203,101 +204,103 @@ class Reader:
         return page
 
     def _pages_of(self, variant: Variant, bookmark_filter: str | None) -> Iterator[PageLines]:
-        page = self._first(variant, bookmark_filter)
-        followed: set[int] = set()
-        while True:
-            next_url = page.next_url
-            yield page
-            del page
-            if not next_url:
-                return
-            if hash(next_url) in followed:
-                raise BrokenAnswer(
-                    "the link to the next page leads back to a page that was read",
-                    "Run again later",
-                    division=self._division.code,
-                    stream=self._endpoint.name,
-                )
-            followed.add(hash(next_url))
-            page = self._client.follow(
-                next_url,
-                self._endpoint.path,
-                division=self._division.code,
-                decode=self._make,
-                stream=self._endpoint.name,
-                scope=self._endpoint.scope,
-                beta=self._endpoint.beta,
+        endpoint = self._endpoint
+        self._query.begin(variant, bookmark_filter)
+        try:
+            yield from self._client.paginate(
+                endpoint.path,
+                self._query,
+                division=None if endpoint.login_wide else self._division.code,
+                stream=endpoint.name,
+                scope=endpoint.scope,
+                beta=endpoint.beta,
             )
+        except EndpointMissing as missing:
+            if not endpoint.definition:
+                raise
+            # Not a matter of licence or country: somebody wrote this path by hand.
+            raise StreamError(
+                missing.what,
+                f"Check the path of {endpoint.name} in extra_streams",
+                division=self._division.code,
+                stream=endpoint.name,
+            ) from missing
 
-    def _first(self, variant: Variant, bookmark_filter: str | None) -> PageLines:
-        while True:
-            query = self._read.query.query(bookmark_filter, variant)
-            self._adapt(query)
-            try:
-                page = self._client.get(
-                    self._endpoint.path,
-                    division=None if self._endpoint.login_wide else self._division.code,
-                    query=query.text,
-                    decode=self._make,
-                    stream=self._endpoint.name,
-                    scope=self._endpoint.scope,
-                    beta=self._endpoint.beta,
-                )
-            except EndpointMissing as missing:
-                if not self._endpoint.definition:
-                    raise
-                # Not a matter of licence or country: somebody wrote this path by hand.
-                raise StreamError(
-                    missing.what,
-                    f"Check the path of {self._endpoint.name} in extra_streams",
-                    division=self._division.code,
-                    stream=self._endpoint.name,
-                ) from missing
-            except QueryRefused as refusal:
-                self._learn(refusal, query, bookmark_filter, variant)
-            else:
-                self._read.query.answered(query)
-                return page
 
-    def _adapt(self, query: Query) -> None:
-        """Read pages as they come without the fields that Exact refuses.
+class _ReadQuery:
+    """The query of one read; it adapts to what Exact refuses, and lets pages be made without that.
+
+    Args:
+        make: Makes pages; how, depends on the query.
+        most: So many refusals may teach it something; with the last of them the read ends.
+
+    Attributes:
+        make: Makes pages of the query as it was asked last.
+        left_out: Fields that some page lacks because Exact refuses them.
+    """
+
+    def __init__(self, make: PageMaker, most: int) -> None:
+        self.make = make
+        self.left_out: frozenset[str] = frozenset()
+        self._read = make.read
+        self._most = most
+        self._refusals = 0
+        self._variant = Variant()
+        self._bookmark_filter: str | None = None
+        self._sent: Query | None = None
+
+    def begin(self, variant: Variant, bookmark_filter: str | None) -> None:
+        """Ask for the rows of a variant that the filter on the bookmark lets through."""
+        self._variant, self._bookmark_filter = variant, bookmark_filter
+        self.make = replace(self.make, parameters=variant.values)
+
+    def form(self) -> tuple[str, PageMaker]:
+        """The query as it is now, and what makes its pages.
 
         Raises:
-            StreamError: If something is computed from one of them (setting ``stream_maps``).
+            StreamError: If something is computed from a field that Exact refuses (setting ``stream_maps``).
         """
+        self._sent = query = self._read.query.query(self._bookmark_filter, self._variant)
         lost = self._read.uses(query.without)
         if lost:
             raise StreamError(
                 f"Exact Online refuses what the column {', '.join(sorted(lost))} holds, and stream_maps uses it",
                 "Take it out of stream_maps; what was delivered before stays as it is",
-                division=self._division.code,
-                stream=self._endpoint.name,
+                division=self.make.division,
+                stream=self._read.name,
             )
-        self._make = replace(self._make, without=query.without)
+        self.make = replace(self.make, without=query.without)
         self.left_out |= query.without
+        return query.text, self.make
 
-    def _learn(
-        self, refusal: QueryRefused, query: Query, bookmark_filter: str | None, variant: Variant
-    ) -> None:
+    def learn(self, refusal: QueryRefused) -> None:
         """Let the query adapt to a refusal.
 
         Raises:
             StreamError: If nothing was learnt, or it was the last refusal that a read may spend.
         """
         self._refusals += 1
-        if not self._read.query.learn(refusal.message, query, bookmark_filter, variant):
+        sent = self._sent
+        if sent is None or not self._read.query.learn(
+            refusal.message, sent, self._bookmark_filter, self._variant
+        ):
             raise self._read.query.explained(refusal) from refusal
-        if self._refusals >= self._most_refusals:
+        if self._refusals >= self._most:
             forms = "1 form" if self._refusals == 1 else f"{self._refusals} forms"
             raise StreamError(
                 f"Exact Online has refused {forms} of the query one after the other, the last one with: "
                 f"{shown(refusal.message)}",
                 "Run again: what was learnt is kept, and the next run goes on from there. More refusals in an hour could block "
                 "the app",
-                division=self._division.code,
-                stream=self._endpoint.name,
+                division=self.make.division,
+                stream=self._read.name,
                 status=refusal.status,
             ) from refusal
+
+    def answered(self) -> None:
+        """What was asked for in doubt is known to Exact again."""
+        if self._sent is not None:
+            self._read.query.answered(self._sent)
 
 
 def _without_changes(page: PageLines) -> Batch:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from tap_exactonline.exact.classify import MANAGE_COMPANIES
 from tap_exactonline.exact.divisions import HR_LINKED, MOVED, Division
 from tap_exactonline.exact.errors import DivisionError, ExactError, Stopped
+from tap_exactonline.exact.responses import MANAGE_COMPANIES
 from tap_exactonline.stdout import OutputError
 from tap_exactonline.sync.bookmarks import Bookmarks
 from tap_exactonline.sync.deletions import LOG

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tap_exactonline.exact.addresses import Link, api_url_for, check_api_url, is_loopback, link_within
 from tap_exactonline.exact.errors import SettingsError
+from tap_exactonline.exact.urls import Link, api_url_for, check_api_url, is_loopback, link_within
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from scripts.attack import __main__ as command
 from scripts.attack import damage, files, forks, links, memory, mutate, report, secrets, wire
 from scripts.attack.model import Effort, Figure, Tally
 from tap_exactonline.exact import odata
-from tap_exactonline.exact.addresses import Link
+from tap_exactonline.exact.urls import Link
 
 QUICK: dict[ModuleType, float] = {damage: 0.1, links: 0.2}
 PROGRAMS: dict[ModuleType, float] = {secrets: 0.2, files: 0.02, memory: 0.1}

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from tap_exactonline.exact.errors import DayBudgetSpent, KeyBlocked, ServerFault
-from tap_exactonline.exact.limits import Budget
+from tap_exactonline.exact.rate_limits import Budget
 from tests.support.scripted import START, Reply, problem, rows, world
 
 MINUTE_END = math.ceil(START / 60) * 60

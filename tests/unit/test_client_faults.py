@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
+from tap_exactonline.exact.attempts import CircuitBreaker
 from tap_exactonline.exact.errors import BrokenAnswer, ServerFault, TemporaryError, Unreachable
-from tap_exactonline.exact.outage import Outage
 from tests.support.client_pages import HTML, PAGE, SECRET_ROW, after_a_good_answer
 from tests.support.scripted import (
     Reply,
@@ -155,7 +155,7 @@ def test_during_a_maintenance_each_page_is_tried_once_and_a_good_answer_ends_it(
 
 def test_a_host_is_tried_again_after_a_while():
     now = 0.0
-    outage = Outage(lambda: now)
+    outage = CircuitBreaker(lambda: now)
     for _ in range(4):
         outage.gave_up(Unreachable("down"))
     outage.check()

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tap_exactonline.exact.attempts import LoginDoubt
 from tap_exactonline.exact.errors import LoginError, NotLoggedIn, Unauthorized
-from tap_exactonline.exact.login_doubt import LoginDoubt
 from tests.exact_online import front
 from tests.exact_online.wire import Reply as AnyReply
 from tests.support.scripted import Login, Reply, Request, ScriptedFixture, problem, rows, world

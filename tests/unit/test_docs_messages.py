@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts.build_docs import ROOT
-from tap_exactonline.exact import classify, errors
+from tap_exactonline.exact import errors, responses
 
 PAGE = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
 FAILURES = {
@@ -53,8 +53,8 @@ def sentences() -> list[tuple[str, str]]:
     for room in ROOMS:
         for path in sorted((ROOT / "tap_exactonline" / room).rglob("*.py")):
             found += [(f"{path.name}:{line}", text) for name, text, line in said(path) if name not in GROUPED]
-    for table in (classify._DIVISION_REASONS, classify._USER_REASONS):
-        found += [("classify.py", text) for text in table.values()]
+    for table in (responses._DIVISION_REASONS, responses._USER_REASONS):
+        found += [("responses.py", text) for text in table.values()]
     return found
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tap_exactonline.drift import services
-from tap_exactonline.exact.edmx import parse
 from tap_exactonline.exact.errors import StreamError
+from tap_exactonline.exact.metadata import parse
 from tap_exactonline.exact.odata import MalformedPage
 from tests.exact_online import ExactOnline, faults
 from tests.support.extra_streams import UNLINK

@@ -78,7 +78,7 @@ class Home:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     # Waits between tries; those of the login, which may be long, are not met here.
-    monkeypatch.setattr("tap_exactonline.exact.retry._LONGEST", 0.002)
+    monkeypatch.setattr("tap_exactonline.exact.attempts._LONGEST", 0.002)
     exact = ExactOnline()
     exact.limits(minute=10**6, day=10**7)
     for code in (101, 102):

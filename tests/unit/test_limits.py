@@ -10,17 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_exactonline.exact.limits import (
-    COUNTED_ERRORS,
+from tap_exactonline.exact.clock import ServerClock, clock_time, retry_after
+from tap_exactonline.exact.error_budget import COUNTED_ERRORS, ErrorBudget
+from tap_exactonline.exact.rate_limits import (
     HOUR,
     Budget,
     DivisionLimits,
-    ErrorBudget,
     Go,
     Spent,
     Wait,
 )
-from tap_exactonline.exact.server_clock import ServerClock, clock_time, retry_after
 
 START = 1_717_999_990.0
 

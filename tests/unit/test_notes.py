@@ -18,7 +18,7 @@ from tap_exactonline.exact.auth.store.factory import open_store
 from tap_exactonline.exact.auth.store.notes_file import FileNotes
 from tap_exactonline.exact.auth.store.notes_sql import SqlNotes
 from tap_exactonline.exact.auth.tokens import Tokens
-from tap_exactonline.exact.limits import ErrorBudget
+from tap_exactonline.exact.error_budget import ErrorBudget
 from tap_exactonline.exact.notes import DAY, HOUR, LoginRefusal, Notes, Refusal
 
 NOW = 1_717_999_990.0

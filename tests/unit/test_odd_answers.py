@@ -18,14 +18,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_exactonline.endpoints import by_name
-from tap_exactonline.exact import edmx
+from tap_exactonline.exact import metadata
 from tap_exactonline.exact.auth.grants import GrantOutcome, read_answer
 from tap_exactonline.exact.client import ExactClient
+from tap_exactonline.exact.clock import ServerClock, clock_time, local_time, retry_after
 from tap_exactonline.exact.divisions import current_division, list_divisions
 from tap_exactonline.exact.errors import ExactError, StreamError
-from tap_exactonline.exact.limits import DivisionLimits
 from tap_exactonline.exact.odata import MalformedPage, read_rows
-from tap_exactonline.exact.server_clock import ServerClock, clock_time, local_time, retry_after
+from tap_exactonline.exact.rate_limits import DivisionLimits
 from tap_exactonline.sync.records.codec import check_owner
 from tap_exactonline.sync.rights import ask_rights
 from tap_exactonline.sync.start import first_timestamp
@@ -64,7 +64,7 @@ NUMBERS = [
 READS: dict[str, Callable[[ExactClient], Any]] = {
     "current/Me": current_division,
     "the list of administrations": lambda client: list_divisions(client, [101]),
-    "$metadata": lambda client: edmx.read_metadata(client, "crm", 101),
+    "$metadata": lambda client: metadata.read_metadata(client, "crm", 101),
     "UserHasRights": lambda client: ask_rights(client, by_name("crm_contacts"), 101),
     "SyncTimestamp": lambda client: first_timestamp(client, by_name("sync_crm_accounts"), 101, None),  # type: ignore[arg-type]
 }
@@ -199,7 +199,7 @@ EDMX = '<edmx:Edmx xmlns:edmx="e"><edmx:DataServices><Schema Namespace="N">{}</S
 def test_an_encoding_that_nobody_knows(encoding: str) -> None:
     body = f'<?xml version="1.0" encoding="{encoding}"?>{EDMX.format("")}'.encode()
     with pytest.raises((MalformedPage, StreamError)):
-        edmx.parse(body)
+        metadata.parse(body)
 
 
 def test_names_that_are_none_are_left_out() -> None:
@@ -210,7 +210,7 @@ def test_names_that_are_none_are_left_out() -> None:
         '<EntitySet Name="Good" EntityType="N.B"/><EntitySet Name="Bad&#133;[2J" EntityType="N.B"/>'
         '<FunctionImport Name="do it" ReturnType="N.B"><Parameter Name="id" Type="Edm.Guid"/></FunctionImport>'
     )
-    service = edmx.parse(EDMX.format(inside).encode())
+    service = metadata.parse(EDMX.format(inside).encode())
     assert list(service.sets) == ["Good"]
     assert service.sets["Good"].fields == {"ID": "Edm.Guid"}
     assert service.functions == {}
@@ -222,6 +222,6 @@ def test_types_that_inherit_from_each_other_and_large_documents_take_no_hours() 
     sets = "".join(f'<EntitySet Name="S{n}" EntityType="N.{"W" if n % 2 else "T1"}"/>' for n in range(20_000))
     keys = "".join('<PropertyRef Name="ID"/>' for _ in range(50_000))
     inside = f'{circle}<EntityType Name="W"><Key>{keys}</Key>{wide}</EntityType>{sets}'
-    service = edmx.parse(EDMX.format(inside).encode())
+    service = metadata.parse(EDMX.format(inside).encode())
     assert len(service.sets) == 20_000
     assert len(service.sets["S1"].fields) == 5000

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tap_exactonline.endpoints import by_name
+from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.odata import MalformedPage
 from tap_exactonline.sync.query import AdaptiveQuery
@@ -108,6 +109,8 @@ class Pages:
 
     def __init__(self) -> None:
         self.kept: list[object] = []
+
+    paginate = ExactClient.paginate
 
     def get(self, _path: str, **options: Any) -> Any:
         return options["decode"](body(row(1, 2), next_url="https://x/2"))

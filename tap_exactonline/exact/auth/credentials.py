@@ -16,7 +16,6 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from tap_exactonline.exact.addresses import check_api_url
 from tap_exactonline.exact.auth.current import CurrentToken
 from tap_exactonline.exact.auth.dead_logins import DeadLogins
 from tap_exactonline.exact.auth.grants import GrantOutcome, TokenAnswer, TokenEndpoint, authorize_url
@@ -26,6 +25,7 @@ from tap_exactonline.exact.auth.signals import SETTLE_TIMEOUT, settle, unbroken
 from tap_exactonline.exact.auth.store import LOCK_TIMEOUT, LockedStore, TokenStore
 from tap_exactonline.exact.auth.store.holder import is_gone, new_mark
 from tap_exactonline.exact.auth.tokens import LoginStatus, Tokens, clean_token, fingerprint, status_of
+from tap_exactonline.exact.clock import ServerClock
 from tap_exactonline.exact.errors import (
     ExactError,
     LoginError,
@@ -35,7 +35,7 @@ from tap_exactonline.exact.errors import (
     TokenStoreError,
 )
 from tap_exactonline.exact.secret_text import check_secret, is_sendable
-from tap_exactonline.exact.server_clock import ServerClock
+from tap_exactonline.exact.urls import check_api_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tap_exactonline.exact.auth.tokens import Tokens
-    from tap_exactonline.exact.server_clock import ServerClock
+    from tap_exactonline.exact.clock import ServerClock
 
 # Clocks of machines that share a store differ a little; more than this means that the clock was set back.
 _SKEW = 30.0

@@ -13,14 +13,14 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from tap_exactonline.exact.addresses import check_api_url
 from tap_exactonline.exact.auth.tokens import LIFETIME
 from tap_exactonline.exact.bodies import mend
+from tap_exactonline.exact.clock import ServerClock, retry_after
 from tap_exactonline.exact.errors import ExactError, NotConnected, NotExactOnline, SettingsError
 from tap_exactonline.exact.foreign_text import clean_text
 from tap_exactonline.exact.odata import BOM, MalformedPage, decode_json
-from tap_exactonline.exact.server_clock import ServerClock, retry_after
 from tap_exactonline.exact.transport import MEGABYTE, Bounds, Response, Transport
+from tap_exactonline.exact.urls import check_api_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tap_exactonline.exact.auth.store import LockedStore
-    from tap_exactonline.exact.server_clock import ServerClock
+    from tap_exactonline.exact.clock import ServerClock
 
 log = logging.getLogger("tap-exactonline.tokens")
 

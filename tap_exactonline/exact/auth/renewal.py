@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from tap_exactonline.exact.auth.grants import GrantOutcome, TokenAnswer
 from tap_exactonline.exact.auth.tokens import LIFETIME, Tokens, fingerprint
+from tap_exactonline.exact.clock import local_time
 from tap_exactonline.exact.errors import (
     AppRefused,
     BrokenAnswer,
@@ -22,7 +23,6 @@ from tap_exactonline.exact.errors import (
     TemporaryError,
     Unreachable,
 )
-from tap_exactonline.exact.server_clock import local_time
 
 #: Part of its life after which a token may be renewed: 570 of 600 s (Exact, API limits).
 RENEW_AFTER = 0.95

@@ -12,9 +12,9 @@ from typing import Any
 
 from tap_exactonline.config import Config
 from tap_exactonline.endpoints import load
-from tap_exactonline.exact.addresses import COUNTRIES, api_url_for
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import DivisionError, ExactError, SettingsError
+from tap_exactonline.exact.urls import COUNTRIES, api_url_for
 from tap_exactonline.login.redirect import RedirectError, check_state
 from tap_exactonline.login.session import LoginSession
 from tap_exactonline.login.settings_block import environment_block, meltano_block

@@ -22,7 +22,7 @@ from email.message import Message
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
-from tap_exactonline.exact.addresses import is_loopback
+from tap_exactonline.exact.urls import is_loopback
 
 Headers = Message
 """As `http.server` gives them: names in any case."""

@@ -1,22 +1,22 @@
-"""The budgets of a division: calls a minute, calls a day, and errors an hour.
+"""The calls of a division: one after the other, so many a minute and a day.
 
-Pure logic: no network, no waiting, the clock is given. All times are seconds since the epoch by the
-*server's* clock (see `server_clock`).
+The budgets are pure logic: no network, no waiting, the clock is given. All times are seconds since the epoch by the
+*server's* clock (see `clock`).
 
 Exact (page "API limits"): calls are counted per app and administration, in fixed clock minutes and
 in days; each answer tells in headers what is left, with resets as UTC epoch milliseconds. An answer
-may carry all of them, some, or none. More than ten answers 400, 401, 403 or 404 on one endpoint
-within an hour block the key.
+may carry all of them, some, or none.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 
-from tap_exactonline.exact.notes import Notes, Refusal
-from tap_exactonline.exact.server_clock import retry_after
+from tap_exactonline.exact.clock import retry_after
 
 MINUTE = 60.0
 HOUR = 3600.0
@@ -30,15 +30,7 @@ SHORTEST = 0.05
 LONGEST_REFUSAL = 300.0
 """Seconds of ``Retry-After`` beyond which it cannot be the minute that is meant."""
 
-MAX_ERRORS = 4
-"""Errors per endpoint and hour after which we stop by ourselves. Exact blocks after ten, and counts those of other
-programs and of runs at the same time with ours."""
-
-BLOCK = "blocked"
-"""Kind of a note that is no error, but Exact's word that an endpoint is blocked."""
-
-COUNTED_ERRORS = frozenset({400, 401, 403, 404})
-
+_LOOK_UP = 0.5  # seconds between looks at the stop signal while another thread has the division
 _MOST_CALLS = 1e12
 _SECONDS_NOT_MILLISECONDS = 1e11  # as milliseconds this is 1973, as seconds the year 5138
 
@@ -215,53 +207,68 @@ class DivisionLimits:
         )
 
 
-class ErrorBudget:
-    """Counts errors per endpoint over a sliding hour, which is never less than Exact counts.
+@dataclass(slots=True)
+class DivisionGate:
+    """One division: its calls are serial, as Exact asks ("API limits"), and within its budget."""
+
+    limits: DivisionLimits
+    calls: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class DivisionGates:
+    """The gates of all divisions of a client; None is that of the calls without a division.
 
     Args:
         now: The server's clock.
-        notes: Where errors are remembered, those of earlier runs among them.
-        most: Errors in an hour after which an endpoint is left alone.
+        reserve: Calls of each day that are left to others.
+        check_stop: Raises when the run was asked to stop.
+        idle: Entered while a thread only waits.
     """
 
-    def __init__(self, now: Callable[[], float], notes: Notes | None = None, most: int = MAX_ERRORS) -> None:
+    def __init__(
+        self,
+        now: Callable[[], float],
+        reserve: int,
+        check_stop: Callable[[], None],
+        idle: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._now = now
-        self._notes = Notes() if notes is None else notes
-        self.most = most
+        self._reserve = reserve
+        self._check_stop = check_stop
+        self._idle = idle
+        self._gates: dict[int | None, DivisionGate] = {}
+        self._lock = threading.Lock()
 
-    def recent(self, division: int | None, endpoint: str) -> list[Refusal]:
-        """The errors of the last hour, the oldest first, and blocks that last."""
-        return self._notes.refusals(division, endpoint, self._now())
+    @contextmanager
+    def enter(self, division: int | None) -> Iterator[DivisionGate]:
+        """Have a division for oneself, for the time of one page."""
+        with self._lock:
+            gate = self._gates.get(division)
+            if gate is None:
+                gate = self._gates[division] = DivisionGate(DivisionLimits(self._now, self._reserve))
+        if not gate.lock.acquire(blocking=False):
+            # Whoever has the division may be waiting for a place to work in: it must get ours.
+            with self._idle():
+                while not gate.lock.acquire(timeout=_LOOK_UP):
+                    self._check_stop()
+        try:
+            yield gate
+        finally:
+            gate.lock.release()
 
-    def count(self, division: int | None, endpoint: str) -> int:
-        """Errors within the last hour."""
-        return len(self._errors(self.recent(division, endpoint)))
+    def calls(self, division: int | None) -> int:
+        """Calls of a division, or with None of all together."""
+        with self._lock:
+            if division is None:
+                return sum(gate.calls for gate in self._gates.values())
+            gate = self._gates.get(division)
+        return gate.calls if gate else 0
 
-    def add(self, division: int | None, endpoint: str, status: int, kind: str = "") -> bool:
-        """Note an answer; returns whether it counts as an error."""
-        counts = status in COUNTED_ERRORS
-        if counts:
-            self._notes.add(division, endpoint, Refusal(at=self._now(), kind=kind))
-        return counts
-
-    def block(self, division: int | None, endpoint: str, seconds: float = HOUR) -> None:
-        """Exact said that the endpoint is blocked: do not ask again before the time is over."""
-        now = self._now()
-        self._notes.add(division, endpoint, Refusal(at=now, kind=BLOCK, until=now + seconds))
-
-    def blocked_for(self, division: int | None, endpoint: str) -> float | None:
-        """Seconds for which the endpoint must be left alone, or None."""
-        now = self._now()
-        recent = self.recent(division, endpoint)
-        until = max((one.until for one in recent), default=0.0)
-        errors = self._errors(recent)
-        if len(errors) >= self.most:
-            until = max(until, min(errors[-self.most].at, now) + HOUR)
-        return until - now if until > now else None
-
-    def _errors(self, recent: list[Refusal]) -> list[Refusal]:
-        """Those that are answers, within the last hour."""
-        return [one for one in recent if not one.until and self._now() - one.at < HOUR]
+    def budget(self, division: int | None) -> Budget:
+        with self._lock:
+            gate = self._gates.get(division)
+        return gate.limits.budget() if gate else Budget()
 
 
 def _count(text: str | None) -> int | None:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from tap_exactonline.exact.clock import clock_time
 from tap_exactonline.exact.errors import (
     DayBudgetSpent,
     DivisionNotInScope,
@@ -30,9 +31,8 @@ from tap_exactonline.exact.errors import (
     UnclearRefusal,
 )
 from tap_exactonline.exact.foreign_text import clean_text
-from tap_exactonline.exact.limits import Spent
 from tap_exactonline.exact.odata import error_message, shown
-from tap_exactonline.exact.server_clock import clock_time
+from tap_exactonline.exact.rate_limits import Spent
 from tap_exactonline.exact.words import Form, about_missing, about_rights, form_of
 
 MANAGE_COMPANIES = (
@@ -107,7 +107,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class RequestContext:
     """What was asked for: the words that an error needs, and whether as XML."""
 
     division: int | None
@@ -128,33 +128,33 @@ class Subject:
 
 
 def failure(  # noqa: C901, PLR0911 -- a table in the form of a function
-    answer: Answer, subject: Subject, *, known_host: bool = False
+    answer: Answer, context: RequestContext, *, known_host: bool = False
 ) -> ExactError:
     """The error for an answer that is not 2xx and not 429.
 
     Args:
         answer: What came.
-        subject: What was asked for.
+        context: What was asked for.
         known_host: Exact has answered well at this address before in this run.
     """
     status = answer.status
-    if subject.key == ME and answer.form is Form.OAUTH:
+    if context.key == ME and answer.form is Form.OAUTH:
         return _login_refused(answer)
     if status == 400 and answer.form is not Form.EXACT:  # noqa: PLR2004
-        return _foreign(answer, subject, known_host=known_host)
+        return _foreign(answer, context, known_host=known_host)
     if status in (400, 414):
         message = answer.message or ("the address is too long" if status == 414 else "")  # noqa: PLR2004
-        return QueryRefused(message, division=subject.division, stream=subject.stream_name)
+        return QueryRefused(message, division=context.division, stream=context.stream_name)
     if status in (401, 403):
-        return _denied(answer, subject, known_host=known_host)
+        return _denied(answer, context, known_host=known_host)
     if status == 404:  # noqa: PLR2004
-        return _missing(answer, subject, known_host=known_host)
+        return _missing(answer, context, known_host=known_host)
     if status == 408 or status >= 500:  # noqa: PLR2004
         return ServerFault(
             f"Exact Online answers with HTTP {status}{_quoted(answer.message)}",
             f"{NEXT_RUN}. Exact has maintenance at night; if this lasts, look at its status page",
-            division=subject.division,
-            stream=subject.stream_name,
+            division=context.division,
+            stream=context.stream_name,
             status=status,
         )
     if status == 407:  # noqa: PLR2004
@@ -167,30 +167,30 @@ def failure(  # noqa: C901, PLR0911 -- a table in the form of a function
         return ServerFault(
             f"Exact Online redirects to another page (HTTP {status}), as it does during maintenance",
             f"{NEXT_RUN}. The token was not sent on",
-            division=subject.division,
-            stream=subject.stream_name,
+            division=context.division,
+            stream=context.stream_name,
             status=status,
         )
     if 300 <= status < 400:  # noqa: PLR2004
         return NotExactOnline(
-            f"{subject.api_url} redirects to another address, which Exact Online's API never does",
+            f"{context.api_url} redirects to another address, which Exact Online's API never does",
             "Check the settings country and api_url; the token was not sent on",
-            division=subject.division,
-            stream=subject.stream_name,
+            division=context.division,
+            stream=context.stream_name,
             status=status,
         )
     if answer.form is not Form.EXACT:
-        return _foreign(answer, subject, known_host=known_host)
+        return _foreign(answer, context, known_host=known_host)
     return StreamError(
         f"Exact Online answers with HTTP {status}{_quoted(answer.message)}",
         "If this lasts, report it with this line",
-        division=subject.division,
-        stream=subject.stream_name,
+        division=context.division,
+        stream=context.stream_name,
         status=status,
     )
 
 
-def _denied(answer: Answer, subject: Subject, *, known_host: bool) -> ExactError:
+def _denied(answer: Answer, context: RequestContext, *, known_host: bool) -> ExactError:
     """401 and 403: from what concerns most to what concerns least."""
     user = _user_refused(answer)
     if user is not None:
@@ -198,11 +198,11 @@ def _denied(answer: Answer, subject: Subject, *, known_host: bool) -> ExactError
     if answer.status == 401:  # noqa: PLR2004
         return rejected(answer)
     if answer.about_errors:
-        return key_blocked(subject, "Exact Online has blocked the endpoint after too many errors", 403)
+        return key_blocked(context, "Exact Online has blocked the endpoint after too many errors", 403)
     return (
-        _scope_refused(answer, subject)
-        or _division_refused(answer, subject)
-        or _rights_refused(answer, subject, known_host=known_host)
+        _scope_refused(answer, context)
+        or _division_refused(answer, context)
+        or _rights_refused(answer, context, known_host=known_host)
     )
 
 
@@ -218,27 +218,29 @@ def _user_refused(answer: Answer) -> LoginError | None:
     return None
 
 
-def _scope_refused(answer: Answer, subject: Subject) -> ScopeViolated | None:
+def _scope_refused(answer: Answer, context: RequestContext) -> ScopeViolated | None:
     if "scope violated" not in answer.message.lower() and "scopeviolat" not in _plain(answer.reason):
         return None
-    needed = f"the scope '{subject.scope}'" if subject.scope and subject.scope != "-" else "a scope"
+    needed = f"the scope '{context.scope}'" if context.scope and context.scope != "-" else "a scope"
     return ScopeViolated(
-        f"the app registration lacks {needed} that {subject.endpoint} needs",
+        f"the app registration lacks {needed} that {context.endpoint} needs",
         "Add it to the app in the Exact Online App Centre and log in once more: tap-exactonline login",
-        division=subject.division,
-        stream=subject.stream_name,
+        division=context.division,
+        stream=context.stream_name,
         status=403,
     )
 
 
-def _division_refused(answer: Answer, subject: Subject) -> DivisionNotInScope | DivisionUnavailable | None:
+def _division_refused(
+    answer: Answer, context: RequestContext
+) -> DivisionNotInScope | DivisionUnavailable | None:
     reason = _plain(answer.reason)
     if "division scope" in answer.message.lower() or "divisionscope" in reason:
         return DivisionNotInScope(
             "the consent given at login does not cover this administration",
             MANAGE_COMPANIES,
-            division=subject.division,
-            stream=subject.stream_name,
+            division=context.division,
+            stream=context.stream_name,
             status=403,
         )
     for name, what in _DIVISION_REASONS.items():
@@ -246,24 +248,24 @@ def _division_refused(answer: Answer, subject: Subject) -> DivisionNotInScope | 
             return DivisionUnavailable(
                 what,
                 f"{_MEND_DIVISION[name]}, or leave it out: exclude_divisions",
-                division=subject.division,
-                stream=subject.stream_name,
+                division=context.division,
+                stream=context.stream_name,
                 status=403,
             )
     return None
 
 
-def _rights_refused(answer: Answer, subject: Subject, *, known_host: bool) -> ExactError:
+def _rights_refused(answer: Answer, context: RequestContext, *, known_host: bool) -> ExactError:
     if answer.form is not Form.EXACT and not answer.reason:
-        return _foreign(answer, subject, known_host=known_host)
+        return _foreign(answer, context, known_host=known_host)
     if answer.reason or not about_rights(answer.message):
-        return _unclear(answer, subject)
+        return _unclear(answer, context)
     return NotLicensed(
-        f"the licence or the rights of the user do not cover {subject.endpoint}{_quoted(answer.message)}",
+        f"the licence or the rights of the user do not cover {context.endpoint}{_quoted(answer.message)}",
         "Give the user who logged in the rights for it at Exact, have the module added to the licence, or deselect "
         "the stream",
-        division=subject.division,
-        stream=subject.stream_name,
+        division=context.division,
+        stream=context.stream_name,
         status=403,
     )
 
@@ -277,38 +279,38 @@ def rejected(answer: Answer) -> LoginError:
     )
 
 
-def unauthorized(answer: Answer, subject: Subject) -> Unauthorized:
+def unauthorized(answer: Answer, context: RequestContext) -> Unauthorized:
     """A 401 for an endpoint although the login works: a missing right, or an accident."""
     return Unauthorized(
-        f"Exact Online answers HTTP 401 to {subject.endpoint} although the login works{_quoted(answer.message)}",
+        f"Exact Online answers HTTP 401 to {context.endpoint} although the login works{_quoted(answer.message)}",
         "Give the user who logged in the rights for it in this administration, or deselect the stream",
-        division=subject.division,
-        stream=subject.stream_name,
+        division=context.division,
+        stream=context.stream_name,
         status=answer.status,
     )
 
 
-def _missing(answer: Answer, subject: Subject, *, known_host: bool) -> ExactError:
-    if subject.key == ME and not known_host:
+def _missing(answer: Answer, context: RequestContext, *, known_host: bool) -> ExactError:
+    if context.key == ME and not known_host:
         return NotExactOnline(
-            f"{subject.api_url} does not know {subject.endpoint}, which Exact Online always has",
+            f"{context.api_url} does not know {context.endpoint}, which Exact Online always has",
             "Check the settings country and api_url",
             status=404,
         )
     if answer.form is not Form.EXACT:
-        return _foreign(answer, subject, known_host=known_host)
+        return _foreign(answer, context, known_host=known_host)
     if answer.reason or not about_missing(answer.message):
-        return _unclear(answer, subject)
+        return _unclear(answer, context)
     return EndpointMissing(
-        f"Exact Online does not know {subject.endpoint}{_quoted(answer.message)}",
+        f"Exact Online does not know {context.endpoint}{_quoted(answer.message)}",
         "Deselect the stream; the endpoint is not offered in this country or licence, or has been withdrawn",
-        division=subject.division,
-        stream=subject.stream_name,
+        division=context.division,
+        stream=context.stream_name,
         status=404,
     )
 
 
-def _foreign(answer: Answer, subject: Subject, *, known_host: bool) -> ForeignAnswer:
+def _foreign(answer: Answer, context: RequestContext, *, known_host: bool) -> ForeignAnswer:
     """A refusal by something that stands before Exact; about licences and rights it says nothing."""
     said = f" with {answer.form.value}" if answer.form is not Form.OAUTH else _quoted(answer.message)
     return ForeignAnswer(
@@ -317,22 +319,22 @@ def _foreign(answer: Answer, subject: Subject, *, known_host: bool) -> ForeignAn
         NEXT_RUN
         if known_host
         else "Check the settings country and api_url, and what stands between this machine and Exact Online",
-        division=subject.division,
-        stream=subject.stream_name,
+        division=context.division,
+        stream=context.stream_name,
         status=answer.status,
     )
 
 
-def _unclear(answer: Answer, subject: Subject) -> UnclearRefusal:
+def _unclear(answer: Answer, context: RequestContext) -> UnclearRefusal:
     """Exact refuses, and the tap does not know what for."""
     words = [f"Reason {answer.reason}"] if answer.reason else []
     words += [shown(answer.message)] if answer.message else []
     said = f"in words that this version does not know: {', '.join(words)}" if words else "without saying why"
     return UnclearRefusal(
-        f"Exact Online refuses {subject.endpoint} (HTTP {answer.status}) {said}",
+        f"Exact Online refuses {context.endpoint} (HTTP {answer.status}) {said}",
         "If this lasts, report it with this line; deselect the stream if it can do without",
-        division=subject.division,
-        stream=subject.stream_name,
+        division=context.division,
+        stream=context.stream_name,
         status=answer.status,
     )
 
@@ -347,62 +349,64 @@ def _login_refused(answer: Answer) -> LoginError:
     )
 
 
-def key_blocked(subject: Subject, what: str, status: int | None = 429) -> KeyBlocked:
+def key_blocked(context: RequestContext, what: str, status: int | None = 429) -> KeyBlocked:
     return KeyBlocked(
         what,
         "Leave it alone for an hour; deselect the stream if it keeps failing, since each error prolongs the block",
-        division=subject.division,
-        stream=subject.stream_name,
+        division=context.division,
+        stream=context.stream_name,
         status=status,
     )
 
 
-def left_alone(subject: Subject, kinds: set[str], seconds: float) -> ExactError:
+def left_alone(context: RequestContext, kinds: set[str], seconds: float) -> ExactError:
     """An endpoint that is not asked for, because it was refused too often within the hour.
 
     If all its refusals were of one known kind, it is refused in the same way again; else it is a failure.
 
     Args:
-        subject: What would have been asked for.
+        context: What would have been asked for.
         kinds: What the refusals were (`ExactError.refusal_kind`).
         seconds: For which it is left alone.
     """
     minutes = max(1, round(seconds / 60))
     if len(kinds) == 1 and (sample := _SAMPLES.get(next(iter(kinds)))) is not None:
-        error = failure(sample, subject, known_host=True)
+        error = failure(sample, context, known_host=True)
         error.what += f"; it was refused several times, and is not asked for another {minutes} min"
         error.status = None
         return error
     return key_blocked(
-        subject,
-        f"{subject.endpoint} has failed so often that Exact Online blocks it or soon would; "
+        context,
+        f"{context.endpoint} has failed so often that Exact Online blocks it or soon would; "
         f"it is not asked for another {minutes} min",
         status=None,
     )
 
 
-def web_page(subject: Subject) -> NotExactOnline:
+def web_page(context: RequestContext) -> NotExactOnline:
     """The address answers with a web page where data was asked for, from the first call on."""
     return NotExactOnline(
-        f"{subject.api_url} answers with a web page instead of data",
+        f"{context.api_url} answers with a web page instead of data",
         "Check the settings country and api_url, and whether a proxy or firewall wants a login",
-        division=subject.division,
-        stream=subject.stream_name,
+        division=context.division,
+        stream=context.stream_name,
     )
 
 
-def refused_for_good(times: int, subject: Subject) -> ServerFault:
+def refused_for_good(times: int, context: RequestContext) -> ServerFault:
     """Answer 429 again and again although the headers promised calls."""
     return ServerFault(
         f"Exact Online refused the call {times} times (HTTP 429), each time after the wait it asked for",
         f"Does another program use the same app and administration? {NEXT_RUN}",
-        division=subject.division,
-        stream=subject.stream_name,
+        division=context.division,
+        stream=context.stream_name,
         status=429,
     )
 
 
-def day_spent(subject: Subject, spent: Spent, reserve: int, *, guessed: bool = False) -> DayBudgetSpent:
+def day_spent(
+    context: RequestContext, spent: Spent, reserve: int, *, guessed: bool = False
+) -> DayBudgetSpent:
     """No more calls of the division today."""
     if guessed:
         what = "Exact Online refuses all calls (HTTP 429) without saying why; most likely those of the day are used"
@@ -413,8 +417,8 @@ def day_spent(subject: Subject, spent: Spent, reserve: int, *, guessed: bool = F
     return DayBudgetSpent(
         what,
         f"A run after {clock_time(spent.resets)} goes on from here",
-        division=subject.division,
-        stream=subject.stream_name,
+        division=context.division,
+        stream=context.stream_name,
         status=429,
     )
 

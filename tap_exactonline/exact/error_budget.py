@@ -1,0 +1,173 @@
+"""What Exact has refused, so that it is not asked again.
+
+Each answer 400, 401, 403 or 404 counts towards the limit of errors (ten per endpoint, administration
+and hour; Exact, "API limits"), and beyond it the key is blocked for an hour or more. So a refused
+address is not sent twice in a run, and an endpoint that keeps failing is left alone in good time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tap_exactonline.exact import responses
+from tap_exactonline.exact.clock import retry_after
+from tap_exactonline.exact.errors import ExactError, KeyBlocked, LoginError, TemporaryError
+from tap_exactonline.exact.notes import HOUR, Notes, Refusal
+from tap_exactonline.exact.rate_limits import LONGEST_REFUSAL, DivisionLimits
+from tap_exactonline.exact.responses import Answer, RequestContext
+
+MAX_ERRORS = 4
+"""Errors per endpoint and hour after which we stop by ourselves. Exact blocks after ten, and counts those of other
+programs and of runs at the same time with ours."""
+
+BLOCK = "blocked"
+"""Kind of a note that is no error, but Exact's word that an endpoint is blocked."""
+
+COUNTED_ERRORS = frozenset({400, 401, 403, 404})
+
+_MOST = 10
+_MOST_UNEXPLAINED = 3
+
+
+@dataclass(slots=True)
+class TooMany:
+    """The answers 429 to one call so far."""
+
+    count: int = 0
+    unexplained: int = 0
+
+
+class ErrorBudget:
+    """Counts errors by endpoint over a sliding hour, which is never less than Exact counts, and remembers refusals.
+
+    What it remembers of a run is used under the lock of the division concerned.
+
+    Args:
+        now: The server's clock.
+        notes: Where errors are remembered over runs; by default, only in this one.
+        reserve: Calls of the day left to others, for messages.
+    """
+
+    def __init__(self, now: Callable[[], float], notes: Notes | None = None, reserve: int = 0) -> None:
+        self._now = now
+        self._notes = Notes() if notes is None else notes
+        self._reserve = reserve
+        self._answers: dict[str, Answer] = {}
+        # Endpoints refused with 429 for no visible reason, since the last good answer.
+        self._unexplained_429: dict[int | None, set[str]] = {}
+
+    def check(self, url: str, context: RequestContext) -> None:
+        """Raise what Exact would answer, if that is known."""
+        answer = self._answers.get(url)
+        if answer is not None:
+            raise responses.failure(answer, context)
+        seconds = self.blocked_for(context.division, context.key)
+        if seconds is not None:
+            recent = self._recent(context.division, context.key)
+            raise responses.left_alone(context, {one.kind for one in recent}, seconds)
+
+    def count(self, answer: Answer, context: RequestContext) -> bool:
+        """Note an answer; returns whether it is one of the errors that Exact counts."""
+        if answer.status not in COUNTED_ERRORS:
+            return False
+        kind = responses.failure(answer, context, known_host=True).refusal_kind
+        return self.add(context.division, context.key, answer.status, kind)
+
+    def add(self, division: int | None, endpoint: str, status: int, kind: str = "") -> bool:
+        """Note an answer; returns whether it counts as an error."""
+        counts = status in COUNTED_ERRORS
+        if counts:
+            self._notes.add(division, endpoint, Refusal(at=self._now(), kind=kind))
+        return counts
+
+    def errors(self, division: int | None, endpoint: str) -> int:
+        """Errors of an endpoint within the last hour."""
+        return len(self._answered(self._recent(division, endpoint)))
+
+    def exhausted(self, context: RequestContext) -> bool:
+        """Whether the endpoint must be left alone from now on."""
+        return self.blocked_for(context.division, context.key) is not None
+
+    def blocked_for(self, division: int | None, endpoint: str) -> float | None:
+        """Seconds for which the endpoint must be left alone, or None."""
+        recent = self._recent(division, endpoint)
+        if not recent:
+            return None
+        now = self._now()
+        until = max(one.until for one in recent)
+        errors = self._answered(recent)
+        if len(errors) >= MAX_ERRORS:
+            until = max(until, min(errors[-MAX_ERRORS].at, now) + HOUR)
+        return until - now if until > now else None
+
+    def block(self, division: int | None, endpoint: str, seconds: float = HOUR) -> None:
+        """Exact said that the endpoint is blocked: do not ask again before the time is over."""
+        now = self._now()
+        self._notes.add(division, endpoint, Refusal(at=now, kind=BLOCK, until=now + seconds))
+
+    def remember(
+        self, url: str, answer: Answer, context: RequestContext, *, known_host: bool = False
+    ) -> ExactError:
+        """The error for an answer; if it is Exact's last word on the address, it is kept."""
+        error = responses.failure(answer, context, known_host=known_host)
+        if not isinstance(error, (TemporaryError, LoginError)):
+            self._answers[url] = answer
+        if isinstance(error, KeyBlocked):
+            self.block(context.division, context.key)
+        return error
+
+    def good_answer(self, context: RequestContext) -> None:
+        """The division is being served."""
+        self._unexplained_429.pop(context.division, None)
+
+    def too_many(
+        self,
+        answer: Answer,
+        headers: Mapping[str, str],
+        context: RequestContext,
+        limits: DivisionLimits,
+        so_far: TooMany,
+    ) -> None:
+        """An answer 429: set in ``limits`` when to ask again, or raise if that is pointless."""
+        so_far.count += 1
+        if answer.about_errors:
+            self.block(context.division, context.key)
+            raise responses.key_blocked(
+                context, "Exact Online has blocked the endpoint after too many errors"
+            )
+        asked = retry_after(headers, self._now())
+        if asked is not None and asked > LONGEST_REFUSAL:
+            if limits.ends_with_day(asked):
+                raise responses.day_spent(context, limits.close_day(), self._reserve)
+            self.block(context.division, context.key, asked)
+            raise responses.key_blocked(
+                context, f"Exact Online refuses {context.endpoint} for {round(asked / 60)} min (HTTP 429)"
+            )
+        if limits.refused(headers, so_far.count):
+            if so_far.count >= _MOST:
+                raise responses.refused_for_good(so_far.count, context)
+            return
+        if answer.about_day:
+            raise responses.day_spent(context, limits.close_day(), self._reserve)
+        so_far.unexplained += 1
+        if so_far.unexplained < _MOST_UNEXPLAINED:
+            return
+        unexplained = self._unexplained_429.setdefault(context.division, set())
+        unexplained.add(context.key)
+        if limits.budget().day_left is None or len(unexplained) > 1:
+            raise responses.day_spent(context, limits.close_day(), self._reserve, guessed=True)
+        self.block(context.division, context.key)
+        raise responses.key_blocked(
+            context,
+            f"Exact Online refused {context.endpoint} {so_far.count} times (HTTP 429) although calls are left, "
+            "as it does after too many errors",
+        )
+
+    def _recent(self, division: int | None, endpoint: str) -> list[Refusal]:
+        """The errors of the last hour, the oldest first, and blocks that last."""
+        return self._notes.refusals(division, endpoint, self._now())
+
+    def _answered(self, recent: list[Refusal]) -> list[Refusal]:
+        """Those that are answers, within the last hour."""
+        return [one for one in recent if not one.until and self._now() - one.at < HOUR]
