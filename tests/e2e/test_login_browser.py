@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.exact_online import faults
 from tests.support.cli import REDIRECT, CliFixture, lab
 
 from .login_page import Page, served
@@ -174,7 +176,6 @@ def test_by_keyboard_in_dutch(chromium: Any, here: CliFixture) -> None:
         landed = person.consent()
         tab_to("#pasted")
         keys.insert_text(landed)
-        tab_to("#form-code .primary")
         keys.press("Enter")
 
         section = person.at("divisions")
@@ -234,6 +235,75 @@ def test_slips_are_told_in_the_chosen_language_and_mended(chromium: Any, here: C
         person.next()
         person.at("divisions")
         expect(alert).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"), [("en-GB", "does not accept the app"), ("nl-NL", "accepteert de app niet")]
+)
+def test_a_wrong_secret_leads_back_to_where_it_stands(
+    chromium: Any, here: CliFixture, locale: str, said: str
+) -> None:
+    with served(here, client_secret="not-this-one", redirect_uri=REDIRECT) as running:
+        person = Person(chromium, running, locale)
+        page = person.page
+        person.at("app")
+        person.next()
+        person.at("login")
+        page.locator("#pasted").fill(person.consent())
+        page.locator("#pasted").press("Enter")
+
+        person.at("app")
+        expect(page.get_by_role("alert")).to_contain_text(said)
+        secret = page.locator("#client_secret")
+        expect(secret).to_have_attribute("aria-invalid", "true")
+        expect(secret).to_be_focused()
+        secret.fill(here.exact.client_secret)
+        person.next()
+        person.at("login")
+        expect(page.get_by_role("alert")).to_be_hidden()
+        page.locator("#pasted").fill(person.consent())
+        page.locator("#pasted").press("Enter")
+        person.at("divisions")
+        assert running.process.poll() is None
+
+
+def test_the_dutch_page_has_no_english_left(chromium: Any, here: CliFixture) -> None:
+    here.exact.faults.add(
+        faults.Match(division=102, path="UserHasRights"), faults.forbidden("division"), times=99
+    )
+    seen = []
+    with served(here, redirect_uri=REDIRECT) as running:
+        person = Person(chromium, running, "nl-NL")
+        body = person.page.locator("body")
+        person.at("app")
+        seen.append(body.inner_text())
+        person.next()
+        person.at("login")
+        seen.append(body.inner_text())
+        person.page.locator("#pasted").fill(person.consent())
+        for step in ("divisions", "test", "settings", "end"):
+            person.next()
+            person.at(step)
+            if step == "test":
+                expect(person.page.locator("#tests .bad")).to_have_count(1)
+                expect(person.page.locator("#tests .good")).to_have_count(1)
+            seen.append(body.inner_text())
+    words = set(re.findall(r"[a-z]+", "\n".join(seen).replace(str(here.folder), "").lower()))
+    english = {
+        "the",
+        "and",
+        "your",
+        "not",
+        "this",
+        "file",
+        "does",
+        "with",
+        "given",
+        "login's",
+        "company",
+        "read",
+    }
+    assert sorted(english & words) == []
 
 
 def test_a_tunnel_makes_pasting_needless(chromium: Any, here: CliFixture) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
-from typing import Any
+from typing import Any, get_args
 
+from tap_exactonline.exact import errors
+from tap_exactonline.exact.errors import ExactError
+from tap_exactonline.login.redirect import Kind
 from tap_exactonline.login.web.texts import texts
 
 PAGE = files("tap_exactonline.login").joinpath("page")
@@ -29,6 +32,15 @@ def test_both_languages_say_the_same_things() -> None:
         assert sorted(re.findall(r"{\w+}", text)) == sorted(re.findall(r"{\w+}", dutch[name])), name
     # English problems fall back on the sentence of the error itself; Dutch ones must be there.
     assert texts()["en"]["problems"].keys() <= texts()["nl"]["problems"].keys()
+
+
+def test_dutch_has_words_for_every_failure() -> None:
+    dutch = texts()["nl"]["problems"]
+    kinds = {
+        name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, ExactError)
+    }
+    assert len(kinds) > 20
+    assert (kinds | set(get_args(Kind))) - dutch.keys() == set()
 
 
 def test_the_page_asks_for_texts_that_exist() -> None:

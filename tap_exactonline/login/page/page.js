@@ -58,17 +58,25 @@ async function attempt(button, work) {
   }
 }
 
+// What a person corrects in the first step.
 const FIELDS = {
+  AppRefused: "client_secret",
   "SettingsError.client_id": "client_id", "SettingsError.client_secret": "client_secret",
   "SettingsError.redirect_uri": "redirect_uri", "SettingsError.country": "country",
 };
 
+const translated = (kind) => {
+  const own = texts[language()].problems || {};
+  return own[kind] || own[String(kind).split(".")[0]];
+};
+
 function tell(problem) {
+  if (problem && step === "login" && FIELDS[problem.kind]) go("app", false);
   lastProblem = problem;
   for (const field of document.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
   $("problem").hidden = !problem;
   if (!problem) return;
-  const own = (texts[language()].problems || {})[problem.kind];
+  const own = translated(problem.kind);
   $("problem").querySelector(".what").textContent = own ? own[0] : problem.what;
   $("problem").querySelector(".remedy").textContent = own ? own[1] : problem.remedy;
   const field = $(FIELDS[problem.kind] || (step === "login" ? "pasted" : ""));
@@ -167,7 +175,7 @@ function showTests() {
     const cell = element("td");
     if (!found) cell.append(t("test.waiting"));
     else if (found.works) cell.append(element("span", { className: "good" }, "✓ "), found.calls_left == null ? t("test.works") : t("test.works_left", { left: number(found.calls_left) }));
-    else cell.append(element("span", { className: "bad" }, `✗ ${t("test.fails")}`), element("small", {}, `${found.why}`));
+    else cell.append(element("span", { className: "bad" }, `✗ ${t("test.fails")}`), element("small", {}, (translated(found.kind) || [found.why]).join(" ")));
     return element("tr", {}, element("td", { className: "number" }, String(one.division)), element("td", {}, one.name), cell);
   }));
   const total = wanted.length, done = wanted.filter((one) => tests.has(one.division)).length;
@@ -191,7 +199,7 @@ async function runTests() {
       try {
         tests.set(division, await ask("test", { division }));
       } catch (problem) {
-        tests.set(division, { works: false, why: problem.what });
+        tests.set(division, { works: false, kind: problem.kind, why: problem.what });
         if (problem.kind === "gone") { tell(problem); return; }
       }
       showTests();
@@ -258,6 +266,12 @@ function listen() {
       $("pasted").value = "";
       enterDivisions();
     });
+  });
+  $("pasted").addEventListener("keydown", (event) => {
+    const finish = document.querySelector("#form-code .primary");
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault(); // an address has no second line
+    if (!finish.disabled) $("form-code").requestSubmit(finish);
   });
   for (const radio of document.querySelectorAll("[name=scope]")) radio.addEventListener("change", showDivisions);
   $("filter").addEventListener("input", showDivisions);

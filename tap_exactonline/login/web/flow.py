@@ -148,11 +148,11 @@ class PageFlow:
         try:
             ask_rights(client, endpoint, division.code)
         except DivisionError as exc:
-            return {"division": code, "works": False, "why": str(exc), "remedy": exc.remedy}
+            return _fails(division.code, exc, str(exc))
         except ExactError as exc:
             # It answered, and what it said is not about the administration.
             if exc.status is None:
-                return {"division": code, "works": False, "why": exc.what, "remedy": exc.remedy}
+                return _fails(division.code, exc, exc.what)
         budget = client.budget(division.code)
         return {"division": code, "works": True, "calls_left": budget.day_left}
 
@@ -200,10 +200,18 @@ class PageFlow:
 
 def problem(error: ExactError) -> JsonObject:
     """An error for the page: what and remedy, and a name to translate it by."""
-    kind = error.kind if isinstance(error, RedirectError) else type(error).__name__
+    return {"error": {"kind": _kind(error), "what": error.what, "remedy": error.remedy}}
+
+
+def _fails(code: int, error: ExactError, why: str) -> JsonObject:
+    """An administration that does not answer; ``kind`` to translate it by."""
+    return {"division": code, "works": False, "kind": _kind(error), "why": why, "remedy": error.remedy}
+
+
+def _kind(error: ExactError) -> str:
     if isinstance(error, SettingsError):
-        kind = f"SettingsError.{error.setting}"
-    return {"error": {"kind": kind, "what": error.what, "remedy": error.remedy}}
+        return f"SettingsError.{error.setting}"
+    return error.kind if isinstance(error, RedirectError) else type(error).__name__
 
 
 def _shown(division: Division) -> JsonObject:

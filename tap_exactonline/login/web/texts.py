@@ -40,7 +40,14 @@ def language(accepted: str | None) -> str:
 
 def fill(page: str, lang: str, message: str, more: Mapping[str, str]) -> str:
     """Put the language, and a message with its title, into a page."""
-    values = {"lang": lang, "title": "", "text": "", "detail": "", **more}
+    values = {
+        "lang": lang,
+        "title": "",
+        "text": "",
+        "detail": "",
+        "noscript": texts()[lang]["noscript"],
+        **more,
+    }
     if message:
         values["title"] = texts()[lang]["stop"][message][0]
         values["text"] = texts()[lang]["stop"][message][1]
