@@ -1,4 +1,4 @@
-"""docs/models.md and its lineage picture, from the dbt package: ``python -m scripts.build_models``.
+"""The generated staging models, docs/models.md and its lineage picture: ``python -m scripts.build_models``.
 
 A test tells when that is due.
 """
@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from scripts import build_dbt_staging
 from scripts.dbt import PACKAGE
 from scripts.meltano_project import ROOT
 
@@ -32,7 +33,7 @@ _COLUMNS = (10, 440, 870, 1300)
 
 def described(folder: str) -> list[dict[str, Any]]:
     """The models of a folder with their descriptions, in the order of their file."""
-    path = PACKAGE / "models" / folder / f"_{folder}.yml"
+    path = PACKAGE / "models" / folder / f"_{folder.rpartition('/')[2]}.yml"
     models: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))["models"]
     return models
 
@@ -46,6 +47,15 @@ def parents() -> dict[str, set[str]]:
         text += shared if _MACRO.search(text) else ""
         found[path.stem] = {*_REF.findall(text), *_SOURCE.findall(text)}
     return found
+
+
+def behind_marts() -> dict[str, set[str]]:
+    """What the marts are made of, directly or not: the staging models that no mart reads are left out."""
+    lineage = parents()
+    wanted = {model["name"] for model in described("marts")}
+    while more := {parent for name in wanted for parent in lineage.get(name, ())} - wanted:
+        wanted |= more
+    return {name: mine for name, mine in lineage.items() if name in wanted}
 
 
 def levels(lineage: dict[str, set[str]]) -> list[list[str]]:
@@ -112,7 +122,8 @@ def tables() -> str:
         parts += [f"| `{column['name']}` | {column['description']} |" for column in model["columns"]]
         parts.append("")
     parts += ["## Staging\n", "| model | what it has |", "|---|---|"]
-    parts += [f"| `{model['name']}` | {model['description']} |" for model in described("staging")]
+    models = described("staging") + described("staging/streams")
+    parts += [f"| `{model['name']}` | {model['description']} |" for model in models]
     return "\n".join(parts) + "\n"
 
 
@@ -129,7 +140,8 @@ def write(path: Path, text: str) -> None:
 
 
 def main() -> None:
-    write(PICTURE, picture(parents()))
+    build_dbt_staging.main()
+    write(PICTURE, picture(behind_marts()))
     write(PAGE, page(PAGE.read_text(encoding="utf-8")))
 
 

@@ -32,7 +32,12 @@ def postgres_output(url: URL, schema: str) -> dict[str, Any]:
 
 
 def dbt(
-    command: str, output: Mapping[str, Any], variables: Mapping[str, Any], home: Path, *, timeout: float = 300
+    command: str,
+    output: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    home: Path,
+    *options: str,
+    timeout: float = 300,
 ) -> subprocess.CompletedProcess[str]:
     """Run `dbt COMMAND` of the package.
 
@@ -41,6 +46,7 @@ def dbt(
         output: Of the profile: :func:`duckdb_output` or :func:`postgres_output`.
         variables: Of the package, `exact_online_…`.
         home: A directory for the profile, which may hold a password, and for what dbt writes.
+        options: More of the command line, such as `--select staging`.
         timeout: Seconds before it is killed.
     """
     home.mkdir(parents=True, exist_ok=True)
@@ -52,7 +58,7 @@ def dbt(
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
     return subprocess.run(
         [
-            executable("dbt"), "--no-send-anonymous-usage-stats", "--no-use-colors", command,
+            executable("dbt"), "--no-send-anonymous-usage-stats", "--no-use-colors", command, *options,
             "--project-dir", PACKAGE, "--profiles-dir", home, "--target-path", home / "target",
             "--log-path", home / "logs", "--vars", json.dumps(dict(variables)),
         ],

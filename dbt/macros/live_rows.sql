@@ -7,8 +7,9 @@
   Args:
     stream: Name of the stream and of its table.
     key: The column that `sync_deleted.entity_key` refers to; none for streams that the log does not cover.
+    modified: When a row was last changed; none for streams that do not tell.
 #}
-{% macro live_rows(stream, key='id') -%}
+{% macro live_rows(stream, key='id', modified='modified') -%}
   {%- set relation = source('exact_online', stream) -%}
   {%- set columns = [] -%}
   {%- if execute -%}
@@ -20,14 +21,16 @@
     select r.*
     from {{ relation }} as r
     where 1 = 1
-    {%- if key is not none and var('exact_online_using_deletion_log') %}
+    {%- if key is not none and is_loaded('sync_deleted') %}
       and not exists (
         select 1
         from {{ source('exact_online', 'sync_deleted') }} as d
         where d.stream = '{{ stream }}'
           and d.division = r.division
           and d.entity_key = r.{{ key }}
-          and d.deleted_date >= {{ dbt.date_trunc('second', 'r.modified') }}
+          {%- if modified is not none %}
+          and d.deleted_date >= {{ dbt.date_trunc('second', 'r.' ~ modified) }}
+          {%- endif %}
       )
     {%- endif %}
     {%- if '_sdc_deleted_at' in columns %}

@@ -1,3 +1,5 @@
+{{ config(enabled=has_ledger()) }}
+
 -- Everything owned, owed and earned adds up to nothing, at the end of each period.
 select division, financial_year, financial_period, sum(balance) as difference
 from {{ ref('exact_online__balance_sheet') }}

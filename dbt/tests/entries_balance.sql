@@ -1,3 +1,5 @@
+{{ config(enabled=has_ledger()) }}
+
 -- Debit equals credit in every entry.
 select division, entry_id, sum(amount) as difference
 from {{ ref('exact_online__general_ledger') }}

@@ -1,4 +1,4 @@
-{{ config(enabled=var('exact_online_using_reporting_balance')) }}
+{{ config(enabled=has_ledger() and is_loaded('financial_reporting_balance')) }}
 
 -- The ledger's movements equal Exact's own totals, for each account, period and type of transaction.
 with both_sides as (

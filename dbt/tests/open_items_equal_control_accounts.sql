@@ -1,3 +1,5 @@
+{{ config(enabled=has_ledger() and has_open_items()) }}
+
 -- What is open on the day `exact_online_as_of` equals what the ledger says of the accounts for receivables (20) and payables (22).
 -- With the tap's `start_date` the ledger lacks its beginning, and this cannot agree.
 with both_sides as (

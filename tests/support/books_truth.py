@@ -67,7 +67,8 @@ class Truth:
     def general_ledger(self) -> Facts:
         return {
             (division, entry.number, posting.number): (
-                entry.day, posting.gl, posting.amount, max(posting.amount, 0), max(-posting.amount, 0), posting.foreign,
+                entry.day, entry.day.year, entry.day.month, entry.type, entry.invoice, posting.quantity,
+                posting.gl, posting.amount, max(posting.amount, 0), max(-posting.amount, 0), posting.foreign,
                 posting.party and self.name(division, posting.party), posting.item, entry.type in CLOSINGS,
             )
             for division, entry, posting in self.lines()

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import psycopg
 
 from scripts.meltano_project import ROOT, executable
+
+if TYPE_CHECKING:
+    from tests.exact_online import ExactOnline
 
 
 class Database(Protocol):
@@ -109,6 +112,28 @@ def read(config: dict[str, Any], targets: dict[str, dict[str, Any]], home: Path)
     state.write_text(json.dumps(json.loads(states[-1])["value"]), encoding="utf-8")
     for program, settings in targets.items():
         singer(program, settings, home, stdin=messages)
+
+
+def loader(
+    exact: ExactOnline,
+    home: Path,
+    target: str,
+    settings: dict[str, Any],
+    streams: Collection[str],
+    **more: Any,
+) -> Callable[[], None]:
+    """What runs the tap into one target once more."""
+    config = {
+        "api_url": exact.url,
+        "client_id": exact.client_id,
+        "client_secret": exact.client_secret,
+        "refresh_token": exact.issue_login(),
+        "token_store": str(home / "login.json"),
+        **more,
+    }
+    discovered = json.loads(singer("tap-exactonline", config, home, "--discover").stdout)
+    (home / "catalog.json").write_text(json.dumps(selected(discovered, streams)), encoding="utf-8")
+    return lambda: read(config, {target: {"default_target_schema": "exact_online", **settings}}, home)
 
 
 def plain(value: Any) -> Any:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import re
 
-from scripts.build_models import PAGE, PICTURE, page, parents, picture
+from scripts import build_dbt_staging
+from scripts.build_models import PAGE, PICTURE, behind_marts, page, parents, picture
 from scripts.dbt import PACKAGE
 
 
 def test_the_page_and_the_picture_are_those_of_the_package() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert page(text) == text, "run `make models`"
-    assert picture(parents()) == PICTURE.read_text(encoding="utf-8"), "run `make models`"
+    assert picture(behind_marts()) == PICTURE.read_text(encoding="utf-8"), "run `make models`"
+
+
+def test_the_generated_models_are_those_of_the_catalogue() -> None:
+    files = build_dbt_staging.files()
+    assert {*build_dbt_staging.FOLDER.iterdir()} | {build_dbt_staging.SOURCES} == files.keys()
+    for path, text in files.items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name}: run `make models`"
 
 
 def test_every_model_is_made_of_something() -> None:

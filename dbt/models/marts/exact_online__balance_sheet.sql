@@ -1,3 +1,5 @@
+{{ config(enabled=has_ledger()) }}
+
 -- What stands where at the end of each period, and one line for the result that no closing has moved to the equity yet.
 with positions as (
   select

@@ -1,3 +1,5 @@
+{{ config(enabled=has_ledger()) }}
+
 -- Cash (type 10) and bank (type 12) by calendar month.
 with movements as (
   select

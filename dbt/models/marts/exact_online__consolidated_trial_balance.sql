@@ -1,3 +1,5 @@
+{{ config(enabled=has_ledger()) }}
+
 -- The administrations that keep their books in the same currency, added up by the code of the ledger account.
 -- Nothing between them is eliminated.
 with periods as (

@@ -1,3 +1,5 @@
+{{ config(enabled=has_ledger() and has_open_items()) }}
+
 -- What tells whether a customer is about to leave, as of `exact_online_as_of`: everybody who ever bought.
 with purchases as (
   select

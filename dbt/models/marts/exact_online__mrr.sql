@@ -1,3 +1,5 @@
+{{ config(enabled=has_ledger()) }}
+
 -- Monthly recurring revenue by customer, as it was invoiced: revenue lines that name a subscription, less their credit notes.
 -- It suits subscriptions that are invoiced by the month; one that is invoiced by the year shows up once a year.
 with billed as (

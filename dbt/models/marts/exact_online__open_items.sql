@@ -1,3 +1,5 @@
+{{ config(enabled=has_open_items()) }}
+
 -- What was open at the end of the day `exact_online_as_of`.
 with open_items as (
   select

@@ -1,3 +1,5 @@
+{{ config(enabled=has_ledger()) }}
+
 -- What was earned (positive) and spent (negative). Without the entries that close a period or a year.
 select
   trial_balance_key as profit_and_loss_key,

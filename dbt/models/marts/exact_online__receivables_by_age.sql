@@ -1,1 +1,3 @@
+{{ config(enabled=has_open_items()) }}
+
 {{ items_by_age('receivable', 1) }}

@@ -1,3 +1,5 @@
+{{ config(enabled=has_ledger()) }}
+
 -- From the books: all that stands on ledger accounts of type 110 (revenue), without closings. Credit is negative in Exact.
 select
   {{ surrogate_key(['division', month_of('entry_date'), 'account_id', 'item_id']) }} as revenue_key,

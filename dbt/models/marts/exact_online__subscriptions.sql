@@ -1,4 +1,4 @@
-{{ config(enabled=var('exact_online_using_subscriptions')) }}
+{{ config(enabled=has_ledger() and has_subscriptions()) }}
 
 with contracted as (
   select division, subscription_id, count(*) as lines, sum(amount) as amount

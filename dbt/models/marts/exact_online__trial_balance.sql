@@ -1,3 +1,5 @@
+{{ config(enabled=has_ledger()) }}
+
 -- Every account in every period, also where nothing moved: a balance holds until something changes it.
 with periods as (
   select distinct division, financial_year, financial_period

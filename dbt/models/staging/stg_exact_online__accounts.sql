@@ -1,3 +1,5 @@
+{{ config(enabled=is_loaded('sync_crm_accounts')) }}
+
 select
   a.division,
   {{ identifier('a.id') }} as account_id,

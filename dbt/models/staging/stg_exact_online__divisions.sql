@@ -1,3 +1,5 @@
+{{ config(enabled=is_loaded('system_divisions')) }}
+
 select
   d.code as division,
   d.description as division_name,

@@ -1,3 +1,5 @@
+{{ config(enabled=is_loaded('sync_financial_gl_accounts')) }}
+
 select
   g.division,
   {{ identifier('g.id') }} as gl_account_id,

@@ -1,4 +1,4 @@
-{{ config(enabled=var('exact_online_using_items')) }}
+{{ config(enabled=is_loaded('sync_logistics_items')) }}
 
 select
   i.division,

@@ -1,3 +1,5 @@
+{{ config(enabled=is_loaded('financial_journals')) }}
+
 select
   j.division,
   {{ identifier('j.id') }} as journal_id,

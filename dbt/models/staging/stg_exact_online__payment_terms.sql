@@ -1,3 +1,5 @@
+{{ config(enabled=is_loaded('sync_cashflow_payment_terms')) }}
+
 select
   t.division,
   {{ identifier('t.id') }} as payment_term_id,

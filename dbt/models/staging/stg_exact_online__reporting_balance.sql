@@ -1,4 +1,4 @@
-{{ config(enabled=var('exact_online_using_reporting_balance')) }}
+{{ config(enabled=is_loaded('financial_reporting_balance')) }}
 
 select
   b.division,

@@ -1,4 +1,4 @@
-{{ config(enabled=var('exact_online_using_subscriptions')) }}
+{{ config(enabled=is_loaded('sync_subscription_subscriptions')) }}
 
 select
   s.division,

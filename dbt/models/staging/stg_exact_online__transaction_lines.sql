@@ -1,3 +1,5 @@
+{{ config(enabled=is_loaded('sync_financial_transaction_lines')) }}
+
 select
   l.division,
   {{ identifier('l.id') }} as line_id,

@@ -1,0 +1,35 @@
+{{ config(enabled=is_loaded('sync_inventory_item_storage_locations')) }}
+
+-- Written by `make models` from the tap's catalogue: change scripts/build_dbt_staging.py instead.
+select
+  r.division,
+  {{ present('system_divisions', 'd.division_name') }} as division_name,
+  {{ present('system_divisions', 'd.currency') }} as division_currency,
+  {{ identifier('r.id') }} as item_storage_location_id,
+  r.created,
+  {{ identifier('r.creator') }} as creator_id,
+  r.creator_full_name,
+  {{ identifier('r.item') }} as item_id,
+  {{ present('sync_logistics_items', 'item_now.item_code', 'trim(r.item_code)') }} as item_code,
+  {{ present('sync_logistics_items', 'item_now.item', 'r.item_description') }} as item_description,
+  {{ quantity('r.maximum_stock') }} as maximum_stock,
+  {{ quantity('r.minimum_stock') }} as minimum_stock,
+  r.modified,
+  {{ identifier('r.modifier') }} as modifier_id,
+  r.modifier_full_name,
+  {{ identifier('r.storage_location') }} as storage_location_id,
+  trim(r.storage_location_code) as storage_location_code,
+  r.storage_location_description,
+  r.type,
+  {{ identifier('r.warehouse') }} as warehouse_id,
+  trim(r.warehouse_code) as warehouse_code,
+  r.warehouse_description
+from {{ live_rows('sync_inventory_item_storage_locations') }} as r
+{% if is_loaded('system_divisions') -%}
+left join {{ ref('stg_exact_online__divisions') }} as d
+  on d.division = r.division
+{% endif -%}
+{% if is_loaded('sync_logistics_items') -%}
+left join {{ ref('stg_exact_online__items') }} as item_now
+  on item_now.division = r.division and item_now.item_id = {{ identifier('r.item') }}
+{% endif -%}

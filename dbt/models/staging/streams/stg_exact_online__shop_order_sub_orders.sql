@@ -1,0 +1,27 @@
+{{ config(enabled=is_loaded('sync_manufacturing_shop_order_sub_orders')) }}
+
+-- Written by `make models` from the tap's catalogue: change scripts/build_dbt_staging.py instead.
+select
+  r.division,
+  {{ present('system_divisions', 'd.division_name') }} as division_name,
+  {{ present('system_divisions', 'd.currency') }} as division_currency,
+  {{ identifier('r.id') }} as shop_order_sub_order_id,
+  r.created,
+  {{ identifier('r.creator') }} as creator_id,
+  r.creator_full_name,
+  r.level,
+  r.modified,
+  {{ identifier('r.modifier') }} as modifier_id,
+  r.modifier_full_name,
+  {{ identifier('r.shop_order') }} as shop_order_id,
+  {{ identifier('r.shop_order_main') }} as shop_order_main_id,
+  r.shop_order_main_number,
+  {{ identifier('r.shop_order_material_plan') }} as shop_order_material_plan_id,
+  r.shop_order_number,
+  {{ identifier('r.shop_order_parent') }} as shop_order_parent_id,
+  r.shop_order_parent_number
+from {{ live_rows('sync_manufacturing_shop_order_sub_orders') }} as r
+{% if is_loaded('system_divisions') -%}
+left join {{ ref('stg_exact_online__divisions') }} as d
+  on d.division = r.division
+{% endif -%}
