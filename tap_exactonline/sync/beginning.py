@@ -68,8 +68,8 @@ def start_over(
             _look_at_log(division.code, bookmarks, now, reasons)
         for reason, streams in reasons.items():
             logger.warning(
-                "Division %d (%s): %s. %d streams start over: %s",
-                division.code, division.description, reason, len(streams), ", ".join(sorted(streams)),
+                "Division %d (%s): %s. These streams start over: %s",
+                division.code, division.description, reason, ", ".join(sorted(streams)),
             )  # fmt: skip
     for read in reads:
         _look_at_columns(read, bookmarks, logger)

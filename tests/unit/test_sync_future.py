@@ -43,7 +43,7 @@ def test_a_modified_that_has_yet_to_come(tmp_path: Path, value: str) -> None:
         at(home, COSTUNITS, value)
         run = home.run(COSTUNITS, GL_ACCOUNTS)
         assert run.complete
-        assert run.said(str(HOME), f"the bookmark {value} has yet to come", "1 streams start over", COSTUNITS)
+        assert run.said(str(HOME), f"the bookmark {value} has yet to come", "streams start over", COSTUNITS)
         assert not run.said("start over", GL_ACCOUNTS)
         equal(home, COSTUNITS)
         assert not home.run(COSTUNITS).said("start over"), "once"
