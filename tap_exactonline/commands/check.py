@@ -20,6 +20,7 @@ from tap_exactonline.connection import Connection
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.auth.tokens import LoginStatus
 from tap_exactonline.exact.clock import local_time
+from tap_exactonline.exact.counted import are, counted
 from tap_exactonline.exact.errors import ExactError
 from tap_exactonline.sync.evidence import delivered
 
@@ -166,7 +167,7 @@ def _login(found: Findings, connection: Connection, before: LoginStatus) -> None
         found.add(
             "note",
             "login",
-            f"it was {max(0, int(left / _DAY))} days away from dying before this check renewed it",
+            f"it was {counted(max(0, int(left / _DAY)), 'day')} away from dying before this check renewed it",
             "Let a run come at least once a week: unused for 30 days, a login is gone",
         )
 
@@ -197,7 +198,11 @@ def _calls(
         least = min(left, key=lambda code: left[code])
         limit = budgets[least].day_limit
         of = f" of {limit:,}" if limit else ""
-        where = f"in {least}" if len(left) == 1 else f"in {least}, the least of {len(left)} administrations"
+        where = (
+            f"in {least}"
+            if len(left) == 1
+            else f"in {least}, the least of {counted(len(left), 'administration')}"
+        )
         found.add("ok", "calls today", f"{left[least]:,}{of} left {where}")
     short = [code for code, calls in need.calls.items() if code in left and left[code] - reserve < calls]
     for code in short[:3]:
@@ -205,7 +210,7 @@ def _calls(
         found.add(
             "failure",
             "calls today",
-            f"{code} has {left[code]:,} calls left{spared}, and a run needs {need.calls[code]:,} at least",
+            f"{code} has {counted(left[code], 'call')} left{spared}, and a run needs {need.calls[code]:,} at least",
             "Wait until the day is over (midnight UTC), or select fewer streams",
         )
     if divisions:
@@ -222,7 +227,7 @@ def _calls(
 
 def _expectation(most: int, total: int, divisions: int) -> str:
     together = f", {total:,} in all {divisions} together" if divisions > 1 else ""
-    return f"at least {most:,} call{'s' if most != 1 else ''} in an administration{together}, and one more for each page"
+    return f"at least {counted(most, 'call')} in an administration{together}, and one more for each page"
 
 
 def _more(need: Any, has_state: bool) -> list[str]:
@@ -230,10 +235,12 @@ def _more(need: Any, has_state: bool) -> list[str]:
     if need.first:
         why = "" if has_state else " (no --state was given, so all count as first reads)"
         lines.append(
-            f"{len(need.first)} streams are read from the beginning{why}: a page is 1,000 rows, 60 for some"
+            f"{counted(len(need.first), 'stream')} {are(len(need.first))} read from the beginning{why}: a page is 1,000 rows, 60 for some"
         )
     if need.full:
-        lines.append(f"{len(need.full)} streams have no bookmark and are read in full each time")
+        lines.append(
+            f"{counted(len(need.full), 'stream')} without a bookmark {are(len(need.full))} read in full each time"
+        )
     return lines
 
 

@@ -12,6 +12,7 @@ import click
 from tap_exactonline.commands.console import connect, table
 from tap_exactonline.connection import Connection
 from tap_exactonline.exact.client import ExactClient, FixedQuery
+from tap_exactonline.exact.counted import are, counted
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import ExactError, LoginError, Stopped
 from tap_exactonline.exact.foreign_text import clean_text
@@ -89,7 +90,7 @@ def show(raw: Mapping[str, Any], style: str) -> None:
     for line in table(head, cells, right=(0, 1)):
         click.echo(line)
     chosen = sum(row.selected for row in rows)
-    click.echo(f"\n{chosen} of {len(rows)} administrations are read.")
+    click.echo(f"\n{chosen} of {counted(len(rows), 'administration')} {are(chosen)} read.")
     if any(not row.in_scope for row in rows):
         click.echo(
             "To grant more to the app: My Exact Online > Security centre > App permissions > Manage companies."

@@ -12,6 +12,7 @@ import click
 from tap_exactonline.commands.console import connect
 from tap_exactonline.connection import Connection
 from tap_exactonline.drift import Difference, Known, by_endpoint, differences, services
+from tap_exactonline.exact.counted import counted
 from tap_exactonline.exact.errors import (
     DayBudgetSpent,
     DivisionError,
@@ -59,7 +60,7 @@ def show(raw: Mapping[str, Any], names: Sequence[str], style: str) -> bool:
     connection = connect(raw)
     division = _division(connection)
     click.echo(
-        f"Asking for $metadata of {len(wanted)} services of administration {division}: {len(wanted)} calls of its day.",
+        f"Asking for $metadata of {counted(len(wanted), 'service')} of administration {division}: {counted(len(wanted), 'call')} of its day.",
         err=True,
     )
     results = compare(connection, wanted, division)
@@ -161,7 +162,9 @@ def _lines(results: Sequence[Compared]) -> list[str]:
     lines += [f"Not compared: {one.service}: {one.note}" for one in failed]
     count = sum(len(one.found) for one in compared)
     said = f"{count} differences." if count else "all as this version of the tap knows it."
-    lines.append(f"{len(compared)} services compared: {said}" if compared else "Nothing could be compared.")
+    lines.append(
+        f"{counted(len(compared), 'service')} compared: {said}" if compared else "Nothing could be compared."
+    )
     if any(what.what in ("new endpoint", "new field") for what in readable):
         lines.append("New fields and endpoints can be read at once by the setting extra_streams.")
     return lines

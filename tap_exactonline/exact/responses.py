@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tap_exactonline.exact.clock import clock_time
+from tap_exactonline.exact.counted import are, counted
 from tap_exactonline.exact.errors import (
     DayBudgetSpent,
     DivisionNotInScope,
@@ -411,7 +412,7 @@ def day_spent(
     if guessed:
         what = "Exact Online refuses all calls (HTTP 429) without saying why; most likely those of the day are used"
     elif spent.left > 0:
-        what = f"{spent.left} calls of the day are left, and reserve_calls keeps {reserve} for others"
+        what = f"{counted(spent.left, 'call')} of the day {are(spent.left)} left, and reserve_calls keeps {reserve} for others"
     else:
         what = "all calls of the day are used"
     return DayBudgetSpent(

@@ -11,6 +11,7 @@ import click
 
 from tap_exactonline.commands.console import ask, interactive, name_of, next_steps
 from tap_exactonline.config import Config, parse
+from tap_exactonline.exact.counted import counted
 from tap_exactonline.exact.errors import ExactError, NotLoggedIn, SettingsError
 from tap_exactonline.login.browser import open_browser
 from tap_exactonline.login.redirect import RedirectError, check_redirect_uri
@@ -102,7 +103,7 @@ def _tell(session: LoginSession, *, asked: bool) -> None:
         ) from exc
     number = len(open_ones)
     closed = f" (of {len(every)})" if len(every) != number else ""
-    click.echo(f"{number} administration{'s' if number != 1 else ''}{closed} can be read:")
+    click.echo(f"{counted(number, 'administration')}{closed} can be read:")
     for division in open_ones[:_SHOWN]:
         click.echo(f"  {division.code}  {name_of(division)}")
     if number > _SHOWN:

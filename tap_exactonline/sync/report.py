@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from tap_exactonline.exact.counted import are, counted
+
 _MOST_LINES = 150
 
 
@@ -109,7 +111,7 @@ class Report:
         """What is missing and what to do about it; or that all is in."""
         rows = sum(outcome.rows for outcome in self.outcomes)
         if self.complete:
-            return f"Complete: {rows:,} rows."
+            return f"Complete: {counted(rows, 'row')}."
         parts = list(dict.fromkeys(self.problems))
         if self.stopped:
             parts.append(f"stopped by {self.stopped}; the next run goes on where this one ended")
@@ -132,7 +134,9 @@ class Report:
             )
         if not parts:
             parts.append("nothing could be read; is a stream selected?")
-        return f"Incomplete: {rows:,} rows are in, but something is missing. " + " || ".join(parts)
+        return f"Incomplete: {counted(rows, 'row')} {are(rows)} in, but something is missing. " + " || ".join(
+            parts
+        )
 
 
 def some(values: Iterable[object], most: int = 5) -> str:
@@ -174,8 +178,8 @@ def tell(outcome: Outcome, name: str, left: int | None, logger: logging.Logger) 
         if outcome.division is not None
         else "login"
     )
-    cost = f"{outcome.rows:,} rows, {outcome.calls} calls, {outcome.seconds:.1f} s"
-    budget = "" if left is None else f"; {left:,} calls left today"
+    cost = f"{counted(outcome.rows, 'row')}, {counted(outcome.calls, 'call')}, {outcome.seconds:.1f} s"
+    budget = "" if left is None else f"; {counted(left, 'call')} left today"
     extra = {
         "stream": outcome.stream,
         "division": outcome.division,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from tap_exactonline.exact.counted import counted
 from tap_exactonline.exact.divisions import HR_LINKED, MOVED, Division
 from tap_exactonline.exact.errors import DivisionError, ExactError, Stopped
 from tap_exactonline.exact.responses import MANAGE_COMPANIES
@@ -127,10 +128,11 @@ class Run:
             for batch in Reader(context, read, home, {}).batches():
                 for payload in batch.payloads:
                     stream.write_records(cast("list[dict[str, Any]]", payload.content))
+        left = self.context.client.budget(home.code).day_left
+        budget = "" if left is None else f", {counted(left, 'call')} left today in division {home.code}"
         self.context.logger.info(
-            "Connected: %d administrations can be read, %s calls left today in division %d",
-            len(chosen.selected), self.context.client.budget(home.code).day_left, home.code,
-        )  # fmt: skip
+            "Connected: %s can be read%s", counted(len(chosen.selected), "administration"), budget
+        )
 
     def _remember_list_refusals(self, report: Report) -> None:
         """Keep what Exact refuses of the list of administrations, and say what can't be seen without it."""
@@ -150,7 +152,9 @@ class Run:
         log_read = self.log_stream.reading_the_log() if self.log_stream else None
         if log_read:
             reads = [log_read if read.name == LOG else read for read in reads]
-        self.context.logger.info("Reading %d streams of %d administrations", len(reads), len(divisions))
+        self.context.logger.info(
+            "Reading %s of %s", counted(len(reads), "stream"), counted(len(divisions), "administration")
+        )
         return Writer(
             self.context,
             streams=self.streams,

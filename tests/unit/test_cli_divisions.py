@@ -59,7 +59,7 @@ def test_the_table_is_for_people(here: CliFixture) -> None:
     assert lines[0].split() == ["number", "in", "Exact", "name", "country", "currency", "status", "read"]
     assert any(line.split()[0] == "101" and line.endswith("yes") for line in lines[1:6])
     assert any("102" in line and line.endswith("no: not in divisions") for line in lines)
-    assert "1 of 5 administrations are read." in done.stdout
+    assert "1 of 5 administrations is read." in done.stdout
     assert "Manage companies" in done.stdout
     assert "\x1b" not in done.stdout, "a name must not steer the terminal"
 

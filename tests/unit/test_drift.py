@@ -148,7 +148,7 @@ def test_a_document_with_a_document_type_is_refused(exact: ExactOnline, runner: 
     exact.edit_metadata("vat", "<edmx:Edmx ", '<!DOCTYPE a [<!ENTITY b "c">]><edmx:Edmx ')
     done = runner.tap("drift", "--service", "vat", "--service", "webhooks")
     assert "vat: its $metadata declares a document type" in done.out
-    assert "1 services compared" in done.out
+    assert "1 service compared" in done.out
     assert documents(exact) == 2, "asking again would not help"
 
 
@@ -179,7 +179,7 @@ def test_a_service_that_fails_does_not_stop_the_others(exact: ExactOnline, runne
     done = runner.tap("drift", "--service", "vat", "--service", "webhooks")
     assert done.code == 1
     assert "Not compared: vat: Exact Online answers with HTTP 503" in done.out
-    assert "1 services compared: all as" in done.out
+    assert "1 service compared: all as" in done.out
 
 
 def test_an_unknown_service(runner: TapRunner) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,32 @@ def test_failure_while_the_token_still_works_stops_nobody(lab: TokenFixture) -> 
     lab.advance(2)
     assert credentials.access_token() != token
     assert lab.naps == []
+
+
+@pytest.mark.parametrize("fault", [faults.status(503), faults.reset()], ids=lambda f: f.name)
+def test_a_service_that_is_down_is_told_before_each_wait_with_the_time_of_the_next_try(
+    lab: TokenFixture, fault: faults.Action, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[int] = []
+
+    def lines() -> list[str]:
+        return [r.getMessage() for r in caplog.records if "Trying again at " in r.getMessage()]
+
+    def sleep(seconds: float) -> None:
+        told.append(len(lines()))
+        lab.sleep(seconds)
+
+    credentials = lab.credentials(refresh_token=lab.exact.issue_login(), sleep=sleep)
+    lab.exact.faults.add("token", fault, times=None)
+    with pytest.raises(TemporaryError):
+        credentials.access_token()
+
+    assert told[0] == 1, "before the first wait"
+    assert len(lines()) == lab.token_calls, "once for each try"
+    for line in lines():
+        assert re.search(
+            r"The login can't be renewed: .*\. Trying again at \d\d:\d\d:\d\d, in \d+ s$", line
+        ), line
 
 
 def test_outage_ends_after_a_bounded_wait_and_keeps_the_login(lab: TokenFixture) -> None:

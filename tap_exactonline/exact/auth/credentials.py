@@ -25,7 +25,7 @@ from tap_exactonline.exact.auth.signals import SETTLE_TIMEOUT, settle, unbroken
 from tap_exactonline.exact.auth.store import LOCK_TIMEOUT, LockedStore, TokenStore
 from tap_exactonline.exact.auth.store.holder import is_gone, new_mark
 from tap_exactonline.exact.auth.tokens import LoginStatus, Tokens, clean_token, fingerprint, status_of
-from tap_exactonline.exact.clock import ServerClock
+from tap_exactonline.exact.clock import ServerClock, local_time
 from tap_exactonline.exact.errors import (
     ExactError,
     LoginError,
@@ -50,7 +50,6 @@ _PATIENCE = 120.0
 _EARLY_PATIENCE = 690.0
 # A wait is made of naps, since meanwhile another process may get a token or a person may log in.
 _NAP = 5.0
-_SAY_EVERY = 60.0
 # Lanes that ask after one of them gave up hear the same for so long, without a new wait.
 _GIVEN_UP = 30.0
 _SAVE_TRIES = 4
@@ -199,7 +198,7 @@ class Credentials:
     # -- under the mutex -------------------------------------------------------------------------
 
     def _obtain(self) -> Tokens:
-        waited = 0.0
+        waited = told = 0.0
         error: ExactError | None = None
         while True:
             stored = self._store.load(LOCK_TIMEOUT, cancelled=self._stop.is_set)
@@ -221,10 +220,15 @@ class Credentials:
                 self._failed = (outcome.spend, now + _GIVEN_UP, error)
                 raise error
             nap = min(outcome.until - now, _NAP, self._patience or _NAP)
-            if waited % _SAY_EVERY < _NAP:
-                log.info("No new access token for another %.0f s: %s", outcome.until - now, error.what)
+            if outcome.until != told:  # each try that failed, by this process or another, once
+                told = outcome.until
+                self._tell_wait(error, outcome.until - now)
             self._sleep(nap)
             waited += nap
+
+    def _tell_wait(self, error: ExactError, seconds: float) -> None:
+        again = local_time(self._clock.local() + seconds, "%H:%M:%S")
+        log.warning("%s. Trying again at %s, in %.0f s", error.what.rstrip(". "), again, seconds)
 
     def _asks_time(self, stored: Tokens | None) -> bool:
         """Whether the local clock could be wrong about this token, and Exact was asked for the time.
