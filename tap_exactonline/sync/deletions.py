@@ -83,6 +83,7 @@ class Tombstones:
         self._cursors: dict[str, dict[str, Any]] = {}
         self._lowered: dict[str, int] = {}
         self._log_reached = _number(bookmarks.get(LOG, {}).get("replication_key_value"))
+        self._shown = 0
         self.rows = 0
         """Rows of the log that were read."""
 
@@ -146,9 +147,13 @@ class Tombstones:
         """What the bookmarks become once the log was read to its end."""
         changes: dict[str, dict[str, Any]] = {}
         for read in self._targets:
-            self._deletions(read.name)["read_at"] = read_at
-            self._deletions(read.name).pop("behind", None)
-            changes[read.name] = {"deletions": dict(self._deletions(read.name))}
+            deletions = self._deletions(read.name)
+            deletions["read_at"] = read_at
+            deletions.pop("behind", None)
+            if read.name in self._moved and self._shown > int(deletions.get("timestamp") or 0):
+                # The log came in no order, so its end comes again: when the rows will have been read.
+                deletions["behind"] = True
+            changes[read.name] = {"deletions": dict(deletions)}
         if self._wanted:
             changes[LOG] = {"read_at": read_at}
         return changes
@@ -174,6 +179,7 @@ class Tombstones:
     def _apply(self, batch: Batch) -> LogPage:
         self.rows += batch.count
         cursor: int | None = batch.changes.get("replication_key_value")
+        self._shown = max(self._shown, int(batch.changes.get("seen") or 0))
         lowest = {payload.read.name: payload.lowest for payload in batch.payloads}
         changes = {read.name: self._after(read, cursor, lowest.get(read.name)) for read in self._targets}
         if self._wanted and cursor is not None:

@@ -97,6 +97,24 @@ def test_a_row_that_was_read_before_its_older_deletion_lives_wherever_the_run_is
 
 
 @pytest.mark.parametrize("order", ORDERS)
+def test_old_deletions_that_come_again_after_a_move_hide_no_row_that_came_back(
+    tmp_path: Path, order: Order
+) -> None:
+    with lab(tmp_path, {ITEMS: 8}, sync_order=order, page_rows=1, deletions="tombstones") as home:
+        table = home.table(ITEMS)
+        for key in table.keys()[:6]:
+            table.delete(key)
+            table.insert(ID=key, Description="again")
+        # The first page tells of the highest Timestamp, so no row comes twice.
+        table.update(min(table.keys()), Description="last")
+        # From now on the Timestamps of rows and of the log say nothing about which is older.
+        home.exact.move_division(HOME, 50)
+        for _ in range(4):
+            assert home.run(ITEMS).complete
+            assert home.live(ITEMS) == set(table.keys())
+
+
+@pytest.mark.parametrize("order", ORDERS)
 def test_in_any_order_all_is_in_after_one_run_and_soon_each_run_costs_one_call(
     tmp_path: Path, order: Order
 ) -> None:
