@@ -16,6 +16,7 @@ from typing import Any
 
 from singer_sdk.helpers.capabilities import FLATTENING_CONFIG, STREAM_MAPS_CONFIG
 
+from scripts import personal
 from scripts.build_docs_streams import bulk_twins, entity_types, group, index, page
 from tap_exactonline.endpoints import load
 from tap_exactonline.settings import SCHEMA
@@ -160,6 +161,8 @@ def stage(directory: Path) -> Path:
         "<!-- entity types -->": entity_types().replace("](", "](reference/"),
         "<!-- plan -->": plan_table(),
         "<!-- bulk twins -->": bulk_twins().replace("](", "](reference/"),
+        "<!-- about persons -->": personal.about_persons().replace("](", "](reference/"),
+        "<!-- personal columns -->": personal.often().replace("](", "](reference/"),
         "<!-- group hr_payroll -->": group("hr_payroll").replace("](", "](reference/"),
     }
     for path in directory.glob("*.md"):

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from scripts import personal
 from scripts.stream_notes import NOTES, STALE
 from tap_exactonline.endpoints import Endpoint, Field, catalogue, load
 from tap_exactonline.sync.records.schema import COMPUTED, DIVISION, Naming
@@ -165,6 +166,7 @@ def _facts(endpoint: Endpoint) -> str:
         ("Calls", f"{_calls(endpoint)}{'' if endpoint.login_wide else ' (for each administration)'}"),
         ("`start_date`", _start(endpoint)),
         ("Deletions", _deletions(endpoint)),
+        ("[Personal data](../privacy.md)", personal.fact(endpoint)),
         ("Scope of the app", _scope(endpoint)),
     ]
     if endpoint.filters is not None:
@@ -312,6 +314,8 @@ def _remark(column: str, fields: dict[str, Field], key: set[str], endpoint: Endp
         remarks.append("bookmark")
     if column == DIVISION and column not in fields:
         remarks.append("number of the administration")
+    if how := personal.columns(endpoint).get(column):
+        remarks.append(personal.WORDS[how])
     return ", ".join(remarks)
 
 

@@ -18,6 +18,7 @@ import msgspec
 FOLDER = Path(__file__).resolve().parents[1] / "catalogue"
 
 Kind = Literal["single", "bulk", "sync", "function"]
+Personal = Literal["yes", "maybe"]
 MODIFIED = ("Modified", "modified", "sysmodified", "SysModified", "ModifiedDate")
 
 
@@ -42,6 +43,8 @@ class Field(Strict, frozen=True):
         added: When it appeared: a year, or year and month.
         type_source: Where the type comes from, if not from the reference.
         scalar_result: Not a property: the value that a function gives.
+        personal: ``yes`` if it tells something of a natural person, ``maybe`` if of a customer, supplier or bank account,
+            behind which a person may stand; absent if of neither, or if it is free text. Our own judgement.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Field(Strict, frozen=True):
     added: str | None = None
     type_source: str | None = None
     scalar_result: bool = False
+    personal: Personal | None = None
 
 
 class Parameter(Strict, frozen=True):
@@ -89,6 +93,7 @@ class Resource(Strict, frozen=True):
         sync_timestamp: The function SyncTimestamp knows the resource by the last part of its id.
         parameters: Of a function; None if they are not known.
         sources: See the README.
+        about_person: Each row is about one natural person: what they are, do, earn or may do. Our own judgement.
     """
 
     id: str
@@ -114,6 +119,7 @@ class Resource(Strict, frozen=True):
     parameters: tuple[Parameter, ...] | None = None
     parameters_source: str | None = None
     sources: tuple[str, ...] = ()
+    about_person: bool = False
     fields: tuple[Field, ...] = ()
 
     @property
