@@ -33,11 +33,11 @@ def unknown_settings(raw: Mapping[str, Any]) -> Iterator[str]:
     known = names()
     for name in raw:
         if name not in known and name[:1] not in {"_", "$", "#", "/"}:
-            yield f"Setting {name[:80]!r} is unknown and has no effect{_hint(name, known)}"
+            yield f"Setting {name[:80]!r} is unknown and has no effect{hint(name, known)}"
     faker = raw.get("faker_config")
     for name in faker if isinstance(faker, Mapping) else ():
         if name not in sdk_settings.FAKER:
-            yield f"Setting 'faker_config': {name[:80]!r} is unknown and has no effect{_hint(name, sdk_settings.FAKER)}"
+            yield f"Setting 'faker_config': {name[:80]!r} is unknown and has no effect{hint(name, sdk_settings.FAKER)}"
 
 
 def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
@@ -72,11 +72,12 @@ def unknown_streams(raw: Mapping[str, Any], streams: Collection[str]) -> Iterato
         source = rules.get("__source__", name) if isinstance(rules, Mapping) else name
         if name.startswith("__") or any(fnmatchcase(stream, str(source)) for stream in streams):
             continue
-        hint = _hint(str(source), streams)
-        yield f"Setting 'stream_maps': there is no stream {str(source)[:80]!r}, so that it has no effect{hint}"
+        meant = hint(str(source), streams)
+        yield f"Setting 'stream_maps': there is no stream {str(source)[:80]!r}, so that it has no effect{meant}"
 
 
-def _hint(name: str, known: Collection[str]) -> str:
+def hint(name: str, known: Collection[str]) -> str:
+    """``. Did you mean 'divisions'?``, or nothing if no known name is near."""
     plain = name.strip().lower().replace("-", "_")
     close = [plain] if plain in known else get_close_matches(plain, sorted(known), 1, _ALIKE)
     return f". Did you mean {close[0]!r}?" if close else ""

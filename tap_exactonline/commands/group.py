@@ -145,7 +145,7 @@ def build(command: click.Command, run: Callable[..., Any]) -> TapGroup:
         invoke_without_command=True,
         logger=logging.getLogger(command.name),
     )
-    for one in (login, divisions, check, drift, logout):
+    for one in (login, divisions, check, drift, reset, logout):
         group.add_command(one)
     return group
 
@@ -294,3 +294,36 @@ def drift(ctx: click.Context, config: _ConfigInput, services: tuple[str, ...], s
     from tap_exactonline.commands.drift import show
 
     ctx.exit(0 if show(settings_of(ctx, config), services, style) else 1)
+
+
+@click.command(cls=PlainCommand)
+@with_settings
+@click.option(
+    "--state",
+    required=True,
+    metavar="FILE|-",
+    help="The state: a file, which is replaced, or - for standard input and output. What `meltano state get` prints is "
+    "understood and keeps its form.",
+)
+@click.option(
+    "--stream", "streams", multiple=True, help="Only this stream; repeatable. Without: all of them."
+)
+@click.option(
+    "--division",
+    "divisions",
+    multiple=True,
+    type=int,
+    help="Only in this administration; repeatable. Without: in all of them.",
+)
+@click.option("--dry-run", is_flag=True, help="Tell what would change, and write nothing.")
+def reset(
+    config: _ConfigInput, state: str, streams: tuple[str, ...], divisions: tuple[int, ...], dry_run: bool
+) -> None:
+    """Remove bookmarks from a state, so that the next run reads these tables from the beginning.
+
+    It asks Exact nothing and needs no login.
+    """
+    del config  # Meltano gives it to every command
+    from tap_exactonline.commands.reset import show
+
+    show(state, streams, divisions, dry_run=dry_run)

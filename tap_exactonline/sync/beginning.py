@@ -16,7 +16,7 @@ from tap_exactonline.sync.deletions import LOG
 from tap_exactonline.sync.report import some
 from tap_exactonline.sync.stream_read import StreamRead
 
-_RESET: dict[str, Any] = {
+RESET: dict[str, Any] = {
     "replication_key": None,
     "replication_key_value": None,
     "seen": None,
@@ -27,6 +27,7 @@ _RESET: dict[str, Any] = {
     "version": None,
     "had_rows": True,
 }
+"""What a bookmark that no longer holds becomes. That rows came stays known: a refusal is then no matter of licence."""
 
 
 def start_over(
@@ -81,12 +82,12 @@ def _lost(
     """Why a bookmark no longer holds, or never did, and what it becomes; None if it holds."""
     if moved := regenerated(endpoint, bookmark, division):
         # New row versions make the place in the log worthless, too.
-        reset = {**_RESET, "deletions": None}
+        reset = {**RESET, "deletions": None}
         if endpoint.definition != bookmark.get("definition"):
             reset["had_rows"] = None  # other rows than before are wanted, perhaps none
         return moved, reset
     if beyond := unreachable(endpoint, bookmark, latest):
-        return beyond, _RESET
+        return beyond, RESET
     return None
 
 
@@ -103,7 +104,7 @@ def _begin_anew(stream: str, division: int, bookmarks: Bookmarks, now: datetime)
     """
     deletions = bookmarks.get(stream, division).get("deletions", {})
     fresh = {**deletions, "read_at": now.isoformat(timespec="seconds")}
-    bookmarks.update(stream, division, {**_RESET, "deletions": fresh})
+    bookmarks.update(stream, division, {**RESET, "deletions": fresh})
 
 
 def _look_at_log(division: int, bookmarks: Bookmarks, now: datetime, reasons: dict[str, list[str]]) -> None:
@@ -141,7 +142,7 @@ def _look_at_columns(read: StreamRead, bookmarks: Bookmarks, logger: logging.Log
         read.name, some(sorted(added)), len(begun),
     )  # fmt: skip
     for division in begun:
-        bookmarks.update(read.name, division, _RESET)
+        bookmarks.update(read.name, division, RESET)
     entry["columns"] = sorted(wanted)
 
 

@@ -1,0 +1,168 @@
+"""``tap-exactonline reset``: take bookmarks out of a state, so that the next run reads these tables from the beginning."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from tap_exactonline.endpoints import load
+from tap_exactonline.exact.errors import SettingsError
+from tap_exactonline.sources import parse_object, read_object
+from tap_exactonline.sync.beginning import RESET
+from tap_exactonline.sync.bookmarks import Bookmarks, StateError, check_state, known_divisions
+from tap_exactonline.sync.envelope import unwrap
+from tap_exactonline.sync.report import some
+from tap_exactonline.unknown import hint
+
+PIPE = "-"
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happens to a stream.
+
+    Attributes:
+        stream: Its name.
+        removed: The administrations whose bookmark goes.
+        left: Others in which the stream goes on where it was.
+    """
+
+    stream: str
+    removed: tuple[int, ...]
+    left: tuple[int, ...]
+
+
+def show(source: str, streams: Collection[str], divisions: Collection[int], *, dry_run: bool) -> None:
+    """Remove bookmarks from a state, say which, and write it.
+
+    Args:
+        source: A file, which is replaced; or ``-``: from standard input to standard output.
+        streams: Only of these; empty for all.
+        divisions: Only in these; empty for all.
+        dry_run: Write nothing.
+
+    Raises:
+        SettingsError: The state can't be used, or it knows neither the stream nor the administration.
+    """
+    piped = source == PIPE
+    whole = _read(source)
+    state = _checked(whole)
+    changes = reset(state, streams, divisions)
+    for line in _lines(changes, streams):
+        click.echo(line, err=piped)
+    if dry_run:
+        click.echo("Nothing was written (--dry-run).", err=piped)
+        return
+    text = msgspec.json.format(_encoder.encode(whole), indent=2).decode() + "\n"
+    if piped:
+        click.echo(text, nl=False)
+        return
+    _replace(Path(source), text)
+    click.echo(f"Written to {source}.")
+
+
+def reset(state: dict[str, Any], streams: Collection[str], divisions: Collection[int]) -> list[Change]:
+    """Remove bookmarks, in place.
+
+    What else the state knows stays: that rows of the stream came before, what Exact refused, how far the log of deletions was
+    read.
+
+    Args:
+        state: A state of this tap, checked.
+        streams: Only of these; empty for all.
+        divisions: Only in these; empty for all.
+
+    Returns:
+        One change for each stream that is concerned, also where nothing had to be removed.
+
+    Raises:
+        SettingsError: If a stream or an administration is unknown.
+    """
+    bookmarks = Bookmarks(state)
+    _check_names(streams, {*bookmarks.streams(), *(endpoint.name for endpoint in load())})
+    _check_divisions(divisions, known_divisions(state))
+    changes = []
+    for stream in sorted(set(streams) or bookmarks.streams()):
+        begun = bookmarks.begun(stream)
+        removed = begun & set(divisions) if divisions else begun
+        for division in removed:
+            bookmarks.update(stream, division, RESET)
+        changes.append(Change(stream, tuple(sorted(removed)), tuple(sorted(begun - removed))))
+    return changes
+
+
+def _read(source: str) -> dict[str, Any]:
+    if source == PIPE:
+        return parse_object(sys.stdin.read(), "--state", "standard input")
+    return read_object(source, "--state")
+
+
+def _checked(whole: Mapping[str, Any]) -> dict[str, Any]:
+    """The state in its envelope: the same objects, so that what changes in it changes in the envelope."""
+    try:
+        state = unwrap(whole)
+        check_state(state, {endpoint.name: endpoint for endpoint in load()})
+    except StateError as exc:
+        raise SettingsError("--state", str(exc).removeprefix("state: ")) from exc
+    return state
+
+
+def _check_names(streams: Collection[str], known: Collection[str]) -> None:
+    for name in streams:
+        if name not in known:
+            raise SettingsError(
+                "--stream", f"there is no stream {name[:80]!r}{hint(name, known)}", "Nothing was changed"
+            )
+
+
+def _check_divisions(divisions: Collection[int], known: Collection[int]) -> None:
+    for code in divisions:
+        if code not in known:
+            raise SettingsError(
+                "--division",
+                f"the state has no bookmarks of {code}{hint(str(code), {str(one) for one in known})}",
+                f"It has those of {some(sorted(known))}" if known else "It has none at all",
+            )
+
+
+def _lines(changes: Collection[Change], streams: Collection[str]) -> list[str]:
+    """What changes, one line for each stream, and a sum."""
+    lines = []
+    for change in changes:
+        if change.removed:
+            left = f"; it goes on where it was in {some(change.left)}" if change.left else ""
+            lines.append(f"{change.stream}: read from the beginning in division {some(change.removed)}{left}")
+        elif change.stream in streams:
+            lines.append(f"{change.stream}: has no bookmark here; the next run reads it from the beginning")
+    count = sum(len(change.removed) for change in changes)
+    lines.append(f"{count} bookmark{'' if count == 1 else 's'} removed.")
+    return lines
+
+
+def _replace(path: Path, text: str) -> None:
+    """Replace a file as a whole: a run that reads it meanwhile sees the old state or the new one."""
+    real = path.resolve()
+    try:
+        handle, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            shutil.copymode(real, name)
+            Path(name).replace(real)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as exc:
+        raise SettingsError("--state", f"{path} can't be written: {exc.strerror}", "Use --state -") from exc
