@@ -71,7 +71,7 @@ def extra_endpoints(
 def called_functions(
     connection: Connection, extras: Iterable[ExtraStream], logger: logging.Logger, seen: Documents
 ) -> dict[str, str]:
-    """Which streams, about to be read, would call a function that Exact's reference does not call a reading one.
+    """Which streams, about to be read, would call a function that Exact's reference does not document for reading.
 
     Only paths that the tap does not know are looked up, one call for each service. Where Exact shows no ``$metadata``,
     the path is taken for what its definition says, an endpoint.

@@ -69,18 +69,18 @@ def _listed(setting: Any) -> list[Any]:
             setting = json.loads(setting) if setting.strip() else []
         except ValueError as exc:
             raise SettingsError(
-                SETTING, f"it is no valid JSON ({exc})", "Write a JSON list of objects"
+                SETTING, f"it is not valid JSON ({exc})", "Write a JSON list of objects"
             ) from None
     if isinstance(setting, Mapping):
         setting = [setting]
     if not isinstance(setting, list | tuple):
-        raise SettingsError(SETTING, f"{setting!r} is no list", 'Write [{"name": …, "path": …}]')
+        raise SettingsError(SETTING, f"{setting!r} is not a list", 'Write [{"name": …, "path": …}]')
     return list(setting)
 
 
 def _define(given: Any, place: str, calendar: Calendar) -> ExtraStream:
     if not isinstance(given, Mapping):
-        raise SettingsError(place, f"{given!r} is no object", 'Write {"name": …, "path": …}')
+        raise SettingsError(place, f"{given!r} is not an object", 'Write {"name": …, "path": …}')
     for member in given:
         if member not in _MEMBERS:
             raise SettingsError(f"{place}.{member}", "there is no such setting", near(str(member), _MEMBERS))
@@ -90,7 +90,7 @@ def _define(given: Any, place: str, calendar: Calendar) -> ExtraStream:
     if not _NAME.fullmatch(name):
         raise SettingsError(
             f"{place}.name",
-            f"{name!r} is no name of a table",
+            f"{name!r} is not the name of a table",
             "Use lower-case letters, digits and _, a letter first",
         )
     template = _text(given, "filter", place)
@@ -116,7 +116,7 @@ def _define(given: Any, place: str, calendar: Calendar) -> ExtraStream:
     if page_size is not None and (
         not isinstance(page_size, int) or isinstance(page_size, bool) or page_size < 1
     ):
-        raise SettingsError(f"{place}.page_size", f"{page_size!r} is no number of rows")
+        raise SettingsError(f"{place}.page_size", f"{page_size!r} is not a number of rows")
     base = known if isinstance(known, Endpoint) else _unknown(path, kind, known)
     endpoint = replace(
         base,
@@ -156,7 +156,9 @@ def _address(given: Any, place: str) -> tuple[str, bool, Endpoint | Function | N
         raise SettingsError(place, f"{path} only takes POST: there is nothing to read", "Remove the entry")
     if not _PATH.fullmatch(path):
         raise SettingsError(
-            place, f"{given!r} is no path of an endpoint", "Write it as in Exact's reference: crm/Accounts"
+            place,
+            f"{given!r} is not the path of an endpoint",
+            "Write it as in Exact's reference: crm/Accounts",
         )
     return path, beta, None
 
@@ -207,13 +209,13 @@ def _fields(columns: Any, known: Endpoint | Function | None, place: str) -> list
     if columns is None and known:
         return list(fields.values())
     if not isinstance(columns, Mapping) or not columns:
-        what = "it is missing" if columns is None else f"{columns!r} is no object"
+        what = "it is missing" if columns is None else f"{columns!r} is not an object"
         raise SettingsError(
             place, what, f'Write {{"ID": "guid", "Name": "string"}}, or "{METADATA}" to ask Exact'
         )
     for name, kind in columns.items():
         if not re.fullmatch(r"[A-Za-z_]\w*", name):
-            raise SettingsError(place, f"{name!r} is no name of a field", "Write it as Exact does")
+            raise SettingsError(place, f"{name!r} is not the name of a field", "Write it as Exact does")
         fields[name] = Field(name, column(name), field_type(kind, f"{place}.{name}"))
     return list(fields.values())
 
@@ -230,7 +232,7 @@ def _fingerprint(given: Mapping[str, Any], path: str) -> str:
 def _text(given: Mapping[str, Any], member: str, place: str) -> str | None:
     value = given.get(member)
     if value is not None and not isinstance(value, str):
-        raise SettingsError(f"{place}.{member}", f"{value!r} is no text")
+        raise SettingsError(f"{place}.{member}", f"{value!r} is not text")
     return value.strip() or None if value else None
 
 

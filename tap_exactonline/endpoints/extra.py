@@ -88,7 +88,9 @@ class ExtraStream:
             )
         for name in key:
             if name not in names:
-                raise SettingsError(place, f"{name!r} is no field of {self.endpoint.path}", near(name, names))
+                raise SettingsError(
+                    place, f"{name!r} is not a field of {self.endpoint.path}", near(name, names)
+                )
         return key
 
     def _bookmark(self, fields: Sequence[Field]) -> tuple[str, ...]:
@@ -107,7 +109,7 @@ class ExtraStream:
             return ()
         if not isinstance(name, str) or name not in types:
             raise SettingsError(
-                place, f"{name!r} is no field of {self.endpoint.path}", near(str(name), types)
+                place, f"{name!r} is not a field of {self.endpoint.path}", near(str(name), types)
             )
         if sync and name != "Timestamp":
             raise SettingsError(place, "sync endpoints are read by Timestamp", "Leave it out")
@@ -165,7 +167,7 @@ def field_of(name: str, edm: str) -> Field:
 def _names(given: Any, place: str) -> tuple[str, ...]:
     listed = [given] if isinstance(given, str) else given
     if not isinstance(listed, list | tuple) or not all(isinstance(name, str) for name in listed):
-        raise SettingsError(place, f"{given!r} is no list of fields", 'Write ["ID"]')
+        raise SettingsError(place, f"{given!r} is not a list of fields", 'Write ["ID"]')
     return tuple(listed)
 
 

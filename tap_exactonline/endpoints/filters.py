@@ -58,4 +58,4 @@ def check_filter(template: str, fields: Collection[str], place: str) -> None:
         if name not in fields:
             close = [one for one in fields if one.lower() == name.lower()]
             remedy = f"Did you mean {close[0]}?" if close else "Write the fields as Exact does"
-            raise SettingsError(place, f"{name!r} is no field of the endpoint", remedy)
+            raise SettingsError(place, f"{name!r} is not a field of the endpoint", remedy)

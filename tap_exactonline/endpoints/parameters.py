@@ -13,7 +13,7 @@ from tap_exactonline.exact.errors import SettingsError
 
 MOST_READS = 1000
 NOT_READING = (
-    "{} is no function that Exact's reference calls a reading one. The tap calls no other: Exact declares changes as GET "
+    "{} is not a function that Exact's reference documents for reading. The tap calls no others: Exact declares changes as GET "
     "functions, too (users/UnlinkAllRoles)"
 )
 _REFERENCE = "https://start.exactonline.nl/docs/HlpRestAPIResourcesDetails.aspx?name="
@@ -43,7 +43,7 @@ def check_parameters(
     """
     place = f"{place}.parameters"
     if given is not None and not isinstance(given, Mapping):
-        raise SettingsError(place, f"{given!r} is no object", 'Write {"year": [2024, "current_year"]}')
+        raise SettingsError(place, f"{given!r} is not an object", 'Write {"year": [2024, "current_year"]}')
     given = dict(given or {})
     types: dict[str, FieldType] = {}
     if isinstance(known, Function):
@@ -90,7 +90,9 @@ def _of_function(
     reference = f"See {_REFERENCE}{function.doc}"
     if function.parameters is None:
         if not given:
-            raise SettingsError(place, f"{function.path} wants parameters that we do not know", reference)
+            raise SettingsError(
+                place, f"{function.path} needs parameters that the tap does not know", reference
+            )
         return given, {}
     own = {one.name.lower(): one for one in function.parameters}
     spelled = {own[name.lower()].name: value for name, value in given.items() if name.lower() in own}
@@ -108,7 +110,7 @@ def _of_function(
             raise SettingsError(
                 f"{place}.{one.name}",
                 f"{function.path} answers only with it",
-                f"It wants {listed}",
+                f"It needs {listed}",
             )
     ordered = {one.name: spelled[one.name] for one in function.parameters}
     return ordered | rest, {one.name: one.type for one in function.parameters}

@@ -60,7 +60,7 @@ def field_type(value: Any, place: str) -> FieldType:
     text = value.strip().lower().removeprefix("edm.") if isinstance(value, str) else ""
     text = _ALIASES.get(text, text)
     if text not in get_args(FieldType):
-        raise SettingsError(place, f"{value!r} is no type", f"Use one of {', '.join(get_args(FieldType))}")
+        raise SettingsError(place, f"{value!r} is not a type", f"Use one of {', '.join(get_args(FieldType))}")
     return cast(FieldType, text)
 
 
@@ -159,7 +159,7 @@ def _one(value: Any, kind: FieldType, place: str, calendar: Calendar) -> Any:
     try:
         found = _READ[kind](value if word is None else word)
     except (KeyError, TypeError, ValueError):
-        raise SettingsError(place, f"{value!r} is no {kind}", _hint(kind)) from None
+        raise SettingsError(place, f"{value!r} is not of type {kind}", _hint(kind)) from None
     if kind in _INTEGERS and found.bit_length() > _INTEGERS[kind]:
         raise SettingsError(place, f"{value!r} is out of range for {kind}")
     return found

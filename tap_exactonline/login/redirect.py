@@ -38,7 +38,7 @@ def check_redirect_uri(uri: str) -> str:
     except ValueError:
         host = None
     if not host or any(letter.isspace() or ord(letter) < 32 for letter in text):  # noqa: PLR2004 - control characters
-        raise SettingsError("redirect_uri", "this is no web address", example)
+        raise SettingsError("redirect_uri", "this is not a web address", example)
     if parts.scheme != "https" or is_loopback(host):
         raise SettingsError(
             "redirect_uri",

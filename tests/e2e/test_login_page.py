@@ -428,7 +428,7 @@ def test_a_page_that_nobody_uses_ends_by_itself(here: CliFixture) -> None:
         "login", "--web", "--config", here.config(redirect_uri=REDIRECT), PYTHONPATH=str(here.folder)
     )
     assert done.returncode == 1
-    assert "Nobody logged in" in done.stderr
+    assert "No login was made" in done.stderr
 
 
 def test_a_fixed_port_for_tunnels(here: CliFixture) -> None:

@@ -41,7 +41,7 @@ def test_a_call_with_parameters_is_a_wrong_setting(
     done = runner.tap("--discover")
     assert done.code == 1
     assert "extra_streams[0].parameters.userId" in done.err
-    assert "users/UnlinkAllRoles is no function that Exact's reference calls a reading one" in done.err
+    assert "users/UnlinkAllRoles is not a function that Exact's reference documents for reading" in done.err
     assert exact.log == []
 
 
@@ -59,7 +59,7 @@ def test_a_function_without_parameters_is_found_out_before_it_is_called(
     if columns == "metadata":
         done = runner.tap()
     assert done.code == 1
-    assert "calls a reading one" in done.err
+    assert "documents for reading" in done.err
     assert not asked(exact, "users/UnlinkAllRoles")
     assert len(done.records("revenue_by_year")) == 24, "the others are read"
 

@@ -30,7 +30,7 @@ def test_a_mistake_is_one_line_before_anything_is_asked(
     assert done.code == 1
     said = [line for line in (done.err + done.out).split("\n") if "extra_streams[1].parameters.year" in line]
     assert len(said) == 1
-    assert "'last' is no int32" in said[0]
+    assert "'last' is not of type int32" in said[0]
     assert "Traceback" not in done.err
     assert not exact.log
 

@@ -73,7 +73,7 @@ def log_in_by_page(raw: Mapping[str, Any], *, port: int, browser: bool, idle: fl
     for line in flow.summary():
         click.echo(f"\n{line}")
     if not flow.logged_in:
-        raise ExactError("Nobody logged in", "Start the login again")
+        raise ExactError("No login was made", "Start the login again")
     click.echo("\n".join(next_steps()))
 
 
