@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import PurePath
 from types import FrameType
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 import msgspec
@@ -32,15 +32,15 @@ from tap_exactonline.exact.divisions import recall_refused
 from tap_exactonline.exact.errors import SettingsError
 from tap_exactonline.settings import SCHEMA
 from tap_exactonline.sources import environment_settings
-from tap_exactonline.sync.bookmarks import StateError, check_state, known_divisions
-from tap_exactonline.sync.deletions import LOG
-from tap_exactonline.sync.envelope import unwrap
 from tap_exactonline.sync.messages import RunContext
 from tap_exactonline.sync.output import LineWriter
 from tap_exactonline.sync.records.schema import Naming
 from tap_exactonline.sync.run import Run
 from tap_exactonline.sync.slots import WorkerSlots
+from tap_exactonline.sync.state.envelope import unwrap
+from tap_exactonline.sync.state.state import State, StateError
 from tap_exactonline.sync.stream_maps import described
+from tap_exactonline.sync.stream_read import LOG
 from tap_exactonline.sync.streams import ExactStream
 from tap_exactonline.unknown import unknown_settings, unknown_streams, unknown_variables
 
@@ -96,6 +96,7 @@ class TapExactOnline(Tap):
         self._asked_to_end: float | None = None
         self._undescribed: list[str] = []
         self._documents: Documents = {}
+        self._remembered = State()
         if isinstance(catalog, dict):
             with _one_line():
                 check_shape(catalog)
@@ -228,12 +229,11 @@ class TapExactOnline(Tap):
             ConfigValidationError: If it is broken or of a newer version.
         """
         with _one_line():
-            state = unwrap(state)
-            for remark in check_state(state, self._known()):
-                self.logger.warning(remark)
-        cast(dict[str, Any], self._state).update({"bookmarks": {}, **state})
-        self.connection.known |= known_divisions(state)
-        listed = state.get("divisions")
+            self._remembered, remarks = State.read(unwrap(state), self._known())
+        for remark in remarks:
+            self.logger.warning(remark)
+        self.connection.known |= self._remembered.all_divisions()
+        listed = self._remembered.others.get("divisions")
         recall_refused(
             self.connection.list_refusals, listed.get("refused") if isinstance(listed, dict) else None
         )
@@ -277,7 +277,7 @@ class TapExactOnline(Tap):
             context=self.run_context,
             streams=streams,
             log_stream=log_stream,
-            state=cast(dict[str, Any], self._state),
+            state=self._remembered,
             problems=[*self._undescribed, *refused.values()],
         )
 

@@ -31,6 +31,7 @@ from tap_exactonline.exact.urls import check_api_url, link_within
 from tap_exactonline.sync.reader import Reader
 from tap_exactonline.sync.rights import ask_rights
 from tap_exactonline.sync.start import first_timestamp
+from tap_exactonline.sync.state.bookmark import Bookmark
 from tap_exactonline.tap import TapExactOnline
 from tests.support.reading import context_of
 
@@ -103,7 +104,7 @@ def _pages(effort: Effort) -> Figure:
         client = OnePage(b"")
         read = chance.choice(reads)
         client.body = mutate.damaged(samples().pages[read.name], chance)
-        for batch in Reader(context_of(client), read, Division(101), {}).batches():
+        for batch in Reader(context_of(client), read, Division(101), Bookmark()).batches():
             for payload in batch.payloads:
                 for line in cast("bytes", payload.content).splitlines():
                     json.loads(line)

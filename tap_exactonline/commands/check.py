@@ -13,7 +13,7 @@ from tap_exactonline.commands.console import connect
 from tap_exactonline.commands.coverage import judge
 from tap_exactonline.commands.estimate import estimate
 from tap_exactonline.commands.findings import Findings
-from tap_exactonline.commands.selection import bookmarks, known_streams, selected
+from tap_exactonline.commands.selection import known_streams, remembered, selected
 from tap_exactonline.commands.survey import Survey, ask
 from tap_exactonline.config import require_app
 from tap_exactonline.connection import Connection
@@ -22,7 +22,7 @@ from tap_exactonline.exact.auth.tokens import LoginStatus
 from tap_exactonline.exact.clock import local_time
 from tap_exactonline.exact.counted import are, counted
 from tap_exactonline.exact.errors import ExactError
-from tap_exactonline.sync.evidence import delivered
+from tap_exactonline.sync.state.state import State
 
 _DAY = 86400.0
 _SOON = 7 * _DAY
@@ -83,7 +83,7 @@ def _look(
     connection = connect(raw)
     streams = known_streams(connection.config)
     endpoints, chosen_by = selected(catalog, streams)
-    known = bookmarks(state, streams)
+    known = remembered(state, streams)
     require_app(connection.config)
     found.facts["api_url"] = connection.config.api_url
     before = _store(found, connection)
@@ -101,10 +101,9 @@ def _look(
     found.facts["calls_of_this_check"] = connection.client.calls()
 
 
-def _delivered(state: Mapping[str, Any]) -> set[str]:
+def _delivered(state: State) -> set[str]:
     """The streams of which rows came before in some administration."""
-    entries = state.get("bookmarks", {}).items()
-    return {name for name, entry in entries if any(map(delivered, entry.get("partitions", ())))}
+    return {name for name in state.streams() if any(mark.delivered for _, mark in state.bookmarks(name))}
 
 
 def _store(found: Findings, connection: Connection) -> LoginStatus:
@@ -176,7 +175,7 @@ def _calls(
     found: Findings,
     connection: Connection,
     endpoints: list[Endpoint],
-    known: dict[str, Any],
+    known: State,
     survey: Survey,
     *,
     has_state: bool,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 from tap_exactonline.config import Config
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.divisions import Division
-from tap_exactonline.sync.bookmarks import Bookmarks, regenerated
-from tap_exactonline.sync.deletions import LOG
-from tap_exactonline.sync.stream_read import ONCE
+from tap_exactonline.sync.state.bookmark import Bookmark
+from tap_exactonline.sync.state.resets import regenerated
+from tap_exactonline.sync.state.state import State
+from tap_exactonline.sync.stream_read import LOG, ONCE
 
 LIST_PAGE = 60
 """Administrations on a page of their list."""
@@ -44,7 +44,7 @@ class Estimate:
 
 
 def estimate(
-    endpoints: Sequence[Endpoint], divisions: Sequence[Division], state: dict[str, Any], config: Config
+    endpoints: Sequence[Endpoint], divisions: Sequence[Division], state: State, config: Config
 ) -> Estimate:
     """Count one call for each stream and administration, and what surely comes on top.
 
@@ -56,7 +56,6 @@ def estimate(
     """
     if not divisions:
         return Estimate({}, [], [])
-    known = Bookmarks({**state, "bookmarks": dict(state.get("bookmarks") or {})})
     calls = {division.code: 0 for division in divisions}
     home = divisions[0].code
     calls[home] += -(-len(divisions) // LIST_PAGE)
@@ -67,11 +66,11 @@ def estimate(
             calls[home] += 0 if endpoint.login_wide else 1
             continue
         for division in divisions:
-            bookmark = known.get(endpoint.name, division.code)
+            bookmark = state.get(endpoint.name, division.code)
             calls[division.code] += _at_least(endpoint, bookmark, division, config)
             if endpoint.bookmark is None and endpoint.kind != "sync":
                 full[endpoint.name] = None
-            elif bookmark.get("replication_key_value") is None:
+            elif not bookmark.begun:
                 first[endpoint.name] = None
     if config.tombstones and all(endpoint.name != LOG for endpoint in endpoints):
         for division in divisions:
@@ -79,10 +78,8 @@ def estimate(
     return Estimate(calls, list(first), list(full))
 
 
-def _at_least(endpoint: Endpoint, bookmark: Mapping[str, Any], division: Division, config: Config) -> int:
-    new = (
-        bookmark.get("replication_key_value") is None or regenerated(endpoint, bookmark, division) is not None
-    )
+def _at_least(endpoint: Endpoint, bookmark: Bookmark, division: Division, config: Config) -> int:
+    new = not bookmark.begun or regenerated(endpoint, bookmark, division) is not None
     asks_where_to_start = new and endpoint.dated and config.start_date and endpoint.sync_timestamp
     reads = prod(len(parameter.values) for parameter in endpoint.parameters)
     return reads + 1 if asks_where_to_start else reads

@@ -17,10 +17,10 @@ import msgspec
 from tap_exactonline.endpoints import load
 from tap_exactonline.exact.errors import SettingsError
 from tap_exactonline.sources import parse_object, read_object
-from tap_exactonline.sync.beginning import RESET
-from tap_exactonline.sync.bookmarks import Bookmarks, StateError, check_state, known_divisions
-from tap_exactonline.sync.envelope import unwrap
 from tap_exactonline.sync.report import some
+from tap_exactonline.sync.state.envelope import unwrap
+from tap_exactonline.sync.state.resets import RESET
+from tap_exactonline.sync.state.state import State, StateError
 from tap_exactonline.unknown import hint
 
 PIPE = "-"
@@ -88,17 +88,29 @@ def reset(state: dict[str, Any], streams: Collection[str], divisions: Collection
     Raises:
         SettingsError: If a stream or an administration is unknown.
     """
-    bookmarks = Bookmarks(state)
-    _check_names(streams, {*bookmarks.streams(), *(endpoint.name for endpoint in load())})
-    _check_divisions(divisions, known_divisions(state))
+    known = _read_state(state)
+    entries = state.get("bookmarks", {})
+    _check_names(streams, {*entries, *(endpoint.name for endpoint in load())})
+    _check_divisions(divisions, known.all_divisions())
     changes = []
-    for stream in sorted(set(streams) or bookmarks.streams()):
-        begun = bookmarks.begun(stream)
+    for stream in sorted(set(streams) or entries):
+        # As they came: members that this version does not know, and streams of extra_streams, are nothing to it.
+        partitions = {
+            one["context"]["division"]: one for one in entries.get(stream, {}).get("partitions", [])
+        }
+        begun = {code for code, one in partitions.items() if one.get("replication_key_value") is not None}
         removed = begun & set(divisions) if divisions else begun
         for division in removed:
-            bookmarks.update(stream, division, RESET)
+            for name, value in RESET.items():
+                partitions[division].pop(name, None)
+                if value is not None:
+                    partitions[division][name] = value
         changes.append(Change(stream, tuple(sorted(removed)), tuple(sorted(begun - removed))))
     return changes
+
+
+def _read_state(state: Mapping[str, Any]) -> State:
+    return State.read(state, {endpoint.name: endpoint for endpoint in load()})[0]
 
 
 def _read(source: str) -> dict[str, Any]:
@@ -111,7 +123,7 @@ def _checked(whole: Mapping[str, Any]) -> dict[str, Any]:
     """The state in its envelope: the same objects, so that what changes in it changes in the envelope."""
     try:
         state = unwrap(whole)
-        check_state(state, {endpoint.name: endpoint for endpoint in load()})
+        _read_state(state)
     except StateError as exc:
         raise SettingsError("--state", str(exc).removeprefix("state: ")) from exc
     return state

@@ -13,8 +13,8 @@ from tap_exactonline.config import Config
 from tap_exactonline.endpoints import Endpoint, load
 from tap_exactonline.exact.errors import SettingsError
 from tap_exactonline.sources import parse_object
-from tap_exactonline.sync.bookmarks import StateError, check_state
-from tap_exactonline.sync.envelope import unwrap
+from tap_exactonline.sync.state.envelope import unwrap
+from tap_exactonline.sync.state.state import State, StateError
 
 
 def known_streams(config: Config) -> dict[str, Endpoint]:
@@ -36,20 +36,18 @@ def selected(catalog: IO[str] | None, known: Mapping[str, Endpoint]) -> tuple[li
     return [endpoint for endpoint in known.values() if endpoint.selected], "the default selection"
 
 
-def bookmarks(state: IO[str] | None, known: Mapping[str, Endpoint]) -> dict[str, Any]:
-    """The state; empty without one. What ``meltano state get`` prints is understood, too.
+def remembered(state: IO[str] | None, known: Mapping[str, Endpoint]) -> State:
+    """The state; blank without one. What ``meltano state get`` prints is understood, too.
 
     Raises:
         SettingsError: The state can't be used.
     """
     if state is None:
-        return {}
+        return State()
     try:
-        value = unwrap(parse_object(state.read(), "--state", "the state"))
-        check_state(value, known)
+        return State.read(unwrap(parse_object(state.read(), "--state", "the state")), known)[0]
     except StateError as exc:
         raise SettingsError("--state", str(exc).removeprefix("state: ")) from exc
-    return value
 
 
 def _from_catalog(catalog: Mapping[str, Any], known: Mapping[str, Endpoint]) -> list[Endpoint]:

@@ -12,20 +12,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from tap_exactonline.exact.divisions import Division
-from tap_exactonline.sync.bookmarks import first, moved_lately
 from tap_exactonline.sync.reader import Batch, Reader
 from tap_exactonline.sync.records.codec import Codec, Rows
 from tap_exactonline.sync.records.page import PageMaker, Payload
 from tap_exactonline.sync.records.schema import DELETED_AT, DIVISION
 from tap_exactonline.sync.records.values import Unreadable, utc_clock
 from tap_exactonline.sync.start import FIRST_TIMESTAMP
-from tap_exactonline.sync.stream_read import StreamRead
+from tap_exactonline.sync.state.bookmark import Bookmark, Changes, LogPlace, in_utc
+from tap_exactonline.sync.state.resets import moved_lately
+from tap_exactonline.sync.stream_read import LOG, StreamRead
 
-LOG = "sync_deleted"
 LOG_TRUSTED = timedelta(days=14)
 """For so long an empty log is taken for what it says. Then Exact is asked whether the user has the right to read it."""
 
@@ -47,7 +48,7 @@ class LogPage:
     """
 
     payloads: Sequence[Payload]
-    changes: dict[str, dict[str, Any]]
+    changes: dict[str, Changes]
 
 
 class Tombstones:
@@ -69,7 +70,7 @@ class Tombstones:
         *,
         wanted: bool,
         targets: Sequence[StreamRead],
-        bookmarks: Mapping[str, Mapping[str, Any]],
+        bookmarks: Mapping[str, Bookmark],
         zone: ZoneInfo,
     ) -> None:
         self._division = division.code
@@ -80,9 +81,9 @@ class Tombstones:
         self._targets = list(targets)
         self._bookmarks = bookmarks
         self._utc = utc_clock(zone)
-        self._cursors: dict[str, dict[str, Any]] = {}
+        self._cursors: dict[str, LogPlace] = {}
         self._lowered: dict[str, int] = {}
-        self._log_reached = _number(bookmarks.get(LOG, {}).get("replication_key_value"))
+        self._log_reached = self._of(LOG).timestamp
         self._shown = 0
         self.rows = 0
         """Rows of the log that were read."""
@@ -92,7 +93,8 @@ class Tombstones:
         cursors = [self._seen(read.name) for read in self._targets]
         if self._wanted:
             cursors.append(self._log_reached)
-        return first(cursors)
+        known = [cursor for cursor in cursors if cursor is not None]
+        return min(known, default=None) if len(known) == len(cursors) else None
 
     def pages(self, reader: Reader) -> Iterator[LogPage]:
         """The log's pages, applied. ``reader`` reads the log from :meth:`start`, and makes pages with :meth:`share`."""
@@ -135,58 +137,56 @@ class Tombstones:
 
     def read_at(self) -> str | None:
         """Since when the log has been read without a gap, for the stream that is worst off; None: never."""
-        marks: list[str | None] = []
-        for read in self._targets:
-            deletions = self._deletions(read.name)
-            marks.append(None if deletions.get("behind") else deletions.get("read_at"))
+        places = [self._place(read.name) for read in self._targets]
+        marks = [None if place.behind else place.read_at for place in places]
         if self._wanted:
-            marks.append(self._bookmarks.get(LOG, {}).get("read_at"))
-        return None if None in marks else min(map(str, marks), default=None)
+            marks.append(self._of(LOG).read_at)
+        known = [mark for mark in marks if mark is not None]
+        return min(known, default=None) if len(known) == len(marks) else None
 
-    def complete(self, read_at: str) -> dict[str, dict[str, Any]]:
+    def complete(self, read_at: str) -> dict[str, Changes]:
         """What the bookmarks become once the log was read to its end."""
-        changes: dict[str, dict[str, Any]] = {}
+        changes: dict[str, Changes] = {}
         for read in self._targets:
-            deletions = self._deletions(read.name)
-            deletions["read_at"] = read_at
-            deletions.pop("behind", None)
-            if read.name in self._moved and self._shown > int(deletions.get("timestamp") or 0):
-                # The log came in no order, so its end comes again: when the rows will have been read.
-                deletions["behind"] = True
-            changes[read.name] = {"deletions": dict(deletions)}
+            place = self._place(read.name)
+            # The log came in no order, so its end comes again: when the rows will have been read.
+            behind = read.name in self._moved and self._shown > (place.timestamp or 0)
+            place = self._cursors[read.name] = replace(place, read_at=read_at, behind=behind)
+            changes[read.name] = {"deletions": place}
         if self._wanted:
             changes[LOG] = {"read_at": read_at}
         return changes
 
-    def bookmark(self, stream: str) -> dict[str, Any]:
-        """The bookmark from which the stream is to be read now that the log was; empty for other streams.
+    def changes(self, stream: str) -> Changes:
+        """How the bookmark from which the stream is to be read differs, now that the log was read.
 
         The writer may not yet have come so far.
         """
         if stream not in self._cursors:
             return {}
-        found: dict[str, Any] = {"deletions": dict(self._cursors[stream])}
+        changes: Changes = {"deletions": self._cursors[stream]}
         if stream in self._lowered:
-            found["replication_key_value"] = self._lowered[stream]
-        return found
+            changes["replication_key_value"] = self._lowered[stream]
+        return changes
 
-    def _reached(self, cursor: int, seen: int | None) -> dict[str, Any]:
+    def _reached(self, cursor: int, seen: int | None) -> Changes:
         """The bookmark of the log itself; the read may have begun below it."""
         reached = max(cursor, self._log_reached or 0)
-        seen = max(seen or 0, int(self._bookmarks.get(LOG, {}).get("seen") or 0))
+        seen = max(seen or 0, self._of(LOG).seen or 0)
         return {"replication_key_value": reached, "seen": seen if seen >= reached else None}
 
     def _apply(self, batch: Batch) -> LogPage:
         self.rows += batch.count
-        cursor: int | None = batch.changes.get("replication_key_value")
-        self._shown = max(self._shown, int(batch.changes.get("seen") or 0))
+        self._shown = max(self._shown, batch.changes.get("seen") or 0)
+        reached = batch.changes.get("replication_key_value")
+        cursor = None if reached is None else int(reached)
         lowest = {payload.read.name: payload.lowest for payload in batch.payloads}
         changes = {read.name: self._after(read, cursor, lowest.get(read.name)) for read in self._targets}
         if self._wanted and cursor is not None:
             changes[LOG] = {**batch.changes, **self._reached(cursor, batch.changes.get("seen"))}
         return LogPage(batch.payloads, {stream: change for stream, change in changes.items() if change})
 
-    def _after(self, read: StreamRead, cursor: int | None, lowest: int | None) -> dict[str, Any]:
+    def _after(self, read: StreamRead, cursor: int | None, lowest: int | None) -> Changes:
         """What a stream's bookmark becomes after a page of the log.
 
         Args:
@@ -194,28 +194,31 @@ class Tombstones:
             cursor: How far the log was read; None: that is not certain yet.
             lowest: The lowest Timestamp of its deletions in the page, None if it has none.
         """
-        changes: dict[str, Any] = {}
+        changes: Changes = {}
         seen = self._seen(read.name) or 0
-        deletions = self._deletions(read.name)
-        if cursor is not None and deletions.get("timestamp") != max(cursor, seen):
+        place = self._place(read.name)
+        if cursor is not None and place.timestamp != max(cursor, seen):
             # Lower than after the page before, if entries turn out to come in no order.
-            deletions["timestamp"] = max(cursor, seen)
-            changes["deletions"] = dict(deletions)
-        if lowest is not None and read.name in self._moved and deletions.get("behind"):
+            place = self._cursors[read.name] = replace(place, timestamp=max(cursor, seen))
+            changes["deletions"] = place
+        if lowest is not None and read.name in self._moved and place.behind:
             # The rows were read before these deletions, and no Timestamp tells which of them came back.
             lowest = FIRST_TIMESTAMP
-        reached = _number(self._bookmarks.get(read.name, {}).get("replication_key_value"))
+        reached = self._of(read.name).timestamp
         if lowest is not None and reached is not None and lowest < self._lowered.get(read.name, reached):
             self._lowered[read.name] = lowest
             changes["replication_key_value"] = lowest
         return changes
 
-    def _deletions(self, stream: str) -> dict[str, Any]:
-        """The working copy of a stream's cursor in the log."""
-        return self._cursors.setdefault(stream, dict(self._bookmarks.get(stream, {}).get("deletions", {})))
+    def _of(self, stream: str) -> Bookmark:
+        return self._bookmarks.get(stream) or Bookmark()
+
+    def _place(self, stream: str) -> LogPlace:
+        """How far the log is applied to a stream by now."""
+        return self._cursors.setdefault(stream, self._of(stream).log)
 
     def _seen(self, stream: str) -> int | None:
-        return _number(self._bookmarks.get(stream, {}).get("deletions", {}).get("timestamp"))
+        return self._of(stream).log.timestamp
 
     def _moment(self, text: str | None) -> str:
         """When the row was deleted, in UTC; now, if the log does not say or can't be understood."""
@@ -230,9 +233,4 @@ def log_is_due(read_at: str | None, now: datetime) -> bool:
     """Whether an empty log has to be looked at: it may be empty because the user may not see it."""
     if read_at is None:
         return True
-    last = datetime.fromisoformat(read_at)
-    return now - (last if last.tzinfo else last.replace(tzinfo=UTC)) >= LOG_TRUSTED
-
-
-def _number(value: Any) -> int | None:
-    return None if value is None else int(value)
+    return now - in_utc(read_at) >= LOG_TRUSTED

@@ -6,9 +6,6 @@ licence or the right is missing, and nothing was ever delivered. *incomplete*: e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from tap_exactonline.exact.errors import (
     DivisionError,
     EndpointMissing,
@@ -17,8 +14,8 @@ from tap_exactonline.exact.errors import (
     ScopeViolated,
     Unauthorized,
 )
-from tap_exactonline.sync.refusals import SPAN, Rest
 from tap_exactonline.sync.report import Status
+from tap_exactonline.sync.state.cooldown import SPAN, Cooldown
 
 NOT_COVERED = (ScopeViolated, NotLicensed, EndpointMissing)
 _NOT_COVERED_KINDS = frozenset(error.refusal_kind for error in NOT_COVERED)
@@ -54,13 +51,6 @@ class DivisionAnswers:
             )
 
 
-def delivered(bookmark: Mapping[str, Any]) -> bool:
-    """Whether rows of the stream ever were handed to the target, as far as the state remembers."""
-    if bookmark.get("no_rows"):
-        return False
-    return bool(bookmark.get("had_rows")) or bookmark.get("replication_key_value") is not None
-
-
 def of_refusal(error: ExactError, *, had_rows: bool) -> tuple[Status, str]:
     """Status and note of a stream that was refused.
 
@@ -75,7 +65,7 @@ def of_refusal(error: ExactError, *, had_rows: bool) -> tuple[Status, str]:
     return Status.NOT_COVERED, sentence(error)
 
 
-def of_rest(rest: Rest, *, had_rows: bool) -> tuple[Status, str]:
+def of_cooldown(rest: Cooldown, *, had_rows: bool) -> tuple[Status, str]:
     """Status and note of a stream that is not asked for, because it was refused again and again."""
     minutes = int(SPAN.total_seconds() // 60)
     note = (

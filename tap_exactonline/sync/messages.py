@@ -6,7 +6,6 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from tap_exactonline.config import Config
 from tap_exactonline.connection import Connection
@@ -16,6 +15,7 @@ from tap_exactonline.sync.output import LineWriter
 from tap_exactonline.sync.records.page import Payload
 from tap_exactonline.sync.report import Outcome
 from tap_exactonline.sync.slots import WorkerSlots
+from tap_exactonline.sync.state.bookmark import Changes
 from tap_exactonline.sync.stream_read import StreamRead
 
 
@@ -31,7 +31,7 @@ class PageReady:
 
     division: int
     payloads: Sequence[Payload]
-    changes: dict[str, dict[str, Any]]
+    changes: dict[str, Changes]
     done: Callable[[], None]
 
 
@@ -41,7 +41,7 @@ class StreamDone:
 
     read: StreamRead
     outcome: Outcome
-    changes: dict[str, Any] = field(default_factory=dict)
+    changes: Changes = field(default_factory=Changes)
 
 
 @dataclass(slots=True)

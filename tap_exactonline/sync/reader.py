@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
-from typing import Any
 
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.endpoints.variants import Variant, variants
@@ -17,13 +16,14 @@ from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import EndpointMissing, QueryRefused, StreamError
 from tap_exactonline.exact.odata import modified_filter, shown, timestamp_filter
 from tap_exactonline.exact.refused_fields import MOST_REFUSALS
-from tap_exactonline.sync.bookmarks import origin
 from tap_exactonline.sync.messages import RunContext
 from tap_exactonline.sync.order import ReadOrder
 from tap_exactonline.sync.query import Query
 from tap_exactonline.sync.records.page import PageLines, PageMaker, Payload, Share
 from tap_exactonline.sync.records.values import earlier
 from tap_exactonline.sync.start import begin, proven
+from tap_exactonline.sync.state.bookmark import Bookmark, Changes, after
+from tap_exactonline.sync.state.resets import origin
 from tap_exactonline.sync.stream_read import StreamRead
 
 OVERLAP = timedelta(hours=2)
@@ -44,7 +44,7 @@ class Batch:
     """
 
     payloads: Sequence[Payload]
-    changes: dict[str, Any]
+    changes: Changes
     count: int = 0
 
 
@@ -70,7 +70,7 @@ class Reader:
         context: RunContext,
         read: StreamRead,
         division: Division,
-        bookmark: Mapping[str, Any],
+        bookmark: Bookmark,
         *,
         refusals: int = MOST_REFUSALS,
         share: Share | None = None,
@@ -117,8 +117,7 @@ class Reader:
             return
         self._query.make = replace(self._query.make, oldest=start.oldest, modified=start.modified)
         order = ReadOrder(start.cursor, in_parts=_several(self._endpoint))
-        stored = self._bookmark.get("seen")
-        seen: int | None = None if stored is None else int(stored)
+        seen = self._bookmark.seen
 
         def step(page: PageLines) -> Batch:
             nonlocal seen
@@ -131,7 +130,9 @@ class Reader:
                     self._endpoint.name, self._division.code,
                 )  # fmt: skip
             seen = order.seen if seen is None else max(seen, order.seen or 0)
-            changes = {} if bookmark is None else self._remember(bookmark, seen) | start.going_on
+            changes: Changes = (
+                {} if bookmark is None else {**self._remember(bookmark, seen), **start.going_on}
+            )
             return Batch(page.payloads, changes, page.count)
 
         yield from map(step, self._pages(timestamp_filter(start.cursor)))
@@ -143,7 +144,7 @@ class Reader:
             seen = start.cursor
         reached = order.end()
         if start.continued or reached > start.cursor:
-            yield Batch((), self._remember(reached, seen) | start.over)
+            yield Batch((), {**self._remember(reached, seen), **start.over})
 
     def _once_more(self, cursor: int) -> Iterator[Batch]:
         """Read from the beginning, as if there were no bookmark."""
@@ -152,14 +153,14 @@ class Reader:
             "all rows; the stream starts over",
             self._endpoint.name, self._division.code, cursor,
         )  # fmt: skip
-        gone = dict.fromkeys(("replication_key", "replication_key_value", "start_date"))
-        self._bookmark = {name: value for name, value in self._bookmark.items() if name not in gone}
+        gone: Changes = {"replication_key": None, "replication_key_value": None, "start_date": None}
+        self._bookmark = after(self._bookmark, gone)
         yield Batch((), gone)
         yield from self._by_timestamp()
 
     def _by_modified(self) -> Iterator[Batch]:
-        stored = self._bookmark.get("replication_key_value")
-        since = datetime.fromisoformat(stored) if stored else self._start_date
+        stored = self._bookmark.replication_key_value
+        since = datetime.fromisoformat(str(stored)) if stored else self._start_date
         field_name = str(self._endpoint.bookmark)
         lowest = earlier(since, OVERLAP if stored else timedelta()) if since else _EVER
         chosen = modified_filter(lowest, field_name) if lowest > _EVER else None
@@ -184,13 +185,15 @@ class Reader:
         """What the administration's clock shows now, by Exact's own time."""
         return datetime.fromtimestamp(self._client.now(), self._zone).replace(tzinfo=None)
 
-    def _remember(self, value: int | str, seen: int | None = None) -> dict[str, Any]:
-        return {
+    def _remember(self, value: int | str, seen: int | None = None) -> Changes:
+        changes: Changes = {
             "replication_key": self._read.bookmark_column,
             "replication_key_value": value,
-            **({} if seen is None else {"seen": seen}),
             **origin(self._endpoint, self._division, self._bookmark),
         }
+        if seen is not None:
+            changes["seen"] = seen
+        return changes
 
     def _pages(self, bookmark_filter: str | None) -> Iterator[PageLines]:
         """All pages. Nothing here keeps a page: while the next one is read, it belongs to the writer alone."""

@@ -8,16 +8,14 @@ sync stream has no such sign, so it is asked about every two weeks. Proof is not
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.errors import ExactError
 from tap_exactonline.exact.odata import decode_json, string_literal
-from tap_exactonline.sync.evidence import delivered
 from tap_exactonline.sync.report import Outcome, Status
+from tap_exactonline.sync.state.bookmark import Bookmark, Changes
 from tap_exactonline.sync.stream_read import StreamRead
 
 TRUSTED = timedelta(days=14)
@@ -51,8 +49,8 @@ def is_due(asked_at: object, now: datetime) -> bool:
 
 
 def look_into(
-    client: ExactClient, read: StreamRead, division: int, bookmark: Mapping[str, Any], outcome: Outcome
-) -> dict[str, Any]:
+    client: ExactClient, read: StreamRead, division: int, bookmark: Bookmark, outcome: Outcome
+) -> Changes:
     """Doubt a complete read that brought nothing; changes the outcome if the doubt is right.
 
     Args:
@@ -70,11 +68,11 @@ def look_into(
         return {}
     rights = user_has_rights(client, read.endpoint, division)
     if rights is False:
-        proven = delivered(bookmark)
+        proven = bookmark.delivered
         outcome.status = Status.INCOMPLETE if proven else Status.NOT_COVERED
         outcome.note = WITHDRAWN if proven else NO_RIGHTS
         return {}
-    if rights is None and outcome.from_scratch and delivered(bookmark):
+    if rights is None and outcome.from_scratch and bookmark.delivered:
         outcome.status, outcome.note = Status.INCOMPLETE, GONE
         return {}
     if rights is None:
@@ -88,12 +86,12 @@ def look_into(
     return {"rights_at": (now - spread).isoformat(timespec="seconds")}
 
 
-def _suspicious(read: StreamRead, bookmark: Mapping[str, Any], now: datetime, *, from_scratch: bool) -> bool:
+def _suspicious(read: StreamRead, bookmark: Bookmark, now: datetime, *, from_scratch: bool) -> bool:
     if read.once:
         return False
     if from_scratch:
-        return delivered(bookmark) or read.version is not None
-    return read.endpoint.kind != "sync" or is_due(bookmark.get("rights_at"), now)
+        return bookmark.delivered or read.version is not None
+    return read.endpoint.kind != "sync" or is_due(bookmark.rights_at, now)
 
 
 def user_has_rights(client: ExactClient, endpoint: Endpoint, division: int) -> bool | None:

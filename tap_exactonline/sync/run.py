@@ -12,14 +12,13 @@ from tap_exactonline.exact.divisions import HR_LINKED, MOVED, Division
 from tap_exactonline.exact.errors import DivisionError, ExactError, Stopped
 from tap_exactonline.exact.responses import MANAGE_COMPANIES
 from tap_exactonline.stdout import OutputError
-from tap_exactonline.sync.bookmarks import Bookmarks
-from tap_exactonline.sync.deletions import LOG
-from tap_exactonline.sync.evidence import delivered
 from tap_exactonline.sync.messages import RunContext
 from tap_exactonline.sync.reader import Reader
 from tap_exactonline.sync.report import Report, some
+from tap_exactonline.sync.state.bookmark import Bookmark
+from tap_exactonline.sync.state.state import State
 from tap_exactonline.sync.stream_maps import MappingFailed
-from tap_exactonline.sync.stream_read import ONCE
+from tap_exactonline.sync.stream_read import LOG, ONCE
 from tap_exactonline.sync.streams import ExactStream
 from tap_exactonline.sync.writer import Writer
 
@@ -51,14 +50,14 @@ class Run:
         context: What all parts of the run share.
         streams: The streams by name, selected or not.
         log_stream: ``sync_deleted``, if deletions are written as tombstones.
-        state: The state, changed in place.
+        state: What was delivered before; changed.
         problems: What is missing before anything was read.
     """
 
     context: RunContext
     streams: Mapping[str, ExactStream]
     log_stream: ExactStream | None
-    state: dict[str, Any]
+    state: State
     problems: Sequence[str]
 
     def __post_init__(self) -> None:
@@ -125,7 +124,7 @@ class Run:
         for stream in (self.streams[name] for name in ONCE if name in self.streams):
             read = stream.reading()
             stream.write_schema(frozenset())
-            for batch in Reader(context, read, home, {}).batches():
+            for batch in Reader(context, read, home, Bookmark()).batches():
                 for payload in batch.payloads:
                     stream.write_records(cast("list[dict[str, Any]]", payload.content))
         left = self.context.client.budget(home.code).day_left
@@ -137,9 +136,9 @@ class Run:
     def _remember_list_refusals(self, report: Report) -> None:
         """Keep what Exact refuses of the list of administrations, and say what can't be seen without it."""
         refused = self.context.connection.list_refusals
-        self.state.pop("divisions", None)
+        self.state.others.pop("divisions", None)
         if stored := refused.stored():
-            self.state["divisions"] = {"refused": stored}
+            self.state.others["divisions"] = {"refused": stored}
         for name in sorted(refused.names & {MOVED, HR_LINKED}):
             said = _UNSEEN.format(name=name)
             if name in refused.new:
@@ -162,7 +161,7 @@ class Run:
             log_read=log_read,
             divisions=divisions,
             closed=self._closed(),
-            bookmarks=Bookmarks(self.state),
+            state=self.state,
         )
 
     def _vanished(self) -> list[str]:
@@ -173,10 +172,10 @@ class Run:
         if self.context.config.divisions:
             return []
         delivering = {
-            partition["context"]["division"]
-            for entry in self.state["bookmarks"].values()
-            for partition in entry.get("partitions", ())
-            if delivered(partition)
+            code
+            for stream in self.state.streams()
+            for code, bookmark in self.state.bookmarks(stream)
+            if bookmark.delivered
         }
         listed = {division.code for division in self.context.connection.accessible}
         gone = sorted(delivering - listed - set(self.context.config.exclude_divisions))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Sized
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+
+from msgspec.structs import replace
 
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.client import ExactClient
@@ -19,6 +20,7 @@ from tap_exactonline.exact.odata import (
     string_literal,
     timestamp_filter,
 )
+from tap_exactonline.sync.state.bookmark import Bookmark, Changes, now_in_utc
 
 _SYNC_TIMESTAMP = "read/sync/Sync/SyncTimestamp"
 
@@ -43,15 +45,15 @@ class Start:
     continued: bool
     oldest: datetime | None = None
     modified: str | None = None
-    going_on: dict[str, Any] = field(default_factory=dict)
-    over: dict[str, Any] = field(default_factory=dict)
+    going_on: Changes = field(default_factory=Changes)
+    over: Changes = field(default_factory=Changes)
 
 
 def begin(
     client: ExactClient,
     endpoint: Endpoint,
     division: int,
-    bookmark: Mapping[str, Any],
+    bookmark: Bookmark,
     *,
     start_date: datetime | None,
     logger: logging.Logger,
@@ -69,18 +71,17 @@ def begin(
     Returns:
         None if there is nothing to read: no row was modified since the start date.
     """
-    stored = bookmark.get("replication_key_value")
+    stored = bookmark.timestamp
     since = start_date
     if stored is not None:
         # A first read that was interrupted goes on leaving out what it left out before.
-        since = datetime.fromisoformat(bookmark["start_date"]) if "start_date" in bookmark else None
-    start = Start(FIRST_TIMESTAMP if stored is None else int(stored), continued=stored is not None)
-    marks: dict[str, Any] = {}
-    if stored is None and endpoint.entity_type is not None and "read_at" not in bookmark.get("deletions", {}):
+        since = datetime.fromisoformat(bookmark.start_date) if bookmark.start_date else None
+    start = Start(FIRST_TIMESTAMP if stored is None else stored, continued=stored is not None)
+    marks: Changes = {}
+    if stored is None and endpoint.entity_type is not None and bookmark.log.read_at is None:
         # From now on the table misses deletions that are not applied to it; and those that the log tells of now
         # will be applied to rows that were read later.
-        read_at = datetime.now(UTC).isoformat(timespec="seconds")
-        marks["deletions"] = {**bookmark.get("deletions", {}), "read_at": read_at, "behind": True}
+        marks["deletions"] = replace(bookmark.log, read_at=now_in_utc(), behind=True)
     if stored is None and since is not None and endpoint.sync_timestamp:
         known = _from_exact(client, endpoint, division, since, logger)
         if known == 0:

@@ -9,6 +9,9 @@ from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.sync.query import AdaptiveQuery
 from tap_exactonline.sync.records.codec import Codec
 
+LOG = "sync_deleted"
+"""Exact's log of deletions."""
+
 ONCE = frozenset({"system_divisions"})
 """Streams that list what the login sees: the same from every division, so they are read once."""
 

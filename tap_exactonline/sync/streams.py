@@ -14,7 +14,7 @@ from tap_exactonline.catalog import REMEDY, CatalogError
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.errors import DivisionError, StreamError
 from tap_exactonline.stdout import OutputError
-from tap_exactonline.sync.deletions import LOG, LOG_FIELDS
+from tap_exactonline.sync.deletions import LOG_FIELDS
 from tap_exactonline.sync.messages import RunContext
 from tap_exactonline.sync.query import AdaptiveQuery
 from tap_exactonline.sync.reader import Reader
@@ -22,8 +22,9 @@ from tap_exactonline.sync.records.codec import Codec
 from tap_exactonline.sync.records.schema import Naming
 from tap_exactonline.sync.records.values import AUDIT, utc_clock, wall_clock
 from tap_exactonline.sync.start import internal_fields
+from tap_exactonline.sync.state.bookmark import Bookmark
 from tap_exactonline.sync.stream_maps import MappingFailed, columns_used, described
-from tap_exactonline.sync.stream_read import StreamRead
+from tap_exactonline.sync.stream_read import LOG, StreamRead
 
 
 class ExactStream(Stream):
@@ -163,7 +164,7 @@ class ExactStream(Stream):
         divisions = run.connection.chosen.selected
         for division in divisions[:1] if read.once else divisions:
             try:
-                for batch in Reader(run, read, division, {}).batches():
+                for batch in Reader(run, read, division, Bookmark()).batches():
                     for payload in batch.payloads:
                         yield from cast("list[dict[str, Any]]", payload.content)
             except (StreamError, DivisionError) as exc:

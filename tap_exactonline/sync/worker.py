@@ -10,9 +10,8 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import (
@@ -23,20 +22,21 @@ from tap_exactonline.exact.errors import (
     Stopped,
     TokenStoreError,
 )
-from tap_exactonline.sync.deletions import LOG, NO_RIGHTS, Tombstones, log_is_due
-from tap_exactonline.sync.evidence import DivisionAnswers, delivered, of_refusal, of_rest
+from tap_exactonline.sync.deletions import NO_RIGHTS, Tombstones, log_is_due
+from tap_exactonline.sync.evidence import DivisionAnswers, of_cooldown, of_refusal
 from tap_exactonline.sync.messages import Event, PageReady, RunContext, StreamDone, Task, WorkerDone
 from tap_exactonline.sync.reader import Reader
 from tap_exactonline.sync.records.page import Payload
-from tap_exactonline.sync.refusals import left, remember, resting
 from tap_exactonline.sync.report import Outcome, Status
 from tap_exactonline.sync.rights import look_into, user_has_rights
-from tap_exactonline.sync.stream_read import StreamRead
+from tap_exactonline.sync.state.bookmark import Bookmark, Changes, after
+from tap_exactonline.sync.state.cooldown import cooldown, left, remember
+from tap_exactonline.sync.stream_read import LOG, StreamRead
 
 _FATAL = (LoginError, NotExactOnline, TokenStoreError)
 _PROGRESS_EVERY = 30.0
-_MARKED = {"no_rows": None}
-_FIRST_ROWS = {"had_rows": True, **_MARKED}
+_MARKED: Changes = {"no_rows": False}
+_FIRST_ROWS: Changes = {"had_rows": True, "no_rows": False}
 
 
 class DivisionWorker(threading.Thread):
@@ -46,7 +46,7 @@ class DivisionWorker(threading.Thread):
         context: What all parts of the run share.
         tasks: What is still to be read; each worker takes the next.
         events: To the writer.
-        bookmark: A snapshot of what was delivered before, by stream and division; None for streams of the login.
+        bookmark: What was delivered before, by stream and division; None for streams of the login.
         log_read: How ``sync_deleted`` is read, if deletions are written as tombstones.
         number: Of the worker.
     """
@@ -56,7 +56,7 @@ class DivisionWorker(threading.Thread):
         context: RunContext,
         tasks: queue.SimpleQueue[Task],
         events: queue.SimpleQueue[Event],
-        bookmark: Callable[[str, int | None], Mapping[str, Any]],
+        bookmark: Callable[[str, int | None], Bookmark],
         *,
         log_read: StreamRead | None,
         number: int,
@@ -111,22 +111,22 @@ class DivisionWorker(threading.Thread):
                 continue
             bookmark = bookmarks[stream.name]
             if tombstones is not None:
-                bookmark = {**bookmark, **tombstones.bookmark(stream.name)}
+                bookmark = after(bookmark, tombstones.changes(stream.name))
             self._read(stream, task, bookmark, answers)
 
-    def _read(self, stream: StreamRead, task: Task, bookmark: Any, answers: DivisionAnswers) -> None:
+    def _read(self, stream: StreamRead, task: Task, bookmark: Bookmark, answers: DivisionAnswers) -> None:
         """Read one stream."""
         outcome = Outcome(stream.name, None if task.once else task.division.code)
-        outcome.from_scratch = bookmark.get("replication_key_value") is None
-        if (rest := resting(bookmark, datetime.now(UTC))) is not None:
-            outcome.status, outcome.note = of_rest(rest, had_rows=delivered(bookmark))
+        outcome.from_scratch = not bookmark.begun
+        if (rest := cooldown(bookmark, datetime.now(UTC))) is not None:
+            outcome.status, outcome.note = of_cooldown(rest, had_rows=bookmark.delivered)
             self._events.put(StreamDone(stream, outcome))
             return
         reader = Reader(
             self._context, stream, task.division, bookmark, refusals=left(bookmark, datetime.now(UTC))
         )
         said = time.monotonic()
-        known = delivered(bookmark)
+        known = bookmark.delivered
         moved = False
 
         def read() -> None:
@@ -134,9 +134,9 @@ class DivisionWorker(threading.Thread):
             for batch in reader.batches():
                 rows = sum(payload.count for payload in batch.payloads)
                 outcome.rows += rows
-                changes = batch.changes
+                changes: Changes = batch.changes
                 reached = changes.get("replication_key_value")
-                moved |= reached is not None and reached != bookmark.get("replication_key_value")
+                moved |= reached is not None and reached != bookmark.replication_key_value
                 if rows and not known:
                     # Before the first row: whatever becomes of this run, the next one knows that rows came.
                     known, changes = True, {**changes, **(_FIRST_ROWS if reached is None else _MARKED)}
@@ -159,10 +159,9 @@ class DivisionWorker(threading.Thread):
         self._look_closer(outcome, reader, stream, task.division.code)
         changes = self._after(outcome, bookmark, failure, self._errors(stream, task.division.code) - errors)
         if outcome.status is Status.OK and stream.name == LOG:
-            read_at = self._trust(
-                outcome, task.division.code, stream, outcome.rows, bookmark.get("read_at"), known=known
+            changes |= self._trust(
+                outcome, task.division.code, stream, outcome.rows, bookmark.read_at, known=known
             )
-            changes |= {"read_at": read_at} if read_at else {}
         elif outcome.status is Status.OK and not (outcome.rows or (moved and stream.endpoint.kind == "sync")):
             changes |= look_into(self._client, stream, task.division.code, bookmark, outcome)
             if outcome.status is Status.OK and outcome.from_scratch and stream.bookmark_column and not known:
@@ -175,26 +174,26 @@ class DivisionWorker(threading.Thread):
         return self._client.errors(None if stream.endpoint.login_wide else division, stream.endpoint.path)
 
     def _after(
-        self, outcome: Outcome, bookmark: Any, failure: ExactError | None, errors: int
-    ) -> dict[str, Any]:
+        self, outcome: Outcome, bookmark: Bookmark, failure: ExactError | None, errors: int
+    ) -> Changes:
         """What the bookmark remembers of refusals."""
         if failure is not None:
             return remember(bookmark, failure, datetime.now(UTC), errors)
-        return {"refused": None} if outcome.status is Status.OK and "refused" in bookmark else {}
+        return {"refused": ()} if outcome.status is Status.OK and bookmark.refused else {}
 
     def _trust(
         self, outcome: Outcome, division: int, log: StreamRead, rows: int, read_at: str | None, *, known: bool
-    ) -> str | None:
-        """The new moment up to which the log is known, None if it stays; an empty log is looked at now and then."""
+    ) -> Changes:
+        """Up to which moment the log is known now; an empty log is looked at now and then."""
         now = datetime.now(UTC)
         if not rows:
             if not log_is_due(read_at, now):
-                return None
+                return {}
             if user_has_rights(self._client, log.endpoint, division) is False:
                 outcome.status = Status.INCOMPLETE if known else Status.NOT_COVERED
                 outcome.note = NO_RIGHTS
-                return None
-        return now.isoformat(timespec="seconds")
+                return {}
+        return {"read_at": now.isoformat(timespec="seconds")}
 
     def _guarded(
         self, outcome: Outcome, division: int, read: Callable[[], None], *, had_rows: Callable[[], bool]
@@ -247,7 +246,7 @@ class DivisionWorker(threading.Thread):
         self,
         division: Division,
         streams: Sequence[StreamRead],
-        bookmarks: dict[str, Any],
+        bookmarks: dict[str, Bookmark],
         answers: DivisionAnswers,
         *,
         wanted: bool,
@@ -261,15 +260,15 @@ class DivisionWorker(threading.Thread):
             division, log, wanted=wanted, targets=targets, bookmarks=bookmarks, zone=self._context.config.zone
         )
         outcome = Outcome(LOG, division.code)
-        known = delivered(bookmark) or any(
-            bookmarks[stream.name].get("deletions", {}).get("timestamp") is not None for stream in targets
+        known = bookmark.delivered or any(
+            bookmarks[stream.name].log.timestamp is not None for stream in targets
         )
-        if (rest := resting(bookmark, datetime.now(UTC))) is not None:
-            outcome.status, outcome.note = of_rest(rest, had_rows=known)
+        if (rest := cooldown(bookmark, datetime.now(UTC))) is not None:
+            outcome.status, outcome.note = of_cooldown(rest, had_rows=known)
             self._events.put(StreamDone(log, outcome))
             return tombstones
         start = tombstones.start()
-        since = {} if start is None else {"replication_key_value": start, "seen": start}
+        since = Bookmark(replication_key_value=start, seen=start)
         reader = Reader(
             self._context, log, division, since,
             refusals=left(bookmark, datetime.now(UTC)), share=tombstones.share,
@@ -286,10 +285,10 @@ class DivisionWorker(threading.Thread):
         answers.add(failure)
         self._tell_values(reader, LOG, division.code)
         if failure is None and outcome.status is Status.OK:
-            read_at = self._trust(
+            trusted = self._trust(
                 outcome, division.code, log, tombstones.rows, tombstones.read_at(), known=known
             )
-            if read_at is not None:
+            if read_at := trusted.get("read_at"):
                 self._hand_over(division.code, [], tombstones.complete(read_at))
         changes = self._after(outcome, bookmark, failure, self._errors(log, division.code) - errors)
         if wanted:
@@ -297,9 +296,7 @@ class DivisionWorker(threading.Thread):
         self._events.put(StreamDone(log, outcome, changes))
         return tombstones
 
-    def _hand_over(
-        self, division: int, payloads: Sequence[Payload], changes: dict[str, dict[str, Any]]
-    ) -> None:
+    def _hand_over(self, division: int, payloads: Sequence[Payload], changes: dict[str, Changes]) -> None:
         """Give a page to the writer, once it has taken the one before."""
         while not self._one_page.acquire(timeout=1):
             if self._context.stop.is_set():

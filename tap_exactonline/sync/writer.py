@@ -14,14 +14,15 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from tap_exactonline.exact.divisions import Division
-from tap_exactonline.sync.beginning import moved_meanwhile, start_over, tell_left_alone
-from tap_exactonline.sync.bookmarks import Bookmarks
 from tap_exactonline.sync.messages import Event, PageReady, RunContext, StreamDone, Task, WorkerDone
 from tap_exactonline.sync.report import Outcome, Report, Status, some, tell
 from tap_exactonline.sync.slots import OPEN_DIVISIONS
+from tap_exactonline.sync.state.bookmark import Bookmark, Changes
+from tap_exactonline.sync.state.resets import moved_meanwhile, start_over, tell_left_alone
+from tap_exactonline.sync.state.state import State
+from tap_exactonline.sync.state.versions import Versions
 from tap_exactonline.sync.stream_read import StreamRead
 from tap_exactonline.sync.streams import ExactStream
-from tap_exactonline.sync.versions import Versions
 from tap_exactonline.sync.worker import DivisionWorker
 
 # A STATE holds every bookmark of every division. Small ones follow each page; large ones keep to this share of
@@ -41,7 +42,7 @@ class Writer:
         log_read: How ``sync_deleted`` is read, if deletions are written as tombstones.
         divisions: The administrations to read.
         closed: Others that are wanted, too, and can't be read now.
-        bookmarks: The state.
+        state: What was delivered before. Only the writer changes it.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Writer:
         log_read: StreamRead | None,
         divisions: Sequence[Division],
         closed: Collection[int] = (),
-        bookmarks: Bookmarks,
+        state: State,
     ) -> None:
         self._context = context
         self._client = context.client
@@ -65,7 +66,7 @@ class Writer:
         self._divisions = list(divisions)
         self._closed = frozenset(closed)
         self._names = {division.code: division.description for division in divisions}
-        self._bookmarks = bookmarks
+        self._state = state
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._introduced: dict[str, frozenset[str]] = {}
         self._under_way: Counter[tuple[str, int]] = Counter()
@@ -93,18 +94,18 @@ class Writer:
             OutputError: If standard output takes no more.
         """
         for read in {read.name: read for read in [*self._reads, self._log_read] if read}.values():
-            read.query.recall(self._bookmarks.known(read.name).get("learnt"))
+            read.query.recall(self._state.known(read.name).learnt)
             if read.query.refused:
                 self._logger.warning(
                     "%s: Exact refused %s in an earlier run. The run goes on without; what was delivered before stays as it is",
                     read.name, read.names(read.query.refused),
                 )  # fmt: skip
         start_over(
-            self._reads, self._divisions, self._bookmarks, latest=self._latest_modified(),
+            self._reads, self._divisions, self._state, latest=self._latest_modified(),
             tombstones=self._context.config.tombstones, logger=self._logger,
         )  # fmt: skip
-        tell_left_alone(self._divisions, self._bookmarks, self._logger)
-        self._versions = Versions(self._reads, self._divisions, self._bookmarks, on=self._context.versions)
+        tell_left_alone(self._divisions, self._state, self._logger)
+        self._versions = Versions(self._reads, self._divisions, self._state, on=self._context.versions)
         for read in self._reads:
             refused = read.query.refused
             # Stream maps that need what is refused can't be made for a schema without it; no row of the stream will come.
@@ -147,11 +148,15 @@ class Writer:
                 self._context,
                 tasks,
                 self._events,
-                self._bookmarks.snapshot,
+                self._bookmark,
                 log_read=self._log_read,
                 number=number,
             ).start()
         return workers
+
+    def _bookmark(self, stream: str, division: int | None) -> Bookmark:
+        """For workers: a value, which stays as it is while the writer goes on."""
+        return self._state.of_login(stream) if division is None else self._state.get(stream, division)
 
     def _write_until_over(self, workers: int) -> BaseException | None:
         failure: BaseException | None = None
@@ -190,7 +195,7 @@ class Writer:
                 self._streams[read.name].write_records(content, read.version)
             self._under_way[read.name, event.division] += payload.count
         for stream, changes in event.changes.items():
-            self._bookmarks.update(stream, event.division, changes)
+            self._state.update(stream, event.division, changes)
             self._state_due = True
         event.done()
         self._write_state()
@@ -203,14 +208,14 @@ class Writer:
         left = self._client.budget(code).day_left if code is not None else None
         tell(outcome, self._names.get(code, "") if code is not None else "", left, self._logger)
         self._learn(event.read)
-        changes = dict(event.changes)
+        changes: Changes = {**event.changes}
         if outcome.status is Status.OK and not outcome.doubtful:
             changes |= self._versions.completed(event.read, code)
-        if code is None and outcome.rows and not self._bookmarks.known(event.read.name).get("had_rows"):
-            self._bookmarks.stream(event.read.name)["had_rows"] = True
+        if code is None and outcome.rows and not self._state.known(event.read.name).had_rows:
+            self._state.stream(event.read.name).had_rows = True
             self._state_due = True
         if changes and code is not None:
-            self._bookmarks.update(event.read.name, code, changes)
+            self._state.update(event.read.name, code, changes)
             self._state_due = True
             self._write_state()
 
@@ -219,10 +224,7 @@ class Writer:
         learnt = read.query.learnt()
         if learnt is None:
             return
-        entry = self._bookmarks.stream(read.name)
-        entry.pop("learnt", None)
-        if learnt:
-            entry["learnt"] = learnt
+        self._state.stream(read.name).learnt = learnt or None
         self._state_due = True
 
     def _introduce(self, read: StreamRead, without: frozenset[str]) -> None:
@@ -237,10 +239,10 @@ class Writer:
         self._introduced[read.name] = missing
         self._streams[read.name].write_schema(missing)
         # Rows without the column need it once it is back.
-        entry = self._bookmarks.stream(read.name)
+        before = self._state.known(read.name).columns
         lacking = {read.columns[name] for name in without if name in read.columns}
-        if lacking and isinstance(entry.get("columns"), list):
-            entry["columns"] = sorted(set(entry["columns"]) - lacking)
+        if lacking and before is not None:
+            self._state.stream(read.name).columns = tuple(sorted(set(before) - lacking))
 
     def _activate(self) -> None:
         if self.report.problems:
@@ -271,6 +273,6 @@ class Writer:
         enough = self._output.written - bytes_then >= _STATE_SHARE * self._state_size
         if not (force or enough or time.monotonic() - time_then >= _STATE_SECONDS):
             return
-        self._state_size = self._output.write_object({"type": "STATE", "value": self._bookmarks.state})
+        self._state_size = self._output.write_object({"type": "STATE", "value": self._state.written()})
         self._state_at = (self._output.written, time.monotonic())
         self._state_due = False

@@ -14,6 +14,7 @@ from tap_exactonline.commands.survey import sample
 from tap_exactonline.config import parse
 from tap_exactonline.endpoints import load
 from tap_exactonline.exact.divisions import Division
+from tap_exactonline.sync.state.state import State
 from tests.support.cli import CliFixture, lab
 
 pytestmark = pytest.mark.process
@@ -254,15 +255,15 @@ def test_estimates_for_tombstones_and_a_start_date() -> None:
     one = [
         next(endpoint for endpoint in load() if endpoint.sync_timestamp and endpoint.name != "sync_deleted")
     ]
-    plain = estimate(one, divisions, {}, parse({}))
+    plain = estimate(one, divisions, State(), parse({}))
     assert plain.calls == {1: 2, 2: 1}
     assert plain.total == 3
-    dated = estimate(one, divisions, {}, parse({"start_date": "2024-01-01", "deletions": "tombstones"}))
+    dated = estimate(one, divisions, State(), parse({"start_date": "2024-01-01", "deletions": "tombstones"}))
     assert dated.calls == {1: 4, 2: 3}
     # Running contracts are read whole: Exact is not asked where a date lies.
     contracts = [endpoint for endpoint in load() if endpoint.name == "sync_subscription_subscriptions"]
     assert contracts[0].sync_timestamp
-    assert estimate(contracts, divisions, {}, parse({"start_date": "2024-01-01"})).calls == {1: 2, 2: 1}
+    assert estimate(contracts, divisions, State(), parse({"start_date": "2024-01-01"})).calls == {1: 2, 2: 1}
 
 
 def test_a_sample_is_spread_evenly() -> None:

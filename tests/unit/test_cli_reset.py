@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tap_exactonline.sync.envelope import unwrap
+from tap_exactonline.sync.state.envelope import unwrap
 from tests.exact_online import faults
 from tests.support.cli import CliFixture, lab
 from tests.support.tap_runs import TapRun, catalog

@@ -19,6 +19,7 @@ from tap_exactonline.sync.reader import Batch, Reader
 from tap_exactonline.sync.records.codec import Codec
 from tap_exactonline.sync.records.page import PageLines, PageMaker
 from tap_exactonline.sync.records.schema import Naming
+from tap_exactonline.sync.state.bookmark import Bookmark
 from tap_exactonline.sync.stream_read import StreamRead
 from tests.support.reading import context_of
 
@@ -126,7 +127,7 @@ class Pages:
 def test_while_the_next_page_is_read_nobody_keeps_the_one_before() -> None:
     client = Pages()
     rows = 0
-    for batch in Reader(context_of(client), stream_read(), Division(101), {}).batches():
+    for batch in Reader(context_of(client), stream_read(), Division(101), Bookmark()).batches():
         rows += batch.count
         del batch
     assert rows == 3

@@ -16,6 +16,7 @@ from tap_exactonline.sync.query import AdaptiveQuery
 from tap_exactonline.sync.reader import Reader
 from tap_exactonline.sync.records.codec import Codec
 from tap_exactonline.sync.records.schema import Naming
+from tap_exactonline.sync.state.bookmark import Bookmark
 from tap_exactonline.sync.stream_read import StreamRead
 from tests.support.reading import context_of
 
@@ -49,7 +50,7 @@ def test_a_circle_of_pages_ends(length: int) -> None:
     codec = Codec(endpoint, fields, Naming(), selected=set())
     read = StreamRead(endpoint, codec, AdaptiveQuery(endpoint, fields, LOGGER), "timestamp")
     client = Circle(length)
-    reader = Reader(context_of(client), read, Division(code=101), {})
+    reader = Reader(context_of(client), read, Division(code=101), Bookmark())
     with pytest.raises(BrokenAnswer, match="leads back"):
         list(reader.batches())
     assert client.calls == length + 1

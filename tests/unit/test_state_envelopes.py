@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from scripts.meltano_project import ROOT
-from tap_exactonline.sync.bookmarks import StateError
-from tap_exactonline.sync.envelope import unwrap
+from tap_exactonline.sync.state.envelope import unwrap
+from tap_exactonline.sync.state.state import StateError
 from tests.exact_online import ExactOnline
 from tests.support.slow_target import write_command
 from tests.support.tap_runs import TapRun

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tap_exactonline.endpoints import load
-from tap_exactonline.sync.bookmarks import StateError, check_state
+from tap_exactonline.sync.state.state import State, StateError
 from tests.support.sync import HOME, SyncFixture, lab
 
 ITEMS = "sync_logistics_items"
@@ -186,4 +186,4 @@ def test_a_bookmark_at_the_beginning_of_time_reads_everything(tmp_path: Path, va
 def test_a_number_that_is_no_row_version_is_refused(member: str, value: Any) -> None:
     partition = {"context": {"division": HOME}, member: value}
     with pytest.raises(StateError, match="is not a Timestamp"):
-        check_state({"bookmarks": {ITEMS: {"partitions": [partition]}}}, {one.name: one for one in load()})
+        State.read({"bookmarks": {ITEMS: {"partitions": [partition]}}}, {one.name: one for one in load()})

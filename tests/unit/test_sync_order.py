@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tap_exactonline.endpoints import by_name
 from tap_exactonline.sync import worker
-from tap_exactonline.sync.bookmarks import Bookmarks
 from tap_exactonline.sync.order import MANY_ROWS, ReadOrder, token
 from tap_exactonline.sync.reader import Reader
+from tap_exactonline.sync.state.bookmark import Bookmark, LogPlace
+from tap_exactonline.sync.state.state import State
 from tests.convergence.target import Target
 from tests.support.sync import HOME, SyncFixture, lab
 
@@ -167,37 +169,29 @@ def test_rows_that_share_a_timestamp_across_a_border_survive_a_cut(tmp_path: Pat
 # -- what a worker sees
 
 
-def test_a_snapshot_stays_as_it_is_and_can_not_be_changed() -> None:
-    state = {
-        "bookmarks": {
-            ITEMS: {
-                "partitions": [
-                    {"context": {"division": HOME}, "replication_key_value": 5, "deletions": {"timestamp": 3}}
-                ]
-            }
-        }
-    }
-    bookmarks = Bookmarks(state)
-    seen: Any = bookmarks.snapshot(ITEMS, HOME)
-    bookmarks.update(ITEMS, HOME, {"replication_key_value": 9})
-    state["bookmarks"][ITEMS]["partitions"][0]["deletions"]["timestamp"] = 8  # type: ignore[index]
-    assert (seen["replication_key_value"], seen["deletions"]["timestamp"]) == (5, 3)
-    for place in (seen, seen["deletions"]):
-        with pytest.raises(TypeError):
-            place["timestamp"] = 1
-    assert bookmarks.snapshot(ITEMS, 102) == {}
+def test_a_bookmark_stays_as_it_is_and_can_not_be_changed() -> None:
+    partition = {"context": {"division": HOME}, "replication_key_value": 5, "deletions": {"timestamp": 3}}
+    state, _ = State.read({"bookmarks": {ITEMS: {"partitions": [partition]}}}, {ITEMS: by_name(ITEMS)})
+    seen: Any = state.get(ITEMS, HOME)
+    state.update(ITEMS, HOME, {"replication_key_value": 9, "deletions": LogPlace(timestamp=8)})
+    partition["replication_key_value"] = 8
+    assert (seen.replication_key_value, seen.deletions.timestamp) == (5, 3)
+    for place, member in ((seen, "replication_key_value"), (seen.deletions, "timestamp")):
+        with pytest.raises(AttributeError):
+            setattr(place, member, 1)
+    assert state.get(ITEMS, 102) == Bookmark()
 
 
 def test_what_a_worker_was_given_stays_while_the_writer_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given: list[tuple[Any, Any]] = []
+    given: list[tuple[Any, str]] = []
 
     class Watched(Reader):
         def __init__(
             self, context: Any, read: Any, division: Any, bookmark: Any, *more: Any, **options: Any
         ) -> None:
-            given.append((bookmark, {name: repr(value) for name, value in bookmark.items()}))
+            given.append((bookmark, repr(bookmark)))
             super().__init__(context, read, division, bookmark, *more, **options)
 
     monkeypatch.setattr(worker, "Reader", Watched)
@@ -207,7 +201,7 @@ def test_what_a_worker_was_given_stays_while_the_writer_writes(
             home.table(ITEMS).insert()
     assert len(given) == 6
     for bookmark, before in given:
-        assert {name: repr(value) for name, value in bookmark.items()} == before
+        assert repr(bookmark) == before
 
 
 # -- the rule by itself

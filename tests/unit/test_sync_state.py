@@ -11,7 +11,7 @@ import pytest
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_exactonline.endpoints import by_name, load
-from tap_exactonline.sync.bookmarks import StateError, check_state, known_divisions
+from tap_exactonline.sync.state.state import State, StateError
 from tests.exact_online import faults
 from tests.support.sync import HOME, SyncFixture, lab
 
@@ -64,17 +64,17 @@ for _ in range(5_000):
 )
 def test_a_broken_state_is_refused_and_the_place_named(state: dict[str, Any], words: list[str]) -> None:
     with pytest.raises(StateError) as caught:
-        check_state(state, ENDPOINTS)
+        State.read(state, ENDPOINTS)
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
 def test_a_good_state_passes_and_what_is_not_used_is_told() -> None:
     state = of(ITEMS, partition(replication_key_value="9007199254740993"), partition_of(102, 7))
     state["bookmarks"]["sync_crm_gone"] = {"partitions": []}
-    remarks = check_state(state, ENDPOINTS)
+    known, remarks = State.read(state, ENDPOINTS)
     assert len(remarks) == 1
     assert "sync_crm_gone" in remarks[0]
-    assert known_divisions(state) == {HOME, 102}
+    assert known.all_divisions() == {HOME, 102}
 
 
 def partition_of(division: int, value: int) -> dict[str, Any]:

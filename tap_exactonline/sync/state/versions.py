@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from tap_exactonline.exact.divisions import Division
-from tap_exactonline.sync.bookmarks import Bookmarks
-from tap_exactonline.sync.deletions import LOG
-from tap_exactonline.sync.stream_read import StreamRead
+from tap_exactonline.sync.state.bookmark import Changes
+from tap_exactonline.sync.state.state import State
+from tap_exactonline.sync.stream_read import LOG, StreamRead
 
 
 class Versions:
@@ -21,9 +20,9 @@ class Versions:
     """
 
     def __init__(
-        self, reads: Sequence[StreamRead], divisions: Sequence[Division], bookmarks: Bookmarks, *, on: bool
+        self, reads: Sequence[StreamRead], divisions: Sequence[Division], state: State, *, on: bool
     ) -> None:
-        self._bookmarks = bookmarks
+        self._state = state
         self._divisions = {division.code for division in divisions}
         self._done: dict[str, set[int | None]] = defaultdict(set)
         self.held_back: list[str] = []
@@ -32,24 +31,24 @@ class Versions:
         self._reads = [read for read in reads if on and read.name != LOG]
         now = int(time.time() * 1000)
         for read in reads:
-            if not on and bookmarks.known(read.name).get("version") is not None:
+            if not on and state.known(read.name).version is not None:
                 # Rows delivered from now on carry none, and would be taken for gone under the old one.
-                bookmarks.stream(read.name).pop("version")
+                state.stream(read.name).version = None
         for read in self._reads:
             # A clock that was set back must not make the new rows older than the old ones.
-            stored = bookmarks.known(read.name).get("version")
-            read.version = self._choose(read, max(now, stored + 1) if isinstance(stored, int) else now)
+            stored = state.known(read.name).version
+            read.version = self._choose(read, now if stored is None else max(now, stored + 1))
             if read.version is not None:
-                bookmarks.stream(read.name)["version"] = read.version
+                state.stream(read.name).version = read.version
 
     def _choose(self, read: StreamRead, now: int) -> int | None:
         if read.bookmark_column is None:
             return now
         # Rows delivered before versions were turned on carry none, and would be taken for gone.
-        stored: int | None = self._bookmarks.stream(read.name).get("version")
-        return stored if self._bookmarks.begun(read.name) else now
+        stored = self._state.known(read.name).version
+        return stored if self._state.begun(read.name) else now
 
-    def completed(self, read: StreamRead, division: int | None) -> dict[str, Any]:
+    def completed(self, read: StreamRead, division: int | None) -> Changes:
         """Note that a division is in; returns what its bookmark should remember."""
         if read.version is None:
             return {}
@@ -68,15 +67,14 @@ class Versions:
         return [read for read in reads if read.name not in self.held_back]
 
     def _is_ready(self, read: StreamRead) -> bool:
-        stream = self._bookmarks.stream(read.name)
-        if stream.get("activated") == read.version or not self._done[read.name]:
+        if self._state.known(read.name).activated == read.version or not self._done[read.name]:
             return False
         if read.endpoint.login_wide or None in self._done[read.name]:
             return True
         full = read.bookmark_column is None
-        for code in self._divisions | self._bookmarks.divisions(read.name):
+        for code in self._divisions | self._state.divisions(read.name):
             under = code in self._done[read.name] or (
-                not full and self._bookmarks.get(read.name, code).get("version") == read.version
+                not full and self._state.get(read.name, code).version == read.version
             )
             if not under:
                 return False
@@ -84,4 +82,4 @@ class Versions:
 
     def activated(self, read: StreamRead) -> None:
         """Note that it was declared."""
-        self._bookmarks.stream(read.name)["activated"] = read.version
+        self._state.stream(read.name).activated = read.version

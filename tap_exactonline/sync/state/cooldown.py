@@ -7,13 +7,12 @@ kind: what was a failure stays one while the endpoint is left alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from tap_exactonline.exact.errors import ExactError, KeyBlocked
 from tap_exactonline.exact.refused_fields import moment as stored_moment
+from tap_exactonline.sync.state.bookmark import Bookmark, Changes
 
 MOST = 4
 """Refusals of an endpoint in a division within :data:`SPAN`; somebody who mends rights may try a few times."""
@@ -24,7 +23,7 @@ _COUNTED = frozenset({400, 401, 403, 404})
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
+class Cooldown:
     """An endpoint that is left alone.
 
     Attributes:
@@ -36,20 +35,20 @@ class Rest:
     kinds: frozenset[str]
 
 
-def resting(bookmark: Mapping[str, Any], now: datetime) -> Rest | None:
+def cooldown(bookmark: Bookmark, now: datetime) -> Cooldown | None:
     """Whether the endpoint must be left alone, or None: it may be asked at once."""
     recent = _recent(bookmark, now)
     if len(recent) < MOST:
         return None
-    return Rest(recent[-MOST][0] + SPAN, frozenset(kind for _, kind in recent))
+    return Cooldown(recent[-MOST][0] + SPAN, frozenset(kind for _, kind in recent))
 
 
-def left(bookmark: Mapping[str, Any], now: datetime) -> int:
+def left(bookmark: Bookmark, now: datetime) -> int:
     """How many refusals a read may meet before the endpoint must be left alone."""
     return max(0, MOST - len(_recent(bookmark, now)))
 
 
-def remember(bookmark: Mapping[str, Any], error: ExactError, now: datetime, times: int) -> dict[str, Any]:
+def remember(bookmark: Bookmark, error: ExactError, now: datetime, times: int) -> Changes:
     """What the bookmark becomes after an error; nothing, if it does not count as one at Exact.
 
     Args:
@@ -64,15 +63,14 @@ def remember(bookmark: Mapping[str, Any], error: ExactError, now: datetime, time
         refused = [*_recent(bookmark, now), *[(now, error.refusal_kind)] * times][-MOST:]
     else:
         return {}
-    return {"refused": [f"{moment.isoformat(timespec='seconds')} {kind}" for moment, kind in refused]}
+    return {"refused": tuple(f"{moment.isoformat(timespec='seconds')} {kind}" for moment, kind in refused)}
 
 
-def _recent(bookmark: Mapping[str, Any], now: datetime) -> list[tuple[datetime, str]]:
+def _recent(bookmark: Bookmark, now: datetime) -> list[tuple[datetime, str]]:
     """The refusals of the last hour and their kinds, the oldest first."""
-    stored = bookmark.get("refused")
     found = []
-    for text in stored if isinstance(stored, list) else []:
-        when, _, kind = str(text).partition(" ")
+    for text in bookmark.refused:
+        when, _, kind = text.partition(" ")
         moment = stored_moment(when)
         if moment is not None and timedelta() <= now - moment < SPAN:
             found.append((moment, kind))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tap_exactonline.sync.bookmarks import StateError
+from tap_exactonline.sync.state.state import StateError
 
 _OWN = frozenset({"bookmarks", "state_version"})
 _WRAPPED = "singer_state"

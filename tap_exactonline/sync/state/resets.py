@@ -1,0 +1,296 @@
+"""Which bookmarks no longer hold, and why."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
+
+from tap_exactonline.endpoints import Endpoint, load
+from tap_exactonline.exact.divisions import Division
+from tap_exactonline.exact.errors import ExactError
+from tap_exactonline.exact.refused_fields import moment as stored_moment
+from tap_exactonline.sync.records.values import moment
+from tap_exactonline.sync.report import some
+from tap_exactonline.sync.state.bookmark import Bookmark, Changes, in_utc, now_in_utc
+from tap_exactonline.sync.state.state import State
+from tap_exactonline.sync.stream_read import LOG, StreamRead
+
+LOG_KEPT = timedelta(days=55)
+"""Exact keeps the log of deletions for two months (reference page "Sync/Deleted"); less a few days to be safe."""
+
+
+LOG_KEPT_AT_MOST = timedelta(days=70)
+
+_UNKNOWN = "unknown since "
+
+RESET: Changes = {
+    "replication_key": None,
+    "replication_key_value": None,
+    "seen": None,
+    "move_date": None,
+    "hr_link_date": None,
+    "definition": None,
+    "start_date": None,
+    "version": None,
+    "had_rows": True,
+}
+"""Of a bookmark that no longer holds: the stream is read from the beginning. That rows were delivered stays known."""
+
+
+def start_over(
+    reads: Sequence[StreamRead],
+    divisions: Sequence[Division],
+    state: State,
+    *,
+    latest: datetime,
+    tombstones: bool,
+    logger: logging.Logger,
+) -> None:
+    """Take away the bookmarks that no longer hold, and say why.
+
+    It is stored before anything is read, so that a run that ends early does not forget it.
+
+    Args:
+        reads: The selected streams.
+        divisions: The administrations to read.
+        state: What was delivered before; changed.
+        latest: No Modified can be later, in the administrations' wall clock.
+        tombstones: Deletions are written into the streams of the deleted rows.
+        logger: Where the reasons go.
+    """
+    now = datetime.now(UTC)
+    for division in divisions:
+        reasons: dict[str, list[str]] = defaultdict(list)
+        for read in reads:
+            bookmark = state.get(read.name, division.code)
+            if not bookmark.begun:
+                continue
+            if lost := _lost(read.endpoint, bookmark, division, latest):
+                reason, reset = lost
+                reasons[reason].append(read.name)
+                state.update(read.name, division.code, reset)
+            elif tombstones and (gap := _forgotten(read.endpoint, bookmark, now)):
+                reasons[gap].append(read.name)
+                _begin_anew(read.name, division.code, state, now)
+        if not tombstones and any(read.name == LOG for read in reads):
+            _look_at_log(division.code, state, now, reasons)
+        for reason, streams in reasons.items():
+            logger.warning(
+                "Division %d (%s): %s. These streams start over: %s",
+                division.code, division.description, reason, ", ".join(sorted(streams)),
+            )  # fmt: skip
+    for read in reads:
+        _look_at_columns(read, state, logger)
+
+
+def _lost(
+    endpoint: Endpoint, bookmark: Bookmark, division: Division, latest: datetime
+) -> tuple[str, Changes] | None:
+    """Why a bookmark no longer holds, or never did, and what it becomes; None if it holds."""
+    if moved := regenerated(endpoint, bookmark, division):
+        # New row versions make the place in the log worthless, too.
+        reset: Changes = {**RESET, "deletions": None}
+        if endpoint.definition != bookmark.definition:
+            reset["had_rows"] = False  # other rows than before are wanted, perhaps none
+        return moved, reset
+    if beyond := unreachable(endpoint, bookmark, latest):
+        return beyond, RESET
+    return None
+
+
+def _forgotten(endpoint: Endpoint, bookmark: Bookmark, now: datetime) -> str | None:
+    return None if endpoint.entity_type is None else forgotten(bookmark.log.read_at, now)
+
+
+def _begin_anew(stream: str, division: int, state: State, now: datetime) -> None:
+    """Only deletions from now on matter to a table that is read from the beginning.
+
+    If that were not noted, each run until the first complete reading of the log would start over again.
+    """
+    fresh = replace(state.get(stream, division).log, read_at=now.isoformat(timespec="seconds"))
+    state.update(stream, division, {**RESET, "deletions": fresh})
+
+
+def _look_at_log(division: int, state: State, now: datetime, reasons: dict[str, list[str]]) -> None:
+    """A hole in ``sync_deleted`` concerns every stream that was read before, selected now or not."""
+    gap = forgotten(state.get(LOG, division).read_at, now)
+    if gap is None:
+        return
+    known = {endpoint.name: endpoint for endpoint in load()}
+    for stream in state.streams():
+        concerned = stream in known and known[stream].entity_type is not None
+        if concerned and state.get(stream, division).begun:
+            reasons[gap].append(stream)
+            _begin_anew(stream, division, state, now)
+    state.update(LOG, division, {"read_at": now.isoformat(timespec="seconds")})
+
+
+def _look_at_columns(read: StreamRead, state: State, logger: logging.Logger) -> None:
+    """A column that rows delivered before do not have is empty in them until they are read again."""
+    if read.bookmark_column is None or read.once:
+        return
+    entry = state.stream(read.name)
+    wanted = set(read.delivered())
+    before = entry.columns
+    begun = state.begun(read.name)
+    if before is None or not begun:
+        entry.columns = tuple(sorted(wanted))
+        return
+    # What Exact refused once may be refused again: it is no reason before it has come.
+    added = wanted - set(before) - read.doubtful(entry.learnt)
+    if not added:
+        entry.columns = tuple(sorted(wanted & set(before)))
+        return
+    logger.warning(
+        "%s: the rows delivered before lack %s. The stream starts over in %d administrations",
+        read.name, some(sorted(added)), len(begun),
+    )  # fmt: skip
+    for division in begun:
+        state.update(read.name, division, RESET)
+    entry.columns = tuple(sorted(wanted))
+
+
+def tell_left_alone(divisions: Sequence[Division], state: State, logger: logging.Logger) -> None:
+    """Say that the state knows administrations which this run does not read."""
+    left = sorted(state.all_divisions() - {division.code for division in divisions})
+    if left:
+        logger.info(
+            "The state has bookmarks of administrations that are not read in this run: %s. They are kept",
+            some(left),
+        )
+
+
+def moved_meanwhile(
+    divisions: Sequence[Division], look_again: Callable[[], Sequence[Division]], logger: logging.Logger
+) -> bool:
+    """Whether Timestamps were given anew while we read by them: then pages may be missing.
+
+    Args:
+        divisions: The administrations as they were at the beginning.
+        look_again: Asks Exact how they are now.
+        logger: Where it is told.
+    """
+    try:
+        now = {one.code: one for one in look_again()}
+    except ExactError as exc:
+        logger.info("Rows that are gone stay for now: %s", exc)
+        return True
+    before = [(one, now.get(one.code)) for one in divisions]
+    moved = [one.code for one, later in before if later is None or _marks(one) != _marks(later)]
+    unknown = [one.code for one, later in before if None in _marks(one) or (later and None in _marks(later))]
+    if unknown:
+        logger.info(
+            "Rows that are gone stay for now: Exact does not say whether it has moved %s", some(unknown)
+        )
+    elif moved:
+        logger.warning(
+            "Exact has moved administrations while they were read: %s. The next run starts over", some(moved)
+        )
+    return bool(moved or unknown)
+
+
+def _marks(division: Division) -> tuple[str | None, str | None]:
+    return division.move_date, division.hr_link_date
+
+
+def regenerated(endpoint: Endpoint, bookmark: Bookmark, division: Division) -> str | None:
+    """Why the bookmark no longer holds, or None: another definition, or new Timestamps of the same rows."""
+    if not bookmark.begun:
+        return None
+    if bookmark.definition != endpoint.definition:
+        return "the stream is defined in another way than before (extra_streams)"
+    if endpoint.kind != "sync":
+        return None
+    if _changed(bookmark.move_date, division.move_date):
+        return "Exact has moved the division to another database (DivisionMoveDate changed)"
+    if endpoint.hr and _changed(bookmark.hr_link_date, division.hr_link_date):
+        return "its HR data was linked or unlinked (DivisionHRLinkUnlinkDate changed)"
+    return None
+
+
+def _changed(stored: str | None, now: str | None) -> bool:
+    """Whether a mark of a division is another one than when the bookmark was made. Unknown is not changed."""
+    if stored is None or now is None:
+        return False
+    if not stored.startswith(_UNKNOWN):
+        return stored != now
+    # Exact did not say when the stream was begun. A later date, with a day for the clocks, is a change since.
+    begun, date = stored_moment(stored.removeprefix(_UNKNOWN)), moment(now)
+    return bool(now) and (
+        begun is None or date is None or date > begun.replace(tzinfo=None) - timedelta(days=1)
+    )
+
+
+def unreachable(endpoint: Endpoint, bookmark: Bookmark, latest: datetime) -> str | None:
+    """Why no run can have written the bookmark, or None. It would hide every row for ever.
+
+    Args:
+        endpoint: What is read.
+        bookmark: What was delivered before.
+        latest: No Modified can be later, in the administration's wall clock.
+    """
+    if not bookmark.begun:
+        return None
+    if endpoint.kind == "sync":
+        if bookmark.seen is None or (bookmark.timestamp or 0) <= bookmark.seen:
+            return None
+        return f"the bookmark {bookmark.timestamp} is higher than every Timestamp that Exact has given (up to {bookmark.seen})"
+    value = str(bookmark.replication_key_value)
+    if endpoint.bookmark and datetime.fromisoformat(value) > latest:
+        return f"the bookmark {value} has yet to come"
+    return None
+
+
+def origin(endpoint: Endpoint, division: Division, bookmark: Bookmark) -> Changes:
+    """What to store so that :func:`regenerated` can tell later.
+
+    Args:
+        endpoint: What was read.
+        division: Where, as it is now.
+        bookmark: What was stored before. Its marks stay as long as Exact does not say what they are.
+    """
+    marks: Changes = {"definition": endpoint.definition} if endpoint.definition else {}
+    if endpoint.kind != "sync":
+        return marks
+    marks["move_date"] = _mark(division.move_date, bookmark.move_date)
+    if endpoint.hr:
+        marks["hr_link_date"] = _mark(division.hr_link_date, bookmark.hr_link_date)
+    return marks
+
+
+def _mark(now: str | None, before: str | None) -> str:
+    if now is not None:
+        return now
+    return f"{_UNKNOWN}{now_in_utc()}" if before is None else before
+
+
+def moved_lately(endpoint: Endpoint, division: Division, now: datetime) -> bool:
+    """Whether the log of deletions may hold entries from before new Timestamps were given.
+
+    Theirs can't be compared with those of the rows: tables are renumbered one after the other.
+    """
+    for date in (division.move_date, division.hr_link_date if endpoint.hr else ""):
+        if date == "":
+            continue
+        when = moment(date)
+        # Exact's clock is at most a day from ours, and keeps the log for two months.
+        if when is None or now.replace(tzinfo=None) - when < LOG_KEPT_AT_MOST:
+            return True
+    return False
+
+
+def forgotten(read_at: str | None, now: datetime) -> str | None:
+    """Why deletions were missed since the log was read last, or None."""
+    if read_at is None:
+        return None
+    last = in_utc(read_at)
+    if now - last <= LOG_KEPT:
+        return None
+    return (
+        f"the log of deletions was last read {(now - last).days} days ago and Exact keeps it for two months, "
+        "so deletions were missed"
+    )
