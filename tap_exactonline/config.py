@@ -15,6 +15,7 @@ from tap_exactonline.exact.foreign_text import clean_text
 from tap_exactonline.exact.secret_text import check_secret
 from tap_exactonline.exact.urls import api_url_for, check_api_url
 from tap_exactonline.settings import SCHEMA, ZONES
+from tap_exactonline.shard import Shard
 
 if TYPE_CHECKING:
     from tap_exactonline.endpoints.extra import ExtraStream
@@ -38,6 +39,8 @@ class Config:
     api_url: str
     divisions: tuple[int, ...] | None
     exclude_divisions: tuple[int, ...]
+    shard: Shard
+    only_schemas: bool
     start_date: datetime | None
     token_store: str | None
     token_store_passphrase: str | None
@@ -87,6 +90,8 @@ def _parse(raw: Mapping[str, Any]) -> Config:
         api_url=check_api_url(_text(raw, "api_url") or api_url_for(country)),
         divisions=_numbers(raw, "divisions"),
         exclude_divisions=_numbers(raw, "exclude_divisions") or (),
+        shard=_shard(raw),
+        only_schemas=bool(raw.get("only_schemas")),
         start_date=start_date,
         token_store=_text(raw, "token_store"),
         token_store_passphrase=_text(raw, "token_store_passphrase"),
@@ -119,6 +124,20 @@ def require_app(config: Config) -> None:
                 "Register an app at apps.exactonline.com and fill in its id and secret (docs/connecting.md); settings "
                 "are read from --config FILE or, with --config=ENV, from variables TAP_EXACTONLINE_…",
             )
+
+
+def _shard(raw: Mapping[str, Any]) -> Shard:
+    text = _text(raw, "shard")
+    if not text:
+        return Shard()
+    if raw.get("emit_activate_version_messages"):
+        raise SettingsError(
+            "shard",
+            "it does not go together with emit_activate_version_messages",
+            "A version covers a whole table, so each part would declare the rows of the others gone. Turn one of them off; "
+            "deletions: tombstones works in parts, too",
+        )
+    return Shard.parse(text)
 
 
 def _extra_streams(

@@ -131,5 +131,19 @@ class Connection:
 
     @cached_property
     def chosen(self) -> Chosen:
-        """The administrations to read, and what is wrong with configured ones that can't be."""
+        """The administrations to read, and what is wrong with configured ones that can't be; of this part."""
+        owns = self.config.shard.owns
+        everything = self.everything
+        return Chosen(
+            [division for division in everything.selected if owns(division.code)],
+            [
+                problem
+                for problem in everything.problems
+                if problem.division is None or owns(problem.division)
+            ],
+        )
+
+    @cached_property
+    def everything(self) -> Chosen:
+        """The same of all parts."""
         return choose(self.accessible, self.config.divisions, self.config.exclude_divisions)

@@ -84,6 +84,22 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         description="Numbers of the administrations to leave out.",
     ),
     th.Property(
+        "shard",
+        th.StringType,
+        title="Shard",
+        description="Read only one part of the administrations, so that several processes or machines share the work: number and "
+        "count of the parts, as `0/4`, `1/4`, `2/4` and `3/4`. What belongs to the login is read by part 0.",
+        examples=["3/16"],
+    ),
+    th.Property(
+        "only_schemas",
+        th.BooleanType,
+        default=False,
+        title="Only schemas",
+        description="Write the schemas of the selected streams and nothing else, without any call. So a target makes its tables "
+        "before several parts start at once.",
+    ),
+    th.Property(
         "start_date",
         th.DateTimeType,
         title="Start date",

@@ -28,6 +28,7 @@ from tap_exactonline.connection import Connection
 from tap_exactonline.endpoints import Endpoint, by_name, load
 from tap_exactonline.endpoints.extra import remarks
 from tap_exactonline.exact.auth.signals import settle
+from tap_exactonline.exact.counted import counted
 from tap_exactonline.exact.divisions import recall_refused
 from tap_exactonline.exact.errors import SettingsError
 from tap_exactonline.settings import SCHEMA
@@ -232,6 +233,11 @@ class TapExactOnline(Tap):
             self._remembered, remarks = State.read(unwrap(state), self._known())
         for remark in remarks:
             self.logger.warning(remark)
+        if others := self._remembered.leave_out(self.checked.shard.owns):
+            self.logger.info(
+                "The state has bookmarks of %s of other parts. They are left out",
+                counted(others, "administration"),
+            )
         self.connection.known |= self._remembered.all_divisions()
         listed = self._remembered.others.get("divisions")
         recall_refused(
@@ -252,7 +258,10 @@ class TapExactOnline(Tap):
         """
         with _one_line():
             self._run = self._make_run()
-            self._run.read()
+            if self.checked.only_schemas:
+                self._run.write_schemas()
+            else:
+                self._run.read()
 
     def run_connection_test(self) -> bool:  # type: ignore[misc]
         """Log in, list the administrations, and write them.

@@ -18,7 +18,7 @@ from tap_exactonline.sync.report import Report, some
 from tap_exactonline.sync.state.bookmark import Bookmark
 from tap_exactonline.sync.state.state import State
 from tap_exactonline.sync.stream_maps import MappingFailed
-from tap_exactonline.sync.stream_read import LOG, ONCE
+from tap_exactonline.sync.stream_read import LOG, ONCE, StreamRead
 from tap_exactonline.sync.streams import ExactStream
 from tap_exactonline.sync.writer import Writer
 
@@ -77,26 +77,32 @@ class Run:
         self._writer.wake()
 
     def read(self) -> None:
-        """Read every selected stream of every division, side by side.
+        """Read every selected stream of every division of this part, side by side.
 
         Raises:
             RunIncomplete: If something that was asked for is missing.
             ExactError: If the administrations can't even be listed.
         """
         chosen = self.context.connection.chosen
-        writer = self._make_writer(chosen.selected)
+        reads = self._reads()
+        writer = self._make_writer(reads, chosen.selected)
         report = writer.report
         self._remember_list_refusals(report)
         report.problems += [*(str(problem) for problem in chosen.problems), *self.problems]
         vanished = self._vanished()
         for problem in [*report.problems, *vanished]:
             self.context.logger.error(problem)
-        if not chosen.selected:
+        home = self._home(reads)
+        if home is None and self.context.connection.everything.selected:
+            self.context.logger.info("Part %s has nothing to read", self.context.config.shard)
+            if not report.problems and not vanished:
+                return
+        elif home is None:
             report.problems.append(_NOTHING_TO_READ)
         else:
             self._writer = writer
             try:
-                writer.run(chosen.selected[0])
+                writer.run(home)
             except Stopped:
                 if self.stopped_by is None:
                     raise
@@ -114,7 +120,8 @@ class Run:
         Raises:
             ExactError: What is wrong, and what to do about it.
         """
-        chosen = self.context.connection.chosen
+        # A part may have no administration, and its connection works all the same.
+        chosen = self.context.connection.everything
         for problem in chosen.problems:
             raise problem
         if not chosen.selected:
@@ -146,8 +153,31 @@ class Run:
             else:
                 self.context.logger.warning(said)
 
-    def _make_writer(self, divisions: Sequence[Division]) -> Writer:
+    def write_schemas(self) -> None:
+        """Write the SCHEMA of each selected stream and nothing else, without a call."""
+        reads = [stream for stream in self.streams.values() if stream.selected]
+        for stream in reads:
+            stream.reading()
+            stream.write_schema(frozenset())
+        self.context.logger.info("Only the schemas of %s were written", counted(len(reads), "stream"))
+
+    def _reads(self) -> list[StreamRead]:
+        """The selected streams, of the login's only in the part that reads them."""
         reads = [stream.reading() for stream in self.streams.values() if stream.selected]
+        return [read for read in reads if not read.once or self.context.config.shard.reads_login]
+
+    def _home(self, reads: Sequence[StreamRead]) -> Division | None:
+        """The administration through which the streams of the login are read; None if there is nothing to read."""
+        connection = self.context.connection
+        if not reads and not self.context.config.shard.reads_login:
+            return None
+        # The part that reads for the login may have no administration of its own.
+        open_ones = connection.chosen.selected or (
+            connection.everything.selected if any(read.once for read in reads) else []
+        )
+        return open_ones[0] if open_ones else None
+
+    def _make_writer(self, reads: list[StreamRead], divisions: Sequence[Division]) -> Writer:
         log_read = self.log_stream.reading_the_log() if self.log_stream else None
         if log_read:
             reads = [log_read if read.name == LOG else read for read in reads]

@@ -20,7 +20,7 @@ Unknown members of a known stream are dropped: this version can't keep them true
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -166,6 +166,23 @@ class State:
     def bookmarks(self, stream: str) -> Iterator[tuple[int, Bookmark]]:
         """The divisions of a stream and their bookmarks."""
         return zip(self._index.get(stream, ()), self.known(stream).partitions, strict=True)
+
+    def leave_out(self, owns: Callable[[int], bool]) -> int:
+        """Keep the bookmarks of these divisions only: the state may be a copy of one of more divisions.
+
+        Returns:
+            How many divisions were left out.
+        """
+        others = {code for code in self.all_divisions() if not owns(code)}
+        if others:
+            for entry in self._unknown.values():
+                kept = [one for one in entry.get("partitions", []) if owns(one["context"]["division"])]
+                entry.update(partitions=kept)
+            for stream, entry in self._streams.items():
+                kept_bookmarks = [(code, bookmark) for code, bookmark in self.bookmarks(stream) if owns(code)]
+                entry.partitions = [bookmark for _, bookmark in kept_bookmarks]
+                self._index[stream] = {code: place for place, (code, _) in enumerate(kept_bookmarks)}
+        return len(others)
 
     def all_divisions(self) -> set[int]:
         """The administrations that have bookmarks, those of unknown streams among them."""
