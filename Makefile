@@ -12,7 +12,7 @@ export WHEEL
 BIN := .venv/bin
 # Appended, so that the wheel's package is found before the working copy's.
 PYTEST := $(BIN)/pytest -n $(WORKERS) $(if $(WHEEL),--import-mode=append)
-PROGRAMS := meltano target-postgres target-duckdb target-jsonl dbt
+PROGRAMS := meltano target-postgres target-duckdb target-jsonl dbt report
 STAMPS := .venv/.ready $(PROGRAMS:%=.venvs/%/.ready)
 
 # What goes into each environment; the exact versions stand in constraints/.
@@ -23,6 +23,8 @@ REQUIRES_target-duckdb := target-duckdb~=0.8.0 "duckdb<1.3"
 REQUIRES_target-jsonl := target-jsonl~=0.1.4
 # Newer ones fetch programs from elsewhere while they are installed. DuckDB as the target has it: both open one file.
 REQUIRES_dbt := dbt-core==1.11.16 dbt-duckdb==1.11.1 dbt-postgres==1.11.0 "duckdb<1.3"
+# The charts of the demo's page.
+REQUIRES_report := matplotlib~=3.10
 # The newest one that needs no package which the registry lacks (zensical-ui, from 0.0.74 on).
 REQUIRES_docs := zensical==0.0.73
 # Pictures and profile of `make bench`.
@@ -66,7 +68,7 @@ help:
 demo: setup
 	@$(BIN)/python -m scripts.demo
 
-dbt: .venv/.ready .venvs/dbt/.ready
+dbt: .venv/.ready .venvs/dbt/.ready .venvs/report/.ready
 	@$(BIN)/python -m scripts.demo_books
 
 models: .venv/.ready

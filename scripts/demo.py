@@ -2,7 +2,8 @@
 
 Three companies have kept their books for nearly four years. The first run loads everything. Then a day passes: they sell,
 buy, are paid and correct mistakes, and the second run brings only that. After each run every column of every row in
-PostgreSQL is compared with its source. In the end the dbt models tell whether the books balance, who owes and who buys.
+PostgreSQL is compared with its source. In the end the dbt models tell whether the books balance, who owes and who buys,
+on the screen and in .demo/report.html.
 
 DEMO_POSTGRES_URL=postgresql://user:password@host/database uses a server of your own instead of a passing one; the
 demo replaces the schemas `exact_online_demo` and `exact_online_demo_models` there and leaves them for you to look at.
@@ -28,6 +29,7 @@ from scripts.compare import differences, source_rows
 from scripts.demo_books import LAST_DAY, MODELS, SCHEMA, ModelsError, show
 from scripts.meltano_project import MissingEnvironmentError, Project
 from scripts.postgres import Postgres, PostgresError, embedded, existing
+from scripts.report.build import ReportError
 from scripts.warehouse import Stream, Warehouse, streams
 from tap_exactonline.endpoints import by_name
 from tests.exact_online import ExactOnline
@@ -36,8 +38,8 @@ from tests.exact_online.company import Group, Profile
 HOME = Path(".demo")
 COMPANIES = {
     101: ("Kaas & Zonen B.V.", Profile()),
-    102: ("Kaas Verhuur B.V.", Profile(customers=12, subscriptions=False, trade=0.5)),
-    103: ("Kaas Abonnementen B.V.", Profile(customers=18, trade=0.2)),
+    102: ("Kaas Verhuur B.V.", Profile(customers=12, subscriptions=False, trade=0.5, costs=0.25)),
+    103: ("Kaas Abonnementen B.V.", Profile(customers=18, trade=0.2, costs=0.22)),
 }
 DAYS = (LAST_DAY - timedelta(days=1), LAST_DAY)
 COLUMNS = (7, 10, 7, 6, 7, 6, 7)
@@ -211,7 +213,7 @@ def main() -> int:
             say(f"  Exact Online  a stand-in on {url} with {len(COMPANIES)} administrations")
             if not _show(group, project, Warehouse(connection, SCHEMA), which):
                 return 1
-            show(postgres, HOME / "dbt")
+            show(postgres, HOME)
     say("\nPostgreSQL holds what Exact Online holds.")
     return 0
 
@@ -271,7 +273,13 @@ def _show(group: Group, project: Project, warehouse: Warehouse, which: str) -> b
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (MissingEnvironmentError, ModelsError, PostgresError, subprocess.TimeoutExpired) as error:
+    except (
+        MissingEnvironmentError,
+        ModelsError,
+        PostgresError,
+        ReportError,
+        subprocess.TimeoutExpired,
+    ) as error:
         sys.exit(f"demo: {error}")
     except KeyboardInterrupt:
         sys.exit(130)

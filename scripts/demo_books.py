@@ -10,69 +10,25 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, LiteralString
-
-import psycopg
-from psycopg import sql
 
 from scripts.dbt import dbt, postgres_output
 from scripts.meltano_project import MissingEnvironmentError
 from scripts.postgres import Postgres, PostgresError, existing
+from scripts.report.build import ReportError, write
+from scripts.report.figures import AGES, BEST, TRIAL_BALANCE, Books
 
 SCHEMA = "exact_online_demo"
 MODELS = "exact_online_demo_models"
 LAST_DAY = date(2026, 11, 27)
-AGES = ("not_due", "days_1_30", "days_31_60", "days_61_90", "over_90", "total")
+PAGE = "report.html"
 AGE_TITLES = ("not due", "1-30", "31-60", "61-90", "over 90", "total")
-
-# The last period in which each administration has bookings.
-_TRIAL_BALANCE: LiteralString = """
-SELECT division, gl_account_code, gl_account, closing_balance
-FROM {schema}.exact_online__trial_balance
-WHERE (division, financial_year, financial_period) IN (
-  SELECT DISTINCT ON (division) division, financial_year, financial_period
-  FROM {schema}.exact_online__trial_balance
-  ORDER BY division, financial_year DESC, financial_period DESC
-)
-ORDER BY gl_account_code
-"""
-_AGES: LiteralString = """
-SELECT division_name, side, not_due, days_1_30, days_31_60, days_61_90, over_90, total
-FROM (
-  SELECT 'to receive' AS side, * FROM {schema}.exact_online__receivables_by_age
-  UNION ALL
-  SELECT 'to pay' AS side, * FROM {schema}.exact_online__payables_by_age
-) AS items
-"""
-_BEST: LiteralString = """
-SELECT account_name, division_name, revenue_year, revenue_year_before, overdue
-FROM {schema}.exact_online__customer_health
-ORDER BY revenue_year DESC, account_name
-LIMIT 5
-"""
 
 
 class ModelsError(RuntimeError):
     """The models cannot be built, or one of the package's tests fails; the text is the end of what dbt printed."""
-
-
-@dataclass(frozen=True)
-class Books:
-    """The models' tables in PostgreSQL.
-
-    Attributes:
-        schema: Where they are.
-    """
-
-    connection: psycopg.Connection[tuple[Any, ...]]
-    schema: str
-
-    def rows(self, query: LiteralString) -> list[tuple[Any, ...]]:
-        return self.connection.execute(sql.SQL(query).format(schema=sql.Identifier(self.schema))).fetchall()
 
 
 def build(postgres: Postgres, home: Path) -> str:
@@ -96,13 +52,21 @@ def build(postgres: Postgres, home: Path) -> str:
 
 
 def show(postgres: Postgres, home: Path) -> None:
-    """Build the models and print what they say."""
+    """Build the models, print what they say, and write the page.
+
+    Args:
+        postgres: Where the demo's tables are.
+        home: The demo's directory.
+    """
     print(f"\ndbt build: the models of dbt/ in the schema {MODELS}, as of {LAST_DAY}", flush=True)
-    print(f"  {build(postgres, home)}")
+    print(f"  {build(postgres, home / 'dbt')}")
     with postgres.connect() as connection:
-        for title, lines in all_lines(Books(connection, MODELS)):
+        books = Books(connection, MODELS)
+        for title, lines in all_lines(books):
             print(f"\n{title}, from PostgreSQL, in euros\n")
             print("\n".join(lines), flush=True)
+        write(books, home / PAGE)
+    print(f"\nThe same as a page, with charts: file://{(home / PAGE).resolve()}", flush=True)
 
 
 def money(value: Decimal) -> str:
@@ -111,10 +75,10 @@ def money(value: Decimal) -> str:
 
 def trial_balance(books: Books) -> list[str]:
     """Each ledger account with its balance in each administration; the last line adds up to zero."""
-    rows = books.rows(_TRIAL_BALANCE)
+    rows = books.rows(TRIAL_BALANCE)
     divisions = sorted({division for division, *_ in rows})
     balances: dict[tuple[str, str], dict[int, Decimal]] = defaultdict(dict)
-    for division, code, name, balance in rows:
+    for division, _, code, name, balance in rows:
         balances[code, name][division] = balance
     none = Decimal(0)
     lines = [_line("", *map(str, divisions), "together")]
@@ -127,18 +91,15 @@ def trial_balance(books: Books) -> list[str]:
 
 def open_items(books: Books) -> list[str]:
     """What is to be received and paid in each administration, by days behind the due date."""
-    sums: dict[tuple[str, str], list[Decimal]] = defaultdict(lambda: [Decimal(0)] * len(AGES))
-    for name, side, *amounts in books.rows(_AGES):
-        sums[name, side] = [a + b for a, b in zip(sums[name, side], amounts, strict=True)]
     return [
         _line("", *AGE_TITLES),
-        *(_line(f"{name}, {side}", *map(money, amounts)) for (name, side), amounts in sorted(sums.items())),
+        *(_line(f"{name}, {side}", *map(money, amounts)) for name, side, *amounts in books.rows(AGES)),
     ]
 
 
 def best_customers(books: Books) -> list[str]:
     """Those who bought most in the last 365 days."""
-    rows = books.rows(_BEST)
+    rows = books.rows(BEST)
     return [
         _line("", "revenue", "year before", "overdue"),
         *(_line(f"{account}, {division}", *map(money, amounts)) for account, division, *amounts in rows),
@@ -167,8 +128,14 @@ def main() -> None:
             "the database that the demo starts by itself ends with it"
         )
     try:
-        show(existing(url), Path(".demo/dbt"))
-    except (MissingEnvironmentError, ModelsError, PostgresError, subprocess.TimeoutExpired) as error:
+        show(existing(url), Path(".demo"))
+    except (
+        MissingEnvironmentError,
+        ModelsError,
+        PostgresError,
+        ReportError,
+        subprocess.TimeoutExpired,
+    ) as error:
         sys.exit(f"dbt: {error}")
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
 
 from scripts.demo import COMPANIES, stand_in
 from scripts.meltano_project import ROOT
 from scripts.postgres import Postgres
+
+CHARTS = ("revenue", "ages", "cash", "mrr", "health", "best")
 
 
 def demo(folder: Path, url: str) -> subprocess.CompletedProcess[str]:
@@ -58,6 +66,47 @@ def test_demo_loads_twice_and_shows_what_arrived(tmp_path: Path, database: Postg
     assert balanced.split()[3:] == ["0.00"] * (len(COMPANIES) + 1)
     for title in ("Trial balance", "Open items by days", "The five best customers"):
         assert title in done.stdout
+    assert_page_shows(tmp_path / ".demo/report.html", done.stdout)
+
+
+def assert_page_shows(page: Path, said: str) -> None:
+    """The page has its charts, the amounts that the screen has, and needs nothing from elsewhere."""
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"(?:src|href)=[\"'](?!data:)|@import|<script", text)
+    charts = re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', text)
+    assert len(charts) == len(CHARTS)
+    for code in charts:
+        drawn = ET.fromstring(base64.b64decode(code))
+        assert len(list(drawn.iter("{http://www.w3.org/2000/svg}path"))) > 10
+    amounts = {
+        amount.lstrip("-") for amount in re.findall(r"-?[\d,]+\.\d\d\b", said.partition("Trial balance")[2])
+    }
+    assert len(amounts) > 50
+    assert {
+        amount for amount in amounts if f">{amount}<" not in text and f">&minus;{amount}<" not in text
+    } == set()
+    shown = _in_chromium(page)
+    if shown is not None:
+        assert shown == [True] * len(CHARTS), "a chart is empty, or the page is wider than the window"
+
+
+def _in_chromium(page: Path) -> list[bool] | None:
+    """Whether Chromium shows each chart, in a window without a network; None where there is no Chromium."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
+    chromium = next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))),
+        None,
+    )
+    if chromium is None:
+        return None
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        tab = browser.new_context(offline=True, viewport={"width": 390, "height": 800}).new_page()
+        tab.goto(page.as_uri())
+        narrow = tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        shown = tab.evaluate("[...document.images].map(one => one.complete && one.naturalWidth > 100)")
+        browser.close()
+    return [one and narrow for one in shown]
 
 
 def test_demo_names_a_server_that_does_not_answer_without_its_password(tmp_path: Path) -> None:

@@ -25,11 +25,13 @@ class Profile:
         customers: How many there are over the years.
         subscriptions: Whether it sells subscriptions.
         trade: Scales how often customers order.
+        costs: Scales what it spends every month: rent, offices, wages.
     """
 
     customers: int = 36
     subscriptions: bool = True
     trade: float = 1.0
+    costs: float = 1.0
 
 
 @dataclass(slots=True)
@@ -156,7 +158,7 @@ class Company:
         for party in self.parties.values():
             if party.gl is not None and party.monthly:
                 growth = 1 + (day.year - START.year) * 0.04
-                self.purchase(day, party, party.gl, round(party.monthly * growth))
+                self.purchase(day, party, party.gl, round(party.monthly * growth * self.profile.costs))
 
     def _sell(self, day: date, random: Random) -> None:
         goods = [item for item in ITEMS if item.stock]
@@ -368,7 +370,9 @@ class Company:
         self.ledger.settle(term, day, entry.number)
 
     def _pay_wages(self, day: date) -> None:
-        gross = round(640_000 * self.profile.trade * (1 + (day.year - START.year) * 0.05))
+        gross = round(
+            640_000 * self.profile.trade * self.profile.costs * (1 + (day.year - START.year) * 0.05)
+        )
         self.general(day, chart.PAYROLL, {chart.WAGES: gross, chart.WAGES_DUE: -gross}, "Loonjournaalpost")
         self.bank(day, {chart.WAGES_DUE: gross}, "Netto lonen")
 
