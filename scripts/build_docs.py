@@ -18,8 +18,8 @@ from singer_sdk.helpers.capabilities import FLATTENING_CONFIG, STREAM_MAPS_CONFI
 
 from scripts import personal
 from scripts.build_docs_streams import bulk_twins, entity_types, group, index, page
+from tap_exactonline.config.settings import SCHEMA
 from tap_exactonline.endpoints import load
-from tap_exactonline.settings import SCHEMA
 from tap_exactonline.tap import TapExactOnline
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -41,7 +41,7 @@ class Connection:
         large: Places for large answers.
         max_tries: Tries of one call when Exact or the network fails.
         patience: Seconds to wait for an access token; None for as long as a run may wait.
-        known: Administrations that were read before. If the one that the user opened last can't be asked, one of
+        fallback_divisions: Administrations that were read before. If the one that the user opened last can't be asked, one of
             these is asked which there are.
         list_refusals: Fields of the list of administrations that Exact does not know.
     """
@@ -53,7 +53,7 @@ class Connection:
     large: LargeAnswers | None = None
     max_tries: int = 6
     patience: float | None = None
-    known: set[int] = field(default_factory=set)
+    fallback_divisions: set[int] = field(default_factory=set)
     list_refusals: RefusedFields = field(default_factory=RefusedFields)
 
     @property
@@ -125,7 +125,7 @@ class Connection:
         return list_divisions(
             self.client,
             first=[code for code in self.config.divisions or () if code not in excluded],
-            fallback=sorted(self.known),
+            fallback=sorted(self.fallback_divisions),
             refused=self.list_refusals,
         )
 

@@ -24,15 +24,16 @@ from singer_sdk.singerlib import Catalog
 from tap_exactonline import DISTRIBUTION, interrupts
 from tap_exactonline.catalog import CatalogError, check_known, check_shape, selected_only, with_keys
 from tap_exactonline.config import Config, parse
+from tap_exactonline.config.settings import SCHEMA
+from tap_exactonline.config.sources import environment_settings
+from tap_exactonline.config.unknown import unknown_settings, unknown_streams, unknown_variables
 from tap_exactonline.connection import Connection
 from tap_exactonline.endpoints import Endpoint, by_name, load
-from tap_exactonline.endpoints.extra import remarks
 from tap_exactonline.exact.auth.signals import settle
 from tap_exactonline.exact.counted import counted
 from tap_exactonline.exact.divisions import recall_refused
 from tap_exactonline.exact.errors import SettingsError
-from tap_exactonline.settings import SCHEMA
-from tap_exactonline.sources import environment_settings
+from tap_exactonline.extra_streams.stream import remarks
 from tap_exactonline.sync.messages import RunContext
 from tap_exactonline.sync.output import LineWriter
 from tap_exactonline.sync.records.schema import Naming
@@ -43,10 +44,9 @@ from tap_exactonline.sync.state.state import State, StateError
 from tap_exactonline.sync.stream_maps import described
 from tap_exactonline.sync.stream_read import LOG
 from tap_exactonline.sync.streams import ExactStream
-from tap_exactonline.unknown import unknown_settings, unknown_streams, unknown_variables
 
 if TYPE_CHECKING:
-    from tap_exactonline.asking import Documents
+    from tap_exactonline.discovery import Documents
 
 _GRACE = 30.0
 """Seconds from a signal until the process ends even if the target does not take what is left."""
@@ -197,7 +197,7 @@ class TapExactOnline(Tap):
             check_known(wanted or (), self._known())
         endpoints = [endpoint for endpoint in load() if wanted is None or endpoint.name in wanted]
         if self.checked.extra_streams:
-            from tap_exactonline.asking import extra_endpoints  # noqa: PLC0415 - most runs have none
+            from tap_exactonline.discovery import extra_endpoints  # noqa: PLC0415 - most runs have none
 
             with _one_line():
                 extra, self._undescribed = extra_endpoints(
@@ -238,7 +238,7 @@ class TapExactOnline(Tap):
                 "The state has bookmarks of %s of other parts. They are left out",
                 counted(others, "administration"),
             )
-        self.connection.known |= self._remembered.all_divisions()
+        self.connection.fallback_divisions |= self._remembered.all_divisions()
         listed = self._remembered.others.get("divisions")
         recall_refused(
             self.connection.list_refusals, listed.get("refused") if isinstance(listed, dict) else None
@@ -299,7 +299,7 @@ class TapExactOnline(Tap):
         ]
         if not extras:
             return {}
-        from tap_exactonline.asking import called_functions  # noqa: PLC0415 - most runs have none
+        from tap_exactonline.discovery import called_functions  # noqa: PLC0415 - most runs have none
 
         return called_functions(self.connection, extras, self.logger, self._documents)
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 from scripts.attack import mutate
 from scripts.attack.model import Effort, Figure, Tally
 from scripts.attack.samples import STREAMS, samples
-from tap_exactonline.drift import differences, services
+from tap_exactonline.commands.drift_report import differences, services
 from tap_exactonline.endpoints import by_name
 from tap_exactonline.exact import metadata
 from tap_exactonline.exact.auth.grants import read_answer

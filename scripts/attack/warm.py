@@ -1,7 +1,7 @@
 """Imported once, by the process that forks the others: what a run of the tap needs."""
 
 import tap_exactonline.commands.check
-import tap_exactonline.commands.divisions
+import tap_exactonline.commands.division_list
 import tap_exactonline.commands.drift
 import tap_exactonline.commands.group
 import tap_exactonline.tap  # noqa: F401

@@ -9,7 +9,6 @@ from typing import IO, Any
 
 import click
 
-from tap_exactonline.commands.console import connect
 from tap_exactonline.commands.coverage import judge
 from tap_exactonline.commands.estimate import estimate
 from tap_exactonline.commands.findings import Findings
@@ -17,6 +16,7 @@ from tap_exactonline.commands.selection import known_streams, remembered, select
 from tap_exactonline.commands.survey import Survey, ask
 from tap_exactonline.config import require_app
 from tap_exactonline.connection import Connection
+from tap_exactonline.console import connect
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.auth.tokens import LoginStatus
 from tap_exactonline.exact.clock import local_time

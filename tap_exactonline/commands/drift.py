@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 import click
 
-from tap_exactonline.commands.console import connect
+from tap_exactonline.commands.drift_report import Difference, Known, by_endpoint, differences, services
 from tap_exactonline.connection import Connection
-from tap_exactonline.drift import Difference, Known, by_endpoint, differences, services
+from tap_exactonline.console import connect
 from tap_exactonline.exact.counted import counted
 from tap_exactonline.exact.errors import (
     DayBudgetSpent,

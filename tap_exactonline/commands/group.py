@@ -23,10 +23,16 @@ from singer_sdk.plugin_base import SingerCommand, _ConfigInput
 
 from tap_exactonline import interrupts
 from tap_exactonline.catalog import prune
+from tap_exactonline.config.settings import SCHEMA
+from tap_exactonline.config.sources import (
+    ENVIRONMENT,
+    environment_settings,
+    parse_object,
+    read_object,
+    read_text,
+)
+from tap_exactonline.config.unknown import unknown_settings, unknown_variables
 from tap_exactonline.exact.errors import ExactError
-from tap_exactonline.settings import SCHEMA
-from tap_exactonline.sources import ENVIRONMENT, environment_settings, parse_object, read_object, read_text
-from tap_exactonline.unknown import unknown_settings, unknown_variables
 
 HELP = """Read Exact Online: every administration that the login may read.
 
@@ -222,7 +228,7 @@ def login(  # noqa: PLR0917 - click gives its options by name
 @click.pass_context
 def divisions(ctx: click.Context, config: _ConfigInput, style: str) -> None:
     """List the administrations, and which of them are read."""
-    from tap_exactonline.commands.divisions import show
+    from tap_exactonline.commands.division_list import show
 
     show(settings_of(ctx, config), style)
 

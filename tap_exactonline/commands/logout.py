@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tap_exactonline.commands.console import confirm, connect, interactive
+from tap_exactonline.console import confirm, connect, interactive
 from tap_exactonline.exact.auth.store import TokenStore
 from tap_exactonline.exact.errors import ExactError, SettingsError, TokenStoreError
 

@@ -14,14 +14,14 @@ from typing import Any
 import click
 import msgspec
 
+from tap_exactonline.config.sources import parse_object, read_object
+from tap_exactonline.config.unknown import hint
 from tap_exactonline.endpoints import load
 from tap_exactonline.exact.errors import SettingsError
-from tap_exactonline.sources import parse_object, read_object
-from tap_exactonline.sync.report import some
+from tap_exactonline.sync.report import shorten
 from tap_exactonline.sync.state.envelope import unwrap
 from tap_exactonline.sync.state.resets import RESET
 from tap_exactonline.sync.state.state import State, StateError
-from tap_exactonline.unknown import hint
 
 PIPE = "-"
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -143,7 +143,7 @@ def _check_divisions(divisions: Collection[int], known: Collection[int]) -> None
             raise SettingsError(
                 "--division",
                 f"the state has no bookmarks of {code}{hint(str(code), {str(one) for one in known})}",
-                f"It has those of {some(sorted(known))}" if known else "It has none at all",
+                f"It has those of {shorten(sorted(known))}" if known else "It has none at all",
             )
 
 
@@ -152,8 +152,10 @@ def _lines(changes: Collection[Change], streams: Collection[str]) -> list[str]:
     lines = []
     for change in changes:
         if change.removed:
-            left = f"; it goes on where it was in {some(change.left)}" if change.left else ""
-            lines.append(f"{change.stream}: read from the beginning in division {some(change.removed)}{left}")
+            left = f"; it goes on where it was in {shorten(change.left)}" if change.left else ""
+            lines.append(
+                f"{change.stream}: read from the beginning in division {shorten(change.removed)}{left}"
+            )
         elif change.stream in streams:
             lines.append(f"{change.stream}: has no bookmark here; the next run reads it from the beginning")
     count = sum(len(change.removed) for change in changes)

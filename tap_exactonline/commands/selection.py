@@ -10,9 +10,9 @@ from typing import IO, Any
 
 from tap_exactonline.catalog import CatalogError, check_known, check_shape, selected_only
 from tap_exactonline.config import Config
+from tap_exactonline.config.sources import parse_object
 from tap_exactonline.endpoints import Endpoint, load
 from tap_exactonline.exact.errors import SettingsError
-from tap_exactonline.sources import parse_object
 from tap_exactonline.sync.state.envelope import unwrap
 from tap_exactonline.sync.state.state import State, StateError
 

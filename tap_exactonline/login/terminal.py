@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from tap_exactonline.commands.console import ask, interactive, name_of, next_steps
 from tap_exactonline.config import Config, parse
+from tap_exactonline.console import ask, interactive, name_of, next_steps
 from tap_exactonline.exact.counted import counted
 from tap_exactonline.exact.errors import ExactError, NotLoggedIn, SettingsError
 from tap_exactonline.login.browser import open_browser

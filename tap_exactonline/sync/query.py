@@ -26,7 +26,7 @@ from tap_exactonline.exact.query_refusals import (
 )
 from tap_exactonline.exact.refused_fields import KEPT, RefusedFields, moment
 from tap_exactonline.sync.demanded import Everything, everything, fields_in
-from tap_exactonline.sync.report import some
+from tap_exactonline.sync.report import shorten
 
 _PLAIN = Variant()
 # Each field that may not be used after all costs an error, so not all of a long list are tried.
@@ -208,7 +208,7 @@ class AdaptiveQuery:
         """What the user can do about a demand that can't be met."""
         twins = [one.name for one in load() if one.kind == "sync" and one.entity == self.endpoint.entity]
         if twins and self.endpoint.definition is None:
-            return f"Select {some(twins)} instead, which has the same rows"
+            return f"Select {shorten(twins)} instead, which has the same rows"
         return "Define the stream in extra_streams with a filter of your own"
 
 
@@ -323,4 +323,4 @@ def _listed(value: object) -> list[str]:
 
 
 def _on(demanded: Sequence[str]) -> str:
-    return f" on one of the fields {some(demanded, 12)}" if demanded else ""
+    return f" on one of the fields {shorten(demanded, 12)}" if demanded else ""

@@ -119,18 +119,18 @@ class Report:
         if missing:
             streams = sorted({outcome.stream for outcome in missing})
             divisions = sorted({outcome.division for outcome in missing if outcome.division is not None})
-            where = f" in division {some(divisions)}" if divisions else ""
+            where = f" in division {shorten(divisions)}" if divisions else ""
             # What closes a whole division says more than what one stream met.
             missing.sort(key=lambda outcome: outcome.status is not Status.NOT_READ)
             notes = list(dict.fromkeys(outcome.note for outcome in missing if outcome.note))
-            parts.append(f"{some(streams)}{where}: {' | '.join(notes[:3])}".rstrip(": "))
+            parts.append(f"{shorten(streams)}{where}: {' | '.join(notes[:3])}".rstrip(": "))
         refused = self.refused()
         if refused:
             notes = list(
                 dict.fromkeys(one.note for outcomes in refused.values() for one in outcomes if one.note)
             )
             parts.append(
-                f"division {some(refused)}: Exact refuses every selected stream: {' | '.join(notes[:3])}"
+                f"division {shorten(refused)}: Exact refuses every selected stream: {' | '.join(notes[:3])}"
             )
         if not parts:
             parts.append("nothing could be read; is a stream selected?")
@@ -139,7 +139,7 @@ class Report:
         )
 
 
-def some(values: Iterable[object], most: int = 5) -> str:
+def shorten(values: Iterable[object], most: int = 5) -> str:
     """The first few of a list, and how many more there are."""
     texts = [str(value) for value in values]
     return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
@@ -171,7 +171,7 @@ def _summed(outcomes: list[Outcome]) -> list[Outcome]:
     return [*rest, *good.values()]
 
 
-def tell(outcome: Outcome, name: str, left: int | None, logger: logging.Logger) -> None:
+def log_outcome(outcome: Outcome, name: str, left: int | None, logger: logging.Logger) -> None:
     """One line for a person: what came, what it cost, what is left of the day."""
     where = (
         f"division {outcome.division}{f' ({name})' if name else ''}"

@@ -14,7 +14,7 @@ from tap_exactonline.exact.responses import MANAGE_COMPANIES
 from tap_exactonline.stdout import OutputError
 from tap_exactonline.sync.messages import RunContext
 from tap_exactonline.sync.reader import Reader
-from tap_exactonline.sync.report import Report, some
+from tap_exactonline.sync.report import Report, shorten
 from tap_exactonline.sync.state.bookmark import Bookmark
 from tap_exactonline.sync.state.state import State
 from tap_exactonline.sync.stream_maps import MappingFailed
@@ -210,7 +210,7 @@ class Run:
         listed = {division.code for division in self.context.connection.accessible}
         gone = sorted(delivering - listed - set(self.context.config.exclude_divisions))
         told = (
-            f"division {some(gone)}: read before, and no longer among those that the login may open. {MANAGE_COMPANIES}; "
+            f"division {shorten(gone)}: read before, and no longer among those that the login may open. {MANAGE_COMPANIES}; "
             "or leave it out: exclude_divisions"
         )
         return [told] if gone else []

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.sync.messages import Event, PageReady, RunContext, StreamDone, Task, WorkerDone
-from tap_exactonline.sync.report import Outcome, Report, Status, some, tell
+from tap_exactonline.sync.report import Outcome, Report, Status, log_outcome, shorten
 from tap_exactonline.sync.slots import OPEN_DIVISIONS
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes
 from tap_exactonline.sync.state.resets import moved_meanwhile, start_over, tell_left_alone
@@ -206,7 +206,7 @@ class Writer:
         code = outcome.division
         self._under_way.pop((outcome.stream, code or self._home), None)
         left = self._client.budget(code).day_left if code is not None else None
-        tell(outcome, self._names.get(code, "") if code is not None else "", left, self._logger)
+        log_outcome(outcome, self._names.get(code, "") if code is not None else "", left, self._logger)
         self._learn(event.read)
         changes: Changes = {**event.changes}
         if outcome.status is Status.OK and not outcome.doubtful:
@@ -261,8 +261,8 @@ class Writer:
             self._logger.info(
                 "Rows that are gone stay in %s: administrations %s can't be read now, and the tables may hold rows of "
                 "them. If they never did, put them into exclude_divisions",
-                some(self._versions.held_back),
-                some(sorted(self._closed)),
+                shorten(self._versions.held_back),
+                shorten(sorted(self._closed)),
             )
 
     def _write_state(self, *, force: bool = False) -> None:

@@ -219,7 +219,7 @@ def test_who_runs_a_command_without_settings_is_sent_to_the_page_about_them(here
 
 def test_what_nobody_expected_keeps_its_traceback(here: CliFixture) -> None:
     (here.folder / "sitecustomize.py").write_text(
-        "import tap_exactonline.commands.divisions as d\n"
+        "import tap_exactonline.commands.division_list as d\n"
         "def broken(*_): raise RuntimeError('nobody thought of this')\n"
         "d.show = broken\n"
     )

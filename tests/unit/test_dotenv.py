@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from singer_sdk.configuration import _dict_config
 
-from tap_exactonline.settings import SCHEMA
-from tap_exactonline.sources import environment_settings
+from tap_exactonline.config.settings import SCHEMA
+from tap_exactonline.config.sources import environment_settings
 
 NAMES = ("client_id", "client_secret", "country", "redirect_uri", "user_agent")
 VALUES = st.dictionaries(

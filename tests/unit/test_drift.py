@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tap_exactonline.drift import services
+from tap_exactonline.commands.drift_report import services
 from tap_exactonline.exact.errors import StreamError
 from tap_exactonline.exact.metadata import parse
 from tap_exactonline.exact.odata import MalformedPage

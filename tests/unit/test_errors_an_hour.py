@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tap_exactonline.commands import check, divisions
+from tap_exactonline.commands import check, division_list
 from tap_exactonline.endpoints import load
 from tap_exactonline.exact.errors import ExactError
 from tests.exact_online import ExactOnline, faults
@@ -112,7 +112,7 @@ def test_an_administration_opened_last_that_is_not_granted_does_not_block_the_li
         assert home.run(state=state).complete, "one that the state knows is asked instead"
         assert not home.check(capsys, quick=True)["ok"]
         with pytest.raises(ExactError):
-            divisions.show({**home.settings, "api_url": home.exact.url}, "json")
+            division_list.show({**home.settings, "api_url": home.exact.url}, "json")
     assert home.most <= 4
     assert not home.blocked
 

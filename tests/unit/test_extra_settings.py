@@ -14,11 +14,11 @@ import yaml
 
 from tap_exactonline.config import parse
 from tap_exactonline.endpoints import Endpoint, load
-from tap_exactonline.endpoints.definitions import define
 from tap_exactonline.endpoints.functions import functions
 from tap_exactonline.endpoints.spelling import column
 from tap_exactonline.endpoints.variants import variants
 from tap_exactonline.exact.errors import SettingsError
+from tap_exactonline.extra_streams.definitions import define
 
 NOW = datetime(2026, 11, 20, 14, 30)  # noqa: DTZ001
 GUID = "01234567-89ab-cdef-0123-456789abcdef"

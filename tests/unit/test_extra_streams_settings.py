@@ -68,7 +68,7 @@ def test_a_stream_that_was_taken_out_again(exact: ExactOnline, runner: TapRunner
 def test_without_the_setting_nothing_is_loaded_for_it() -> None:
     program = (
         "import sys, tap_exactonline.tap as t; t.TapExactOnline(config={}, validate_config=False, setup_mapper=False)"
-        ".catalog_dict; print([m for m in sys.modules if m.endswith(('.definitions', '.asking', 'exact.metadata', 'drift'))])"
+        ".catalog_dict; print([m for m in sys.modules if m.endswith(('.definitions', '.discovery', 'exact.metadata', 'drift_report'))])"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60

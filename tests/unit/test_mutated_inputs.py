@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tap_exactonline.commands import console
+from tap_exactonline import console
 from tap_exactonline.tap import TapExactOnline
 from tests.convergence.target import Target
 from tests.exact_online import ExactOnline

@@ -13,8 +13,8 @@ import pytest
 from scripts.catalogue import read
 from scripts.dated import DATED, WHOLE, entity
 from tap_exactonline.endpoints import by_name, load
-from tap_exactonline.endpoints.definitions import define
 from tap_exactonline.exact.errors import SettingsError
+from tap_exactonline.extra_streams.definitions import define
 from tests.exact_online import ExactOnline
 from tests.exact_online.references import refers
 from tests.support.sync import HOME, lab

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.build_docs import all_settings
-from tap_exactonline import sdk_settings
-from tap_exactonline.unknown import names, unknown_settings, unknown_streams, unknown_variables
+from tap_exactonline.config import sdk_settings
+from tap_exactonline.config.unknown import names, unknown_settings, unknown_streams, unknown_variables
 from tests.support.cli import CliFixture, lab
 
 

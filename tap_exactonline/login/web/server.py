@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import click
 
-from tap_exactonline.commands.console import interactive, next_steps
 from tap_exactonline.config import parse
+from tap_exactonline.console import interactive, next_steps
 from tap_exactonline.exact.errors import ExactError
 from tap_exactonline.login.browser import open_browser
 from tap_exactonline.login.web.flow import PageFlow, problem

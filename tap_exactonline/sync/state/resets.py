@@ -14,7 +14,7 @@ from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import ExactError
 from tap_exactonline.exact.refused_fields import moment as stored_moment
 from tap_exactonline.sync.records.values import moment
-from tap_exactonline.sync.report import some
+from tap_exactonline.sync.report import shorten
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes, in_utc, now_in_utc
 from tap_exactonline.sync.state.state import State
 from tap_exactonline.sync.stream_read import LOG, StreamRead
@@ -147,7 +147,7 @@ def _look_at_columns(read: StreamRead, state: State, logger: logging.Logger) -> 
         return
     logger.warning(
         "%s: the rows delivered before lack %s. The stream starts over in %d administrations",
-        read.name, some(sorted(added)), len(begun),
+        read.name, shorten(sorted(added)), len(begun),
     )  # fmt: skip
     for division in begun:
         state.update(read.name, division, RESET)
@@ -160,7 +160,7 @@ def tell_left_alone(divisions: Sequence[Division], state: State, logger: logging
     if left:
         logger.info(
             "The state has bookmarks of administrations that are not read in this run: %s. They are kept",
-            some(left),
+            shorten(left),
         )
 
 
@@ -184,11 +184,12 @@ def moved_meanwhile(
     unknown = [one.code for one, later in before if None in _marks(one) or (later and None in _marks(later))]
     if unknown:
         logger.info(
-            "Rows that are gone stay for now: Exact does not say whether it has moved %s", some(unknown)
+            "Rows that are gone stay for now: Exact does not say whether it has moved %s", shorten(unknown)
         )
     elif moved:
         logger.warning(
-            "Exact has moved administrations while they were read: %s. The next run starts over", some(moved)
+            "Exact has moved administrations while they were read: %s. The next run starts over",
+            shorten(moved),
         )
     return bool(moved or unknown)
 

@@ -14,11 +14,11 @@ from typing import Any, cast, get_args
 from msgspec.structs import replace
 
 from tap_exactonline.endpoints import Endpoint, Field, FieldType
-from tap_exactonline.endpoints.filters import check_filter, holes
 from tap_exactonline.endpoints.functions import Function
 from tap_exactonline.endpoints.spelling import column
-from tap_exactonline.endpoints.values import Calendar, is_relative
 from tap_exactonline.exact.errors import SettingsError
+from tap_exactonline.extra_streams.filters import check_filter, holes
+from tap_exactonline.extra_streams.literals import Calendar, is_relative
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class ExtraStream:
         for name in key:
             if name not in names:
                 raise SettingsError(
-                    place, f"{name!r} is not a field of {self.endpoint.path}", near(name, names)
+                    place, f"{name!r} is not a field of {self.endpoint.path}", did_you_mean(name, names)
                 )
         return key
 
@@ -109,7 +109,7 @@ class ExtraStream:
             return ()
         if not isinstance(name, str) or name not in types:
             raise SettingsError(
-                place, f"{name!r} is not a field of {self.endpoint.path}", near(str(name), types)
+                place, f"{name!r} is not a field of {self.endpoint.path}", did_you_mean(str(name), types)
             )
         if sync and name != "Timestamp":
             raise SettingsError(place, "sync endpoints are read by Timestamp", "Leave it out")
@@ -171,7 +171,7 @@ def _names(given: Any, place: str) -> tuple[str, ...]:
     return tuple(listed)
 
 
-def near(name: str, known: Any) -> str:
+def did_you_mean(name: str, known: Any) -> str:
     close = get_close_matches(name, list(known), 1, 0.6) or [
         one for one in known if one.lower() == name.lower()
     ]

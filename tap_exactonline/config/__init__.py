@@ -9,16 +9,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from tap_exactonline import sdk_settings
+from tap_exactonline.config import sdk_settings
+from tap_exactonline.config.settings import SCHEMA, ZONES
 from tap_exactonline.exact.errors import SettingsError
 from tap_exactonline.exact.foreign_text import clean_text
 from tap_exactonline.exact.secret_text import check_secret
 from tap_exactonline.exact.urls import api_url_for, check_api_url
-from tap_exactonline.settings import SCHEMA, ZONES
 from tap_exactonline.shard import Shard
 
 if TYPE_CHECKING:
-    from tap_exactonline.endpoints.extra import ExtraStream
+    from tap_exactonline.extra_streams.stream import ExtraStream
 
 _SECRETS = ("client_secret", "refresh_token", "access_token", "token_store_passphrase")
 _MOST_SHOWN = 400
@@ -146,7 +146,7 @@ def _extra_streams(
     if not raw.get("extra_streams"):
         return ()
     # Most runs define none, and need not read the functions' data file.
-    from tap_exactonline.endpoints.definitions import define  # noqa: PLC0415
+    from tap_exactonline.extra_streams.definitions import define  # noqa: PLC0415
 
     return define(raw["extra_streams"], datetime.now(zone).replace(tzinfo=None), start_date)
 

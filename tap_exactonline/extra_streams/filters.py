@@ -6,10 +6,10 @@ import re
 from collections.abc import Collection
 from datetime import datetime
 
-from tap_exactonline.endpoints.values import WORDS, Calendar
 from tap_exactonline.endpoints.variants import PARTS, filled
 from tap_exactonline.exact.errors import SettingsError
 from tap_exactonline.exact.odata import datetime_literal
+from tap_exactonline.extra_streams.literals import WORDS, Calendar
 
 _COMPARED = re.compile(r"([A-Za-z_]\w*)(?:/\w+)?\)?\s+(?:eq|ne|gt|ge|lt|le)\s")
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tap_exactonline.endpoints import Endpoint, Field, load
-from tap_exactonline.endpoints.extra import field_of
 from tap_exactonline.endpoints.functions import Function, functions
 from tap_exactonline.endpoints.spelling import stream
 from tap_exactonline.exact.metadata import Entity, Service
+from tap_exactonline.extra_streams.stream import field_of
 
 What = Literal[
     "new endpoint", "new function", "endpoint gone", "new field", "field gone", "field retyped",

@@ -7,8 +7,6 @@ from collections.abc import Collection, Iterable
 
 from tap_exactonline.connection import Connection
 from tap_exactonline.endpoints import Endpoint
-from tap_exactonline.endpoints.extra import ExtraStream, field_of
-from tap_exactonline.endpoints.parameters import NOT_READING
 from tap_exactonline.exact.errors import (
     DivisionError,
     EndpointMissing,
@@ -20,6 +18,8 @@ from tap_exactonline.exact.errors import (
     TemporaryError,
 )
 from tap_exactonline.exact.metadata import Entity, Service, read_metadata
+from tap_exactonline.extra_streams.parameters import NOT_READING
+from tap_exactonline.extra_streams.stream import ExtraStream, field_of
 
 Documents = dict[tuple[str, bool], Service]
 """The ``$metadata`` of services that were asked for it, by path in lower case and whether they are a beta."""

@@ -8,8 +8,8 @@ from typing import Any
 from tap_exactonline.endpoints import Endpoint, FieldType, Parameter
 from tap_exactonline.endpoints.functions import Function
 from tap_exactonline.endpoints.spelling import snake
-from tap_exactonline.endpoints.values import Calendar, literal, values
 from tap_exactonline.exact.errors import SettingsError
+from tap_exactonline.extra_streams.literals import Calendar, literal, values
 
 MOST_READS = 1000
 NOT_READING = (

@@ -17,13 +17,13 @@ from typing import Any, cast, get_args
 from msgspec.structs import replace
 
 from tap_exactonline.endpoints import Endpoint, Field, Kind, by_name, load
-from tap_exactonline.endpoints.extra import ExtraStream, near
-from tap_exactonline.endpoints.filters import fill_in, holes
 from tap_exactonline.endpoints.functions import Function, functions
-from tap_exactonline.endpoints.parameters import MOST_READS, check_parameters
 from tap_exactonline.endpoints.spelling import column, stream
-from tap_exactonline.endpoints.values import Calendar, field_type
 from tap_exactonline.exact.errors import SettingsError
+from tap_exactonline.extra_streams.filters import fill_in, holes
+from tap_exactonline.extra_streams.literals import Calendar, field_type
+from tap_exactonline.extra_streams.parameters import MOST_READS, check_parameters
+from tap_exactonline.extra_streams.stream import ExtraStream, did_you_mean
 
 SETTING = "extra_streams"
 METADATA = "metadata"
@@ -83,7 +83,9 @@ def _define(given: Any, place: str, calendar: Calendar) -> ExtraStream:
         raise SettingsError(place, f"{given!r} is not an object", 'Write {"name": …, "path": …}')
     for member in given:
         if member not in _MEMBERS:
-            raise SettingsError(f"{place}.{member}", "there is no such setting", near(str(member), _MEMBERS))
+            raise SettingsError(
+                f"{place}.{member}", "there is no such setting", did_you_mean(str(member), _MEMBERS)
+            )
     path, beta, known = _address(given.get("path"), f"{place}.path")
     kind = _kind(given, path, known, place)
     name = _text(given, "name", place) or stream(path)

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from tap_exactonline.commands.console import connect, table
 from tap_exactonline.connection import Connection
+from tap_exactonline.console import connect, table
 from tap_exactonline.exact.client import ExactClient, FixedQuery
 from tap_exactonline.exact.counted import are, counted
 from tap_exactonline.exact.divisions import Division

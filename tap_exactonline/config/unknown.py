@@ -10,9 +10,9 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
-from tap_exactonline import sdk_settings
-from tap_exactonline.settings import SCHEMA
-from tap_exactonline.sources import PREFIX
+from tap_exactonline.config import sdk_settings
+from tap_exactonline.config.settings import SCHEMA
+from tap_exactonline.config.sources import PREFIX
 
 _ALIKE = 0.6
 _ALMOST_THE_SAME = 0.9

@@ -1,0 +1,1 @@
+"""The setting `extra_streams`: endpoints of the user's own choice."""
