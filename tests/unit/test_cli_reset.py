@@ -15,6 +15,8 @@ from tests.exact_online import faults
 from tests.support.cli import CliFixture, lab
 from tests.support.tap_runs import TapRun, catalog
 
+pytestmark = pytest.mark.process
+
 ACCOUNTS, ITEMS, PAYMENTS = "sync_crm_accounts", "sync_logistics_items", "bulk_cashflow_payments"
 STREAMS = [ACCOUNTS, ITEMS, PAYMENTS, "sync_deleted", "system_divisions"]
 
