@@ -14,10 +14,13 @@ from tap_exactonline.config import Config, require_app
 from tap_exactonline.exact.auth.credentials import Credentials
 from tap_exactonline.exact.auth.store import TokenStore, open_store
 from tap_exactonline.exact.client import ExactClient
+from tap_exactonline.exact.contract_calls import ContractCalls
 from tap_exactonline.exact.divisions import Chosen, Division, choose, list_divisions
+from tap_exactonline.exact.errors import SettingsError
 from tap_exactonline.exact.large_answers import LargeAnswers
 from tap_exactonline.exact.notes import Notes
 from tap_exactonline.exact.refused_fields import RefusedFields
+from tap_exactonline.exact.shared_list import SharedList
 from tap_exactonline.exact.transport import MEGABYTE
 
 
@@ -98,6 +101,24 @@ class Connection:
         )
 
     @cached_property
+    def contract(self) -> ContractCalls | None:
+        """The calls that the contract allows, if they are counted.
+
+        Raises:
+            SettingsError: The token store is not a database.
+        """
+        if self.config.contract_calls is None:
+            return None
+        row = self.store.shared("calls")
+        if row is None:
+            raise SettingsError(
+                "contract_calls",
+                "the calls of a contract are counted in a database",
+                "Set token_store to a postgresql:// URL that all runs of the contract share, or take contract_calls out",
+            )
+        return ContractCalls(row, self.config.contract_calls, lambda: self.client.now())
+
+    @cached_property
     def client(self) -> ExactClient:
         """The way to Exact."""
         return ExactClient(
@@ -105,6 +126,7 @@ class Connection:
             credentials=self.credentials,
             user_agent=self.user_agent,
             reserve_calls=self.config.reserve_calls,
+            before_call=self.contract.take if self.contract else None,
             max_response=self.config.max_response_mb * MEGABYTE,
             stop=self.stop,
             on_wait=self.on_wait,
@@ -116,15 +138,18 @@ class Connection:
 
     @cached_property
     def accessible(self) -> list[Division]:
-        """All administrations that the login may open."""
-        return self.list_again()
+        """All administrations that the login may open. Parts of one login take the list over from each other."""
+        row = self.store.shared("divisions") if self.config.client_id and self.config.shard.parts > 1 else None
+        return SharedList(row, self.stop).get(self.list_again, self.list_refusals) if row else self.list_again()
 
     def list_again(self) -> list[Division]:
         """The same as they are now, not as they were at first."""
         excluded = self.config.exclude_divisions
+        # Another part may be reading in the administration that the user opened last.
+        own = [code for code in sorted(self.fallback_divisions) if self.config.shard.parts > 1]
         return list_divisions(
             self.client,
-            first=[code for code in self.config.divisions or () if code not in excluded],
+            first=[code for code in self.config.divisions or own if code not in excluded],
             fallback=sorted(self.fallback_divisions),
             refused=self.list_refusals,
         )

@@ -125,8 +125,9 @@ class TapExactOnline(Tap):
                 self._config[setting] = list(getattr(self.checked, setting) or ())
         if "extra_streams" in self._config:
             self._config["extra_streams"] = [dict(extra.given) for extra in self.checked.extra_streams]
-        for setting in ("max_parallel_divisions", "reserve_calls", "max_response_mb"):
-            self._config[setting] = getattr(self.checked, setting)
+        for setting in ("max_parallel_divisions", "reserve_calls", "max_response_mb", "contract_calls"):
+            if (number := getattr(self.checked, setting)) is not None:
+                self._config[setting] = number
         return super()._validate_config(raise_errors=raise_errors)
 
     @cached_property

@@ -46,6 +46,7 @@ class Config:
     token_store_passphrase: str | None
     max_parallel_divisions: int
     reserve_calls: int
+    contract_calls: int | None
     max_response_mb: int
     tombstones: bool
     exact_names: bool
@@ -97,6 +98,7 @@ def _parse(raw: Mapping[str, Any]) -> Config:
         token_store_passphrase=_text(raw, "token_store_passphrase"),
         max_parallel_divisions=_integer(raw, "max_parallel_divisions", 8, least=1, most=64),
         reserve_calls=_integer(raw, "reserve_calls", 0, least=0),
+        contract_calls=_integer(raw, "contract_calls", 0, least=0) or None,
         max_response_mb=_integer(raw, "max_response_mb", 64, least=1, most=2048),
         tombstones=_choice(raw, "deletions", "log") == "tombstones",
         exact_names=_choice(raw, "column_names", "snake_case") == "exact",

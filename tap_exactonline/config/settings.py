@@ -138,6 +138,14 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         description="How many calls of each administration's day to leave to other programs that use the same app.",
     ),
     th.Property(
+        "contract_calls",
+        th.IntegerType,
+        title="Calls of the contract",
+        description="How many calls a day your contract with Exact allows over all administrations. All processes that share the "
+        "database of `token_store` count them together, and stop when they are used. Absent: they are not counted.",
+        examples=[20000],
+    ),
+    th.Property(
         "max_response_mb",
         th.IntegerType,
         default=64,

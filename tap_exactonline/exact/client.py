@@ -123,6 +123,7 @@ class ExactClient:
         credentials: Hands out access tokens.
         user_agent: Name and version of the program.
         reserve_calls: Calls of each division's day that are left to others.
+        before_call: Called before each request; raises if no more may be made.
         connect_timeout: Seconds for connecting.
         read_timeout: Seconds for which the server may be silent. A whole answer may take five times that.
         max_response: Bytes that one answer may have, decompressed.
@@ -145,6 +146,7 @@ class ExactClient:
         credentials: HasAccessToken,
         user_agent: str,
         reserve_calls: int = 0,
+        before_call: Callable[[], None] | None = None,
         connect_timeout: float = 10,
         read_timeout: float = 120,
         max_response: int = 64 * MEGABYTE,
@@ -162,6 +164,7 @@ class ExactClient:
         self.api_url = check_api_url(api_url)
         self._credentials = credentials
         self._reserve = reserve_calls
+        self._before_call = before_call
         self._max_tries = max_tries
         self._max_retry_time = max_retry_time
         self._retry_base = retry_base
@@ -462,6 +465,8 @@ class ExactClient:
         return None
 
     def _send(self, url: str, token: str, gate: DivisionGate, *, xml: bool) -> Response:
+        if self._before_call is not None:
+            self._before_call()
         gate.limits.took()
         gate.calls += 1
         response = self._transport.get(url, token, xml=xml)

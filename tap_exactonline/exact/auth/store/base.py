@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from tap_exactonline.exact.auth.store.shared_row import SharedRow
+
 #: Seconds to wait for a lock: longer than the 40 s that a token request may take at most.
 LOCK_TIMEOUT = 60.0
 
@@ -105,6 +107,10 @@ class TokenStore(ABC):
     def notes(self) -> Notes:
         """What Exact refused lately, kept beside the record where that is possible."""
         return Notes()
+
+    def shared(self, purpose: str) -> SharedRow | None:  # noqa: ARG002 - for stores that have some
+        """A row that the processes of all machines share, beside the record; None: the store has none."""
+        return None
 
     def probe(self) -> None:
         """Lock, read and find out whether a save would succeed; raises TokenStoreError if not."""

@@ -31,6 +31,7 @@ from tap_exactonline.exact.auth.store.database import (
 from tap_exactonline.exact.auth.store.holder import busy, holder
 from tap_exactonline.exact.auth.store.notes_sql import SqlNotes
 from tap_exactonline.exact.auth.store.record import Record, RecordCipher, damaged
+from tap_exactonline.exact.auth.store.shared_row import SharedRow
 from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import TokenStoreError
 from tap_exactonline.exact.notes import Notes
@@ -104,6 +105,10 @@ class SqlStore(TokenStore):
     def notes(self) -> Notes:
         """A row beside the tokens'."""
         return SqlNotes(self.database, self.cipher.name)
+
+    def shared(self, purpose: str) -> SharedRow:
+        """A row beside the tokens'."""
+        return SharedRow(self.database, f"{self.cipher.name}#{purpose}")
 
     def load(
         self, timeout: float = LOCK_TIMEOUT, *, cancelled: Callable[[], bool] | None = None
