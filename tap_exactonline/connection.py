@@ -116,7 +116,10 @@ class Connection:
                 "the calls of a contract are counted in a database",
                 "Set token_store to a postgresql:// URL that all runs of the contract share, or take contract_calls out",
             )
-        return ContractCalls(row, self.config.contract_calls, lambda: self.client.now())
+        return ContractCalls(row, self.config.contract_calls, self._now)
+
+    def _now(self) -> float:
+        return self.client.now()  # made later: the client counts its calls
 
     @cached_property
     def client(self) -> ExactClient:
@@ -139,8 +142,12 @@ class Connection:
     @cached_property
     def accessible(self) -> list[Division]:
         """All administrations that the login may open. Parts of one login take the list over from each other."""
-        row = self.store.shared("divisions") if self.config.client_id and self.config.shard.parts > 1 else None
-        return SharedList(row, self.stop).get(self.list_again, self.list_refusals) if row else self.list_again()
+        row = (
+            self.store.shared("divisions") if self.config.client_id and self.config.shard.parts > 1 else None
+        )
+        return (
+            SharedList(row, self.stop).get(self.list_again, self.list_refusals) if row else self.list_again()
+        )
 
     def list_again(self) -> list[Division]:
         """The same as they are now, not as they were at first."""

@@ -12,9 +12,9 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from tap_exactonline.exact.auth.store.shared_row import Content, SharedRow
 from tap_exactonline.exact.counted import counted
 from tap_exactonline.exact.errors import DayBudgetSpent, TokenStoreError
+from tap_exactonline.exact.shared_row import Content, SharedRow
 
 HANDFUL = 20
 """So many calls are taken at a time, so that not each one asks the database. A process that is killed loses them."""

@@ -56,7 +56,13 @@ class Parts:
         """
         config, state = self.home / f"config-{name}.json", self.state(name)
         config.write_text(json.dumps({**self.config, **settings}))
-        tap = [executable("tap-exactonline"), "--config", config, "--catalog", self.catalog]
+        tap: list[str | Path] = [
+            executable("tap-exactonline"),
+            "--config",
+            config,
+            "--catalog",
+            self.catalog,
+        ]
         if state.exists():
             tap += ["--state", state]
         log = self.home / f"log-{name}"

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from scripts.postgres import Postgres
-from tap_exactonline.exact.auth.store.shared_row import SharedRow
 from tap_exactonline.exact.contract_calls import HANDFUL, ContractCalls
 from tap_exactonline.exact.errors import DayBudgetSpent
+from tap_exactonline.exact.shared_row import SharedRow
 from tests.support.token_stores import opened
 
 NOON = 1_795_867_200.0  # 2026-11-28 12:00 UTC

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 
 from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.notes import Notes
+from tap_exactonline.exact.shared_row import SharedRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
-
-    from tap_exactonline.exact.auth.store.shared_row import SharedRow
 
 #: Seconds to wait for a lock: longer than the 40 s that a token request may take at most.
 LOCK_TIMEOUT = 60.0

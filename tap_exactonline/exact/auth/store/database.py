@@ -33,6 +33,10 @@ _CREATE = {
 }
 # libpq's own names. A database that has vanished must not hold a run for longer than the lock's wait.
 _LIBPQ = {"connect_timeout": "10", "tcp_user_timeout": "20000", "application_name": "tap-exactonline"}
+_STAY = """
+    SELECT set_config(name, '0', true) FROM pg_settings
+    WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')
+"""
 # How long a statement waits for a table that somebody's DDL has locked, until a signal to stop is looked at.
 _LOOK_UP = "1000ms"
 # Seconds before each further try of what a broken connection cut off: a server takes some to start again.
@@ -249,6 +253,11 @@ class Cuts:
 def begin(connection: Connection) -> None:
     """Let no statement of this transaction wait longer than a moment for a table that somebody's DDL has locked."""
     connection.execute("SELECT set_config('lock_timeout', %s, true)", [_LOOK_UP])
+
+
+def stay(connection: Connection) -> None:
+    """Keep the transaction, and the lock that it holds, in the middle of a request to Exact: servers may end idle ones."""
+    connection.execute(_STAY)
 
 
 def is_cut(connection: Connection | None) -> bool:

@@ -27,11 +27,12 @@ from tap_exactonline.exact.auth.store.database import (
     begin,
     check_stop,
     is_cut,
+    stay,
 )
 from tap_exactonline.exact.auth.store.holder import busy, holder
 from tap_exactonline.exact.auth.store.notes_sql import SqlNotes
 from tap_exactonline.exact.auth.store.record import Record, RecordCipher, damaged
-from tap_exactonline.exact.auth.store.shared_row import SharedRow
+from tap_exactonline.exact.auth.store.shared_sql import SqlRow
 from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import TokenStoreError
 from tap_exactonline.exact.notes import Notes
@@ -60,11 +61,6 @@ _LOCK = "SELECT id FROM tap_exactonline_locks WHERE id = %s FOR UPDATE SKIP LOCK
 _READ_HOLDER = "SELECT held_by FROM tap_exactonline_locks WHERE id = %s"
 _INSERT_HOLDER = "INSERT INTO tap_exactonline_locks (id, held_by) VALUES (%s, '') ON CONFLICT DO NOTHING"
 _UPDATE_HOLDER = "UPDATE tap_exactonline_locks SET held_by = %s WHERE id = %s"
-# A server that ends idle transactions would end the lock in the middle of a request to Exact.
-_STAY = """
-    SELECT set_config(name, '0', true) FROM pg_settings
-    WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')
-"""
 
 
 class _Row(NamedTuple):
@@ -106,9 +102,9 @@ class SqlStore(TokenStore):
         """A row beside the tokens'."""
         return SqlNotes(self.database, self.cipher.name)
 
-    def shared(self, purpose: str) -> SharedRow:
+    def shared(self, purpose: str) -> SqlRow:
         """A row beside the tokens'."""
-        return SharedRow(self.database, f"{self.cipher.name}#{purpose}")
+        return SqlRow(self.database, f"{self.cipher.name}#{purpose}")
 
     def load(
         self, timeout: float = LOCK_TIMEOUT, *, cancelled: Callable[[], bool] | None = None
@@ -175,7 +171,7 @@ class SqlStore(TokenStore):
             in_vain = self._busy
             try:
                 begin(connection)
-                connection.execute(_STAY)
+                stay(connection)
                 if self._try_row(connection):
                     return
             except self.database.Locked:

@@ -1,4 +1,4 @@
-"""A row beside the login, in which the processes of all machines keep what they share."""
+"""A shared row in the token store's table."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from tap_exactonline.exact.auth.store.database import begin
+from tap_exactonline.exact.auth.store.database import begin, stay
+from tap_exactonline.exact.shared_row import Content, SharedRow
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -25,22 +26,9 @@ _LOOK = """
 _PUT = "UPDATE tap_exactonline_tokens SET version = %s, chain = %s, payload = %s WHERE id = %s"
 _NOW = "SELECT extract(epoch FROM clock_timestamp())::bigint"
 _LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
-# A server that ends idle transactions would end the lock while its holder waits for Exact.
-_STAY = """
-    SELECT set_config(name, '0', true) FROM pg_settings
-    WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')
-"""
 
 
-class Content(NamedTuple):
-    """What the row holds; what its members mean is its user's choice."""
-
-    number: int = 0
-    mark: str = ""
-    text: str = ""
-
-
-class SharedRow:
+class SqlRow(SharedRow):
     """One row of the token store's table.
 
     Args:
@@ -53,25 +41,12 @@ class SharedRow:
         self._name = name
 
     def look(self) -> tuple[Content, int] | None:
-        """The content, and the database's clock in seconds since the epoch; None if there is no row.
-
-        Raises:
-            TokenStoreError: The database can't be asked.
-        """
         if not self._database.exists():
             return None
         found = self._database.run("read", lambda c: c.execute(_LOOK, [self._name]).fetchone())
         return (Content(*found[:3]), int(found[3])) if found else None
 
     def change(self, change: Callable[[Content, int], Content]) -> None:
-        """Replace the content, one process at a time.
-
-        Args:
-            change: Makes the new content of the old one and the database's clock. May be called twice.
-
-        Raises:
-            TokenStoreError: The database can't be written.
-        """
         self._database.create()
         self._database.run("write", lambda c: self._change(c, change))
 
@@ -84,17 +59,12 @@ class SharedRow:
 
     @contextmanager
     def try_lock(self) -> Iterator[bool]:
-        """Hold the row's lock inside the block, or not: False if another process has it. It ends with the connection.
-
-        Raises:
-            TokenStoreError: The database can't be asked.
-        """
         connection: Connection | None = None
         try:
             try:
                 connection = self._database.connect()
                 begin(connection)
-                connection.execute(_STAY)
+                stay(connection)
                 digest = hashlib.sha256(self._name.encode()).digest()
                 key = int.from_bytes(digest[:8], "big", signed=True)
                 found = connection.execute(_LOCK, [key]).fetchone()
