@@ -1,201 +1,270 @@
-"""The settings: what may be said. `config` checks what was said."""
+"""The settings, each declared once: what it is read as, and what people and programs are told about it."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from singer_sdk import typing as th
 from singer_sdk.helpers.capabilities import EMIT_ACTIVATE_VERSION_CONFIG, STREAM_MAPS_CONFIG
 
-ZONES = {
-    "nl": "Europe/Amsterdam",
-    "be": "Europe/Brussels",
-    "de": "Europe/Berlin",
-    "fr": "Europe/Paris",
-    "es": "Europe/Madrid",
-    "uk": "Europe/London",
-    "us": "America/New_York",
-}
-"""Country → time zone of its administrations' wall clock. Exact documents CET; the last two are a guess."""
+from tap_exactonline.config.readers import (
+    ZONES,
+    Reader,
+    any_text,
+    choice,
+    flag,
+    integer,
+    numbers,
+    numbers_or_none,
+    secret_or_empty,
+    secret_text,
+    start_date,
+    text,
+    text_or_empty,
+    zone,
+)
+from tap_exactonline.exact.errors import SettingsError
+from tap_exactonline.exact.urls import api_url_for, check_api_url
+from tap_exactonline.shard import Shard
 
-SCHEMA: dict[str, Any] = th.PropertiesList(
-    th.Property(
-        "client_id",
+if TYPE_CHECKING:
+    from tap_exactonline.extra_streams.stream import ExtraStream
+
+
+def _setting(kind: Any, *, read: Reader, **described: Any) -> Any:
+    """A field of `Config`.
+
+    Args:
+        kind: Its type in the JSON Schema.
+        read: From what was written to the value.
+        described: Title, description and more, as `th.Property` takes them.
+    """
+    return field(metadata={"read": read, "kind": kind, "described": described})
+
+
+def _choice(*, default: str, allowed_values: list[str], **described: Any) -> Any:
+    return _setting(
         th.StringType,
+        read=choice(default, allowed_values),
+        default=default,
+        allowed_values=allowed_values,
+        **described,
+    )
+
+
+def _integer(*, default: int, least: int, most: int | None = None, **described: Any) -> Any:
+    return _setting(th.IntegerType, read=integer(default, least, most), default=default, **described)
+
+
+def _api_url(raw: Mapping[str, Any], name: str) -> str:
+    country = choice("nl", list(ZONES))(raw, "country")
+    return check_api_url(text(raw, name) or api_url_for(country))
+
+
+def _shard(raw: Mapping[str, Any], name: str) -> Shard:
+    given = text(raw, name)
+    if not given:
+        return Shard()
+    if raw.get("emit_activate_version_messages"):
+        raise SettingsError(
+            name,
+            "it does not go together with emit_activate_version_messages",
+            "A version covers a whole table, so each part would declare the rows of the others gone. Turn one of them off; "
+            "deletions: tombstones works in parts, too",
+        )
+    return Shard.parse(given)
+
+
+def _contract_calls(raw: Mapping[str, Any], name: str) -> int | None:
+    return integer(0, least=0)(raw, name) or None
+
+
+def _extra_streams(raw: Mapping[str, Any], name: str) -> tuple[ExtraStream, ...]:
+    if not raw.get(name):
+        return ()
+    # Most runs define none, and need not read the functions' data file.
+    from tap_exactonline.extra_streams.definitions import define  # noqa: PLC0415
+
+    today = datetime.now(zone(raw, "timezone")).replace(tzinfo=None)
+    return define(raw[name], today, start_date(raw, "start_date"))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Config:
+    """The settings, checked. ``start_date`` is in the administration's wall clock."""
+
+    client_id: str = _setting(
+        th.StringType,
+        read=text_or_empty,
         title="Client ID",
         description="The app's client ID, from its registration at Exact.",
-    ),
-    th.Property(
-        "client_secret",
+    )
+    client_secret: str = _setting(
         th.StringType,
+        read=secret_or_empty,
         secret=True,
         title="Client secret",
         description="The app's client secret, from its registration at Exact.",
-    ),
-    th.Property(
-        "redirect_uri",
+    )
+    redirect_uri: str | None = _setting(
         th.StringType,
+        read=any_text,
         title="Redirect address",
         description="The app's redirect address, exactly as registered at Exact. Only `login` needs it, and asks for it if it is "
         "absent.",
         examples=["https://www.example.com/exact"],
-    ),
-    th.Property(
-        "refresh_token",
+    )
+    refresh_token: str | None = _setting(
         th.StringType,
+        read=secret_text,
         secret=True,
         title="Refresh token",
         description="A refresh token to begin with, if the login was made elsewhere. Not needed if you use `login`. "
         "A new one wins over the token store; one that the store knows already is not used again.",
-    ),
-    th.Property(
-        "access_token",
+    )
+    access_token: str | None = _setting(
         th.StringType,
+        read=secret_text,
         secret=True,
         title="Access token",
         description="An access token from elsewhere, used without a login until it expires, ten minutes after it was made.",
-    ),
-    th.Property(
-        "country",
-        th.StringType,
+    )
+    country: str = _choice(
         default="nl",
         allowed_values=list(ZONES),
         title="Country",
         description="The Exact Online that the app is registered at; it chooses the address.",
-    ),
-    th.Property(
-        "api_url",
+    )
+    api_url: str = _setting(
         th.StringType,
+        read=_api_url,
         title="API address",
         description="An address to use instead of the country's, for proxies and test servers. Plain http only on this machine.",
-    ),
-    th.Property(
-        "divisions",
+    )
+    divisions: tuple[int, ...] | None = _setting(
         th.ArrayType(th.IntegerType),
+        read=numbers,
         title="Divisions",
         description="Numbers of the administrations to read (`tap-exactonline divisions` lists them). "
         "Absent: all that the login may read, including those that are added later.",
         examples=[[123456, 234567]],
-    ),
-    th.Property(
-        "exclude_divisions",
+    )
+    exclude_divisions: tuple[int, ...] = _setting(
         th.ArrayType(th.IntegerType),
+        read=numbers_or_none,
         title="Excluded divisions",
         description="Numbers of the administrations to leave out.",
-    ),
-    th.Property(
-        "shard",
+    )
+    shard: Shard = _setting(
         th.StringType,
+        read=_shard,
         title="Shard",
         description="Read only one part of the administrations, so that several processes or machines share the work: number and "
         "count of the parts, as `0/4`, `1/4`, `2/4` and `3/4`. What belongs to the login is read by part 0.",
         examples=["3/16"],
-    ),
-    th.Property(
-        "only_schemas",
+    )
+    only_schemas: bool = _setting(
         th.BooleanType,
+        read=flag,
         default=False,
         title="Only schemas",
         description="Write the schemas of the selected streams and nothing else, without any call. So a target makes its tables "
         "before several parts start at once.",
-    ),
-    th.Property(
-        "start_date",
+    )
+    start_date: datetime | None = _setting(
         th.DateTimeType,
+        read=start_date,
         title="Start date",
         description="On a first run, read nothing older than this: of dated streams (entries, invoices, orders, hours, …), rows "
         "that were last changed before it are left out. Everything else (accounts, ledger accounts, items, open items, …) is always read whole. "
         "A date or a date with time, in the administration's own clock.",
         examples=["2024-01-01"],
-    ),
-    th.Property(
-        "token_store",
+    )
+    token_store: str | None = _setting(
         th.StringType,
+        read=text,
         secret=True,  # a database URL holds a password
         title="Token store",
         description="Where the login is kept: a file, or a database URL (`postgresql://…`) if several machines share it. "
         "Absent: a file under Meltano's system directory, else in the user's state directory.",
-    ),
-    th.Property(
-        "token_store_passphrase",
+    )
+    token_store_passphrase: str | None = _setting(
         th.StringType,
+        read=text,
         secret=True,
         title="Passphrase of the token store",
         description="A passphrase that encrypts the login at rest.",
-    ),
-    th.Property(
-        "max_parallel_divisions",
-        th.IntegerType,
+    )
+    max_parallel_divisions: int = _integer(
+        least=1,
+        most=64,
         default=8,
         title="Parallel divisions",
         description="How many administrations are read side by side. Calls of one administration are never parallel.",
-    ),
-    th.Property(
-        "reserve_calls",
-        th.IntegerType,
+    )
+    reserve_calls: int = _integer(
+        least=0,
         default=0,
         title="Reserved calls",
         description="How many calls of each administration's day to leave to other programs that use the same app.",
-    ),
-    th.Property(
-        "contract_calls",
+    )
+    contract_calls: int | None = _setting(
         th.IntegerType,
+        read=_contract_calls,
         title="Calls of the contract",
         description="How many calls a day your contract with Exact allows over all administrations. All processes that share the "
         "database of `token_store` count them together, and stop when they are used. Absent: they are not counted.",
         examples=[20000],
-    ),
-    th.Property(
-        "max_response_mb",
-        th.IntegerType,
+    )
+    max_response_mb: int = _integer(
+        least=1,
+        most=2048,
         default=64,
         title="Largest answer (MB)",
         description="Megabytes that one answer of Exact Online may have, decompressed. Reading ends there, so that no "
         "answer fills the memory.",
-    ),
-    th.Property(
-        "deletions",
-        th.StringType,
+    )
+    deletions: str = _choice(
         default="log",
         allowed_values=["log", "tombstones"],
         title="Deletions",
         description="`log`: only in the stream `sync_deleted`. `tombstones`: also in the stream of the deleted row, as a "
         "record with its key and `_sdc_deleted_at`.",
-    ),
-    th.Property(
-        "column_names",
-        th.StringType,
+    )
+    column_names: str = _choice(
         default="snake_case",
         allowed_values=["snake_case", "exact"],
         title="Column names",
         description="`snake_case` gives `amount_vat_dc`, `exact` gives `AmountVATDC` as Exact writes it.",
-    ),
-    th.Property(
-        "hidden_fields",
+    )
+    hidden_fields: bool = _setting(
         th.BooleanType,
+        read=flag,
         default=False,
         title="Hidden fields",
         description="Also offer the fields that Exact's reference hides or calls obsolete, nested collections and pictures.",
-    ),
-    th.Property(
-        "timestamps",
-        th.StringType,
+    )
+    timestamps: str = _choice(
         default="local",
         allowed_values=["local", "utc"],
         title="Timestamps",
         description="`local`: as Exact shows them. `utc`: Created, Modified and the like are converted; dates in the books "
         "stay as they are.",
-    ),
-    th.Property(
-        "timezone",
+    )
+    timezone: ZoneInfo = _setting(
         th.StringType,
+        read=zone,
         title="Time zone",
         description="IANA name of the administrations' wall clock. Absent: that of the country.",
         examples=["Europe/Amsterdam"],
-    ),
-    th.Property(
-        "extra_streams",
+    )
+    extra_streams: tuple[ExtraStream, ...] = _setting(
         th.ArrayType(th.ObjectType()),
+        read=_extra_streams,
         title="Extra streams",
         description="Endpoints of your own choice: functions with parameters, fixed filters, what the tap does not know "
         "yet. A list of objects with `name`, `path` and more; the documentation has a page about them.",
@@ -208,13 +277,45 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
                 }
             ]
         ],
-    ),
-    th.Property(
-        "user_agent",
+    )
+    user_agent: str | None = _setting(
         th.StringType,
+        read=text,
         title="User agent",
         description="The User-Agent header sent with each call. Absent: name and version of this tap.",
-    ),
+    )
+
+    @property
+    def tombstones(self) -> bool:
+        """Deletions are written into the streams of the deleted rows."""
+        return self.deletions == "tombstones"
+
+    @property
+    def exact_names(self) -> bool:
+        """Columns keep Exact's spelling."""
+        return self.column_names == "exact"
+
+    @property
+    def utc(self) -> bool:
+        """Created, Modified and the like are converted."""
+        return self.timestamps == "utc"
+
+    def __repr__(self) -> str:
+        """No secrets."""
+        return f"Config(api_url={self.api_url!r})"
+
+
+def read_settings(raw: Mapping[str, Any]) -> Config:
+    """Read each setting.
+
+    Raises:
+        SettingsError: Naming the first one that is wrong.
+    """
+    return Config(**{one.name: one.metadata["read"](raw, one.name) for one in fields(Config)})
+
+
+SCHEMA: dict[str, Any] = th.PropertiesList(
+    *(th.Property(one.name, one.metadata["kind"], **one.metadata["described"]) for one in fields(Config))
 ).to_dict()
 SCHEMA["properties"].update(EMIT_ACTIVATE_VERSION_CONFIG["properties"])
 # As the SDK has it, less the member `__else__`, which `sdk_settings` checks. Meltano Hub's script takes an object with

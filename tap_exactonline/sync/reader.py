@@ -83,7 +83,7 @@ class Reader:
         # What dated rows refer to is older than they are, and is read whole.
         self._start_date = context.config.start_date if read.endpoint.dated else None
         self._logger = context.logger
-        self._zone = context.config.zone
+        self._zone = context.config.timezone
         make = PageMaker(read, division.code, context.slots.page_lock, context.fast, share=share)
         self._query = _ReadQuery(make, min(refusals, MOST_REFUSALS))
         self.unreadable: Counter[str] = Counter()

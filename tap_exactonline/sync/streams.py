@@ -80,7 +80,7 @@ class ExactStream(Stream):
             self.naming,
             selected=selected,
             internal=internal,
-            audit=utc_clock(self._checked.zone) if self._checked.utc else wall_clock,
+            audit=utc_clock(self._checked.timezone) if self._checked.utc else wall_clock,
         )
         self._check_fit(codec.columns)
         self._emitted = frozenset(codec.columns)

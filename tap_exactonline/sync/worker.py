@@ -257,7 +257,12 @@ class DivisionWorker(threading.Thread):
             return None
         bookmark = bookmarks.setdefault(LOG, self._bookmark(LOG, division.code))
         tombstones = Tombstones(
-            division, log, wanted=wanted, targets=targets, bookmarks=bookmarks, zone=self._context.config.zone
+            division,
+            log,
+            wanted=wanted,
+            targets=targets,
+            bookmarks=bookmarks,
+            zone=self._context.config.timezone,
         )
         outcome = Outcome(LOG, division.code)
         known = bookmark.delivered or any(
