@@ -212,7 +212,7 @@ class TapExactOnline(Tap):
 
     def _known(self) -> dict[str, Endpoint]:
         """All streams by name; of some the columns may not be known yet."""
-        extra = [one.endpoint for one in self.checked.extra_streams]
+        extra = [stream.endpoint for stream in self.checked.extra_streams]
         return {endpoint.name: endpoint for endpoint in (*load(), *extra)}
 
     def _naming(self) -> Naming:

@@ -311,11 +311,14 @@ def read_settings(raw: Mapping[str, Any]) -> Config:
     Raises:
         SettingsError: Naming the first one that is wrong.
     """
-    return Config(**{one.name: one.metadata["read"](raw, one.name) for one in fields(Config)})
+    return Config(**{setting.name: setting.metadata["read"](raw, setting.name) for setting in fields(Config)})
 
 
 SCHEMA: dict[str, Any] = th.PropertiesList(
-    *(th.Property(one.name, one.metadata["kind"], **one.metadata["described"]) for one in fields(Config))
+    *(
+        th.Property(setting.name, setting.metadata["kind"], **setting.metadata["described"])
+        for setting in fields(Config)
+    )
 ).to_dict()
 SCHEMA["properties"].update(EMIT_ACTIVATE_VERSION_CONFIG["properties"])
 # As the SDK has it, less the member `__else__`, which `sdk_settings` checks. Meltano Hub's script takes an object with

@@ -233,7 +233,14 @@ def choose(
     left_out = set(excluded or ())
     by_code = {division.code: division for division in divisions}
     if not wanted:
-        return Chosen([one for one in by_code.values() if not one.closed and one.code not in left_out], [])
+        return Chosen(
+            [
+                division
+                for division in by_code.values()
+                if not division.closed and division.code not in left_out
+            ],
+            [],
+        )
     selected: list[Division] = []
     problems: list[DivisionError] = []
     for code in dict.fromkeys(wanted):
@@ -256,11 +263,11 @@ def choose(
 
 
 def _absent(code: int, divisions: Sequence[Division]) -> DivisionNotInScope:
-    for one in divisions:
-        if one.hid == str(code):
+    for division in divisions:
+        if division.hid == str(code):
             return DivisionNotInScope(
-                f"{code} is the number that Exact Online shows for {one.description}; in addresses it is {one.code}",
-                f"Write {one.code} into divisions",
+                f"{code} is the number that Exact Online shows for {division.description}; in addresses it is {division.code}",
+                f"Write {division.code} into divisions",
                 division=code,
             )
     return DivisionNotInScope(

@@ -65,7 +65,7 @@ class ErrorBudget:
         seconds = self.blocked_for(context.division, context.key)
         if seconds is not None:
             recent = self._recent(context.division, context.key)
-            raise responses.left_alone(context, {one.kind for one in recent}, seconds)
+            raise responses.left_alone(context, {refusal.kind for refusal in recent}, seconds)
 
     def count(self, answer: Answer, context: RequestContext) -> bool:
         """Note an answer; returns whether it is one of the errors that Exact counts."""
@@ -95,7 +95,7 @@ class ErrorBudget:
         if not recent:
             return None
         now = self._now()
-        until = max(one.until for one in recent)
+        until = max(refusal.until for refusal in recent)
         errors = self._answered(recent)
         if len(errors) >= MAX_ERRORS:
             until = max(until, min(errors[-MAX_ERRORS].at, now) + HOUR)
@@ -170,4 +170,4 @@ class ErrorBudget:
 
     def _answered(self, recent: list[Refusal]) -> list[Refusal]:
         """Those that are answers, within the last hour."""
-        return [one for one in recent if not one.until and self._now() - one.at < HOUR]
+        return [refusal for refusal in recent if not refusal.until and self._now() - refusal.at < HOUR]

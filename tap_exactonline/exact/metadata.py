@@ -65,8 +65,8 @@ class Service:
     def is_function(self, name: str) -> bool:
         """Whether it can only be called, whatever the case of its name: reading and changing look alike there."""
         name = name.lower()
-        called = {one.lower() for one in (*self.functions, *self.results)}
-        return name in called and all(one.lower() != name for one in self.sets)
+        called = {member.lower() for member in (*self.functions, *self.results)}
+        return name in called and all(member.lower() != name for member in self.sets)
 
     def find(self, name: str) -> Entity | None:
         """The rows of an endpoint or function, whatever the case of its name; None if there is none."""

@@ -93,8 +93,12 @@ class Notes:
         """What an endpoint refused within the last hour, the oldest first, and blocks that last."""
         with self._lock:
             self._read()
-            kept = [one for one in self._refusals.get(_place(division, endpoint), ()) if _holds(one, now)]
-        return sorted(kept, key=lambda one: one.at)
+            kept = [
+                refusal
+                for refusal in self._refusals.get(_place(division, endpoint), ())
+                if _holds(refusal, now)
+            ]
+        return sorted(kept, key=lambda refusal: refusal.at)
 
     def add(self, division: int | None, endpoint: str, refusal: Refusal) -> None:
         """Note an answer."""
@@ -151,7 +155,7 @@ def lasting(entries: Iterable[Entry], now: float) -> list[Entry]:
     """The entries that may still matter: refusals of the last hour, and of each record the last refused login."""
     logins = {entry.name: entry for entry in entries if entry.login is not None}
     return [
-        *(one for one in entries if one.refusal is not None and _holds(one.refusal, now)),
+        *(entry for entry in entries if entry.refusal is not None and _holds(entry.refusal, now)),
         *logins.values(),
     ]
 

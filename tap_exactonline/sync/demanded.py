@@ -79,5 +79,5 @@ def _documented_key(endpoint: Endpoint) -> tuple[str, ...]:
     """The key as Exact documents it; one that a user names in ``extra_streams`` may be empty."""
     if endpoint.definition is None:
         return endpoint.key
-    same = (one for one in load() if (one.path, one.beta) == (endpoint.path, endpoint.beta))
-    return next((one.key for one in same), ())
+    same = (other for other in load() if (other.path, other.beta) == (endpoint.path, endpoint.beta))
+    return next((other.key for other in same), ())

@@ -200,13 +200,17 @@ class AdaptiveQuery:
                     name, field,
                 )  # fmt: skip
             return
-        if any(one.sent for one in self.endpoint.parameters) and refuses_select(message):
+        if any(parameter.sent for parameter in self.endpoint.parameters) and refuses_select(message):
             self._news = True
             self._filters.select = False
 
     def _instead(self) -> str:
         """What the user can do about a demand that can't be met."""
-        twins = [one.name for one in load() if one.kind == "sync" and one.entity == self.endpoint.entity]
+        twins = [
+            endpoint.name
+            for endpoint in load()
+            if endpoint.kind == "sync" and endpoint.entity == self.endpoint.entity
+        ]
         if twins and self.endpoint.definition is None:
             return f"Select {shorten(twins)} instead, which has the same rows"
         return "Define the stream in extra_streams with a filter of your own"
@@ -319,7 +323,7 @@ class _Filters:
 
 
 def _listed(value: object) -> list[str]:
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
 
 
 def _on(demanded: Sequence[str]) -> str:

@@ -80,6 +80,7 @@ class Reader:
         self._endpoint = read.endpoint
         self._division = division
         self._bookmark = bookmark
+        self._origin = origin(read.endpoint, division, bookmark)
         # What dated rows refer to is older than they are, and is read whole.
         self._start_date = context.config.start_date if read.endpoint.dated else None
         self._logger = context.logger
@@ -189,7 +190,7 @@ class Reader:
         changes: Changes = {
             "replication_key": self._read.bookmark_column,
             "replication_key_value": value,
-            **origin(self._endpoint, self._division, self._bookmark),
+            **self._origin,
         }
         if seen is not None:
             changes["seen"] = seen

@@ -127,7 +127,9 @@ class Report:
         refused = self.refused()
         if refused:
             notes = list(
-                dict.fromkeys(one.note for outcomes in refused.values() for one in outcomes if one.note)
+                dict.fromkeys(
+                    outcome.note for outcomes in refused.values() for outcome in outcomes if outcome.note
+                )
             )
             parts.append(
                 f"division {shorten(refused)}: Exact refuses every selected stream: {' | '.join(notes[:3])}"

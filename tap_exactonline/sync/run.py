@@ -218,7 +218,9 @@ class Run:
     def _closed(self) -> set[int]:
         """Administrations that are wanted and can't be read now: archived, blocked."""
         wanted, left_out = self.context.config.divisions, set(self.context.config.exclude_divisions)
-        codes = {one.code for one in self.context.connection.accessible if one.closed} - left_out
+        codes = {
+            division.code for division in self.context.connection.accessible if division.closed
+        } - left_out
         return codes & set(wanted) if wanted else codes
 
     def _conclude(self, report: Report) -> None:

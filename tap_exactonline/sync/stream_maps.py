@@ -46,7 +46,7 @@ def columns_used(maps: Mapping[str, Any], stream: str, columns: Collection[str])
         if isinstance(definition, Mapping) and fnmatch(stream, definition.get("__source__", name)):
             for column, expression in definition.items():
                 if column == "__key_properties__":
-                    used |= {str(one) for one in expression or ()}
+                    used |= {str(name) for name in expression or ()}
                 elif isinstance(expression, str) and column not in ("__source__", "__alias__", "__else__"):
                     used |= set(_used(expression, column, columns))
     return frozenset(used.intersection(columns))

@@ -57,7 +57,10 @@ class Naming:
 
     def parameters(self, endpoint: Endpoint) -> tuple[str, ...]:
         """The columns that say with which parameters a row was read."""
-        return tuple(f"parameter_{one.name}" if self.exact else one.column for one in endpoint.parameters)
+        return tuple(
+            f"parameter_{parameter.name}" if self.exact else parameter.column
+            for parameter in endpoint.parameters
+        )
 
     def fields(self, endpoint: Endpoint) -> list[Field]:
         """The fields offered: those that hold data for everybody, unless all are asked for."""

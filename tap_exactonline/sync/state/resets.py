@@ -175,13 +175,15 @@ def moved_meanwhile(
         logger: Where it is told.
     """
     try:
-        now = {one.code: one for one in look_again()}
+        now = {division.code: division for division in look_again()}
     except ExactError as exc:
         logger.info("Rows that are gone stay for now: %s", exc)
         return True
-    before = [(one, now.get(one.code)) for one in divisions]
-    moved = [one.code for one, later in before if later is None or _marks(one) != _marks(later)]
-    unknown = [one.code for one, later in before if None in _marks(one) or (later and None in _marks(later))]
+    pairs = [(before, now.get(before.code)) for before in divisions]
+    moved = [before.code for before, later in pairs if later is None or _marks(before) != _marks(later)]
+    unknown = [
+        before.code for before, later in pairs if None in _marks(before) or (later and None in _marks(later))
+    ]
     if unknown:
         logger.info(
             "Rows that are gone stay for now: Exact does not say whether it has moved %s", shorten(unknown)

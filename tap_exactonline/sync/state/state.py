@@ -176,7 +176,11 @@ class State:
         others = {code for code in self.all_divisions() if not owns(code)}
         if others:
             for entry in self._unknown.values():
-                kept = [one for one in entry.get("partitions", []) if owns(one["context"]["division"])]
+                kept = [
+                    partition
+                    for partition in entry.get("partitions", [])
+                    if owns(partition["context"]["division"])
+                ]
                 entry.update(partitions=kept)
             for stream, entry in self._streams.items():
                 kept_bookmarks = [(code, bookmark) for code, bookmark in self.bookmarks(stream) if owns(code)]
