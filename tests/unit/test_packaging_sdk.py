@@ -44,7 +44,6 @@ TOUCHED: dict[str, str] = {
     "singer_sdk.streams.core:Stream._write_record_message": "292b7bed3988",
     "singer_sdk.streams.core:Stream._write_schema_message": "4077b24e5440",
     "singer_sdk.tap_base:Tap._handle_termination": "2bb79ae47769",
-    "singer_sdk.tap_base:Tap._state": "c7001168e464",
     "singer_sdk.tap_base:Tap.run_connection_test": "ae205b5e8d68",
     "singer_sdk.tap_base:Tap.sync_all": "e4412393757b",
 }
