@@ -93,27 +93,31 @@ class State:
         bookmarks = _checked(state)
         made = cls()
         made.others = {name: value for name, value in state.items() if name != "bookmarks"}
-        remarks = []
         for stream, entry in bookmarks.items():
-            partitions = _partitions(stream, entry)
-            if stream not in endpoints:
-                made._unknown[stream] = entry
-                remarks.append(
-                    f"state: stream {stream} is unknown to this version; its bookmarks are kept and not used"
-                )
-                continue
-            if "replication_key_value" in entry and not partitions:
-                raise _broken(stream, None, "there is one bookmark for all divisions together")
-            members = {
-                name: value for name, value in entry.items() if value is not None and name != "partitions"
-            }
-            made._streams[stream] = _convert(members, StreamState, stream, None)
-            index = made._index[stream] = {}
-            for division, partition in partitions.items():
-                index[division] = len(index)
-                bookmark = _bookmark(stream, division, partition, endpoints[stream])
-                made._streams[stream].partitions.append(bookmark)
+            made.take_in(stream, entry, endpoints.get(stream))
+        remarks = [
+            f"state: stream {stream} is unknown to this version; its bookmarks are kept and not used"
+            for stream in bookmarks
+            if stream not in endpoints
+        ]
         return made, remarks
+
+    def take_in(self, stream: str, entry: Any, endpoint: Endpoint | None) -> None:
+        """Take over what a state that was handed in has of one stream; of an unknown one, as it came.
+
+        Raises:
+            StateError: If it is broken.
+        """
+        partitions = _partitions(stream, entry)
+        if endpoint is None:
+            self._unknown[stream] = entry
+            return
+        if "replication_key_value" in entry and not partitions:
+            raise _broken(stream, None, "there is one bookmark for all divisions together")
+        members = {name: value for name, value in entry.items() if value is not None and name != "partitions"}
+        known = self._streams[stream] = _convert(members, StreamState, stream, None)
+        known.partitions = [_bookmark(stream, code, one, endpoint) for code, one in partitions.items()]
+        self._index[stream] = {code: position for position, code in enumerate(partitions)}
 
     def written(self) -> dict[str, Any]:
         """The state as the value of a STATE message; to be encoded by msgspec at once."""
