@@ -11,8 +11,8 @@ from pathlib import Path
 
 from scripts.dbt import PACKAGE
 from scripts.dbt_streams import IRREGULAR, LOOKED_UP, STAGED, Source, Staged
-from scripts.dbt_words import meaning
 from tap_exactonline.endpoints import Endpoint, Field, by_name, load
+from tap_exactonline.endpoints.meanings import meaning
 
 FOLDER = PACKAGE / "models/staging/streams"
 SOURCES = PACKAGE / "models/staging/_sources.yml"

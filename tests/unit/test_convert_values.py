@@ -42,6 +42,11 @@ TYPES: dict[str, Any] = {
     "string": str, "guid": str, "binary": str, "datetime": str, "double": float, "decimal": float, "int16": int,
     "int32": int, "int64": int, "byte": int, "boolean": bool, "complex": dict, "collection": list,
 }  # fmt: skip
+# What .NET's types hold, as a database column of that type does; Byte with the room of Int16.
+BOUNDS = {
+    kind: (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    for kind, bits in {"byte": 16, "int16": 16, "int32": 32, "int64": 64}.items()
+}
 KEY = "11111111-1111-4111-8111-111111111111"
 CANONICAL = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -89,7 +94,8 @@ def fits(kind: str, value: Any) -> bool:
         case "collection":
             return all(isinstance(item, dict) for item in value)
         case "int16" | "int32" | "int64" | "byte":
-            return -(2**63) <= value < 2**63
+            lowest, highest = BOUNDS[kind]
+            return lowest <= value <= highest
     return True
 
 

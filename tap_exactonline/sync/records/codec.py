@@ -24,8 +24,7 @@ from tap_exactonline.exact.odata import MalformedPage, read_page
 from tap_exactonline.sync.records.schema import COMPUTED, DELETED_AT, DIVISION, Naming
 from tap_exactonline.sync.records.values import (
     AUDIT,
-    HIGHEST,
-    LOWEST,
+    RANGES,
     Unreadable,
     all_uuids,
     collection_value,
@@ -38,12 +37,11 @@ from tap_exactonline.sync.records.values import (
 )
 
 # What msgspec would let through and no schema allows, it refuses here: then the page takes the lenient way.
-_WHOLE = Annotated[int, msgspec.Meta(ge=LOWEST, le=HIGHEST)]
 _FINITE = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
 _NOT_EMPTY = Annotated[str, msgspec.Meta(min_length=1)]
 _PYTHON: dict[str, Any] = {
     "string": str, "guid": _NOT_EMPTY, "binary": str, "datetime": str, "double": _FINITE, "decimal": _FINITE,
-    "int16": _WHOLE, "int32": _WHOLE, "int64": _WHOLE, "byte": _WHOLE, "boolean": bool,
+    "boolean": bool, **{kind: Annotated[int, msgspec.Meta(ge=low, le=high)] for kind, (low, high) in RANGES.items()},
 }  # fmt: skip
 
 # Where the address of a row names its administration. The host is not looked at: a proxy may have another one.

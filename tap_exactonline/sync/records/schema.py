@@ -7,25 +7,32 @@ from dataclasses import dataclass
 from typing import Any
 
 from tap_exactonline.endpoints import Endpoint, Field, catalogue
+from tap_exactonline.endpoints.meanings import meaning
+from tap_exactonline.sync.records.values import RANGES
 
 DIVISION = "division"
 DELETED_AT = "_sdc_deleted_at"
 
 _TYPES: dict[str, dict[str, Any]] = {
     "string": {"type": ["string", "null"]},
-    "guid": {"type": ["string", "null"], "format": "uuid"},
+    # The length is for databases without such a type, whose keys may not be texts of any length.
+    "guid": {"type": ["string", "null"], "format": "uuid", "maxLength": 36},
     "double": {"type": ["number", "null"]},
     "decimal": {"type": ["number", "null"]},
-    "int16": {"type": ["integer", "null"]},
-    "int32": {"type": ["integer", "null"]},
-    "int64": {"type": ["integer", "null"]},
-    "byte": {"type": ["integer", "null"]},
+    **{
+        kind: {"type": ["integer", "null"], "minimum": lowest, "maximum": highest}
+        for kind, (lowest, highest) in RANGES.items()
+    },
     "boolean": {"type": ["boolean", "null"]},
     "datetime": {"type": ["string", "null"], "format": "date-time"},
     "binary": {"type": ["string", "null"]},
     "complex": {"type": ["object", "null"], "additionalProperties": True},
     "collection": {"type": ["array", "null"], "items": {"type": "object", "additionalProperties": True}},
 }
+
+_DELETED = (
+    "When the row was deleted in Exact Online, by the clock of the administration; null as long as it is not."
+)
 
 # Log of deletions: what the number stands for, and in which stream the deleted row was.
 _ENTITIES = {entry.code: entry for entry in catalogue().entity_types}
@@ -86,15 +93,19 @@ class Naming:
     def schema(self, endpoint: Endpoint) -> dict[str, Any]:
         """The JSON Schema of the stream's records."""
         key = self.key(endpoint)
-        properties: dict[str, Any] = {DIVISION: dict(_TYPES["int32"])}
+        properties: dict[str, Any] = {
+            DIVISION: {**_TYPES["int32"], "description": "Number of the administration."}
+        }
         for one, column in zip(endpoint.parameters, self.parameters(endpoint), strict=True):
-            properties[column] = dict(_TYPES[one.type])
+            described = f"The parameter {one.name} that the row was read with."
+            properties[column] = {**_TYPES[one.type], "description": described}
         for field in self.fields(endpoint):
-            properties[self.column(field)] = dict(_TYPES[field.type])
+            properties[self.column(field)] = {**_TYPES[field.type], "description": meaning(field)}
         for column, _, _ in COMPUTED.get(endpoint.name, ()):
-            properties[column] = dict(_TYPES["string"])
+            described = meaning(Field(column, column, "string"))
+            properties[column] = {**_TYPES["string"], "description": described}
         if self.has_tombstones(endpoint):
-            properties[DELETED_AT] = dict(_TYPES["datetime"])
+            properties[DELETED_AT] = {**_TYPES["datetime"], "description": _DELETED}
         for column in key:
             properties[column]["type"] = properties[column]["type"][:1]
         return {"type": "object", "properties": properties}

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -28,8 +29,17 @@ AUDIT = {
 
 
 NESTED = frozenset({"complex", "collection"})
-LOWEST, HIGHEST = -(2**63), 2**63 - 1
-"""The whole numbers that a database takes."""
+RANGES: Mapping[str, tuple[int, int]] = {
+    # Exact gives 0 to 255 as Byte. More is let through, in case that the reference calls something a Byte that is none.
+    "byte": (-(2**15), 2**15 - 1),
+    "int16": (-(2**15), 2**15 - 1),
+    "int32": (-(2**31), 2**31 - 1),
+    "int64": (-(2**63), 2**63 - 1),
+}
+"""Type → the lowest and the highest whole number that the schema promises."""
+
+HIGHEST = RANGES["int64"][1]
+"""The highest whole number that a database takes."""
 
 _NUL = re.compile(rb"(\\\\)|\\u0000")
 _FEW = 200
@@ -209,7 +219,7 @@ def _word(value: Any) -> str | None:
     return None if word in ("", "null") else str(word)
 
 
-def _integer(value: Any) -> int | None:
+def _integer(value: Any, lowest: int, highest: int) -> int | None:
     if isinstance(value, str):
         word = _word(value)
         if word is None:
@@ -218,7 +228,7 @@ def _integer(value: Any) -> int | None:
     if isinstance(value, float) and not value.is_integer():
         raise ValueError
     number = int(value)
-    if not LOWEST <= number <= HIGHEST:
+    if not lowest <= number <= highest:
         raise ValueError
     return number
 
@@ -267,10 +277,7 @@ _LENIENT: dict[str, Callable[[Any], Any]] = {
     "datetime": _date,
     "double": _number,
     "decimal": _number,
-    "int16": _integer,
-    "int32": _integer,
-    "int64": _integer,
-    "byte": _integer,
+    **{kind: partial(_integer, lowest=low, highest=high) for kind, (low, high) in RANGES.items()},
     "boolean": _boolean,
 }
 

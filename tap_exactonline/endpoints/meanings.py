@@ -1,4 +1,7 @@
-"""What the columns of the generated staging models mean, in our own words: rules for kinds of names, a list for the rest."""
+"""What columns mean, in our own words: rules for kinds of names, a list for the rest.
+
+The descriptions in the tap's schemas, and those of the dbt package's staging models.
+"""
 
 from __future__ import annotations
 
@@ -114,6 +117,8 @@ def _by_type(field: Field) -> str | None:
     column = field.column
     if found := _FREE.fullmatch(column):
         return f"Field of your own no. {int(found[2])}: {_KINDS[found[1]]}."
+    if column == "id":
+        return "GUID of the row." if field.type == "guid" else "Number of the row."
     if field.type == "guid":
         return f"GUID of the {words(column.removesuffix('_id'))}."
     if field.type in ("boolean", "byte"):
