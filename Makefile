@@ -13,6 +13,7 @@ BIN := .venv/bin
 # Appended, so that the wheel's package is found before the working copy's.
 PYTEST := $(BIN)/pytest -n $(WORKERS) $(if $(WHEEL),--import-mode=append)
 PROGRAMS := meltano target-postgres target-duckdb target-jsonl dbt report
+TARGETS_ONLY := target-postgres-pipelinewise target-csv target-s3 moto target-snowflake target-bigquery
 STAMPS := .venv/.ready $(PROGRAMS:%=.venvs/%/.ready)
 
 # What goes into each environment; the exact versions stand in constraints/.
@@ -29,6 +30,14 @@ REQUIRES_report := matplotlib~=3.10
 REQUIRES_dialects := dbt-core==1.11.16 dbt-snowflake~=1.12.4 dbt-bigquery~=1.12.1 sqlglot~=30.30
 # The newest one that needs no package which the registry lacks (zensical-ui, from 0.0.74 on).
 REQUIRES_docs := zensical==0.0.73
+# For `make test-targets`, beside those of PROGRAMS. The old ones import pkg_resources, which setuptools lost with 80.
+REQUIRES_target-postgres-pipelinewise := pipelinewise-target-postgres~=2.1.2 "setuptools<80"
+REQUIRES_target-csv := meltanolabs-target-csv~=0.5.0
+REQUIRES_target-s3 := plinxore-target-s3~=0.1.7 "setuptools<80"
+# Apart from the target: it brings rfc3339-validator, with which targets refuse dates without a zone.
+REQUIRES_moto := "moto[server,s3]~=5.2"
+REQUIRES_target-snowflake := meltanolabs-target-snowflake~=0.20.4 fakesnow~=0.12.1
+REQUIRES_target-bigquery := z3-target-bigquery~=0.7.2 "setuptools<80"
 # Pictures and profile of `make bench`.
 REQUIRES_bench := matplotlib~=3.10 py-spy~=0.4
 
@@ -46,7 +55,7 @@ QUICK := -m "not process and not slow"
 # The end-to-end tests reach nothing that the others do not reach.
 COVERED := tests/unit tests/convergence tests/sdk
 
-.PHONY: help setup browser demo dbt dialects models quick test test-all coverage prove attack lint endpoints docs bench format pins clean
+.PHONY: help setup browser test-targets demo dbt dialects models quick test test-all coverage prove attack lint endpoints docs bench format pins clean
 .DEFAULT_GOAL := help
 
 help:
@@ -60,6 +69,7 @@ help:
 	@echo "make coverage  what of the package the tests run; fails where it was more before"
 	@echo "make prove   thousands of random histories: is each table what Exact holds? PROVE='--histories 300' for less"
 	@echo "make attack  attack the tap, on loopback and for ten minutes at most; ATTACK='--only damage --seed 7' for less"
+	@echo "make test-targets  load every stream into every target that can be run here; TARGETS='--only DuckDB' for less"
 	@echo "make lint    ruff, mypy and deptry"
 	@echo "make endpoints  build tap_exactonline/endpoints/*.json from catalogue/"
 	@echo "make docs    build the documentation into site/"
@@ -111,6 +121,11 @@ lint: .venv/.ready
 	$(BIN)/mypy
 	$(BIN)/deptry .
 
+# TARGETS takes the options of scripts/targets; `--write-docs` renews docs/targets.md.
+test-targets: setup
+	@$(MAKE) -s --no-print-directory -j4 $(TARGETS_ONLY:%=.venvs/%/.ready)
+	@$(BIN)/python -m scripts.targets $(TARGETS)
+
 endpoints: .venv/.ready
 	@$(BIN)/python -m scripts.build_endpoints
 
@@ -155,7 +170,7 @@ pins: clean
 	@$(BIN)/python -m pip install $(PIP_FLAGS) --upgrade pip setuptools hatchling hatch-vcs editables
 	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-build-isolation --group test --group lint -e .
 	@scripts/pin dev .venv
-	@$(foreach name,$(PROGRAMS) docs bench dialects,\
+	@$(foreach name,$(PROGRAMS) $(TARGETS_ONLY) docs bench dialects,\
 	  $(PYTHON) -m venv .venvs/$(name) && \
 	  .venvs/$(name)/bin/python -m pip install $(PIP_FLAGS) $(REQUIRES_$(name)) && \
 	  scripts/pin $(name) .venvs/$(name) &&) true

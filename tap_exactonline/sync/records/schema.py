@@ -30,6 +30,12 @@ _TYPES: dict[str, dict[str, Any]] = {
     "collection": {"type": ["array", "null"], "items": {"type": "object", "additionalProperties": True}},
 }
 
+
+def column_types() -> dict[str, dict[str, Any]]:
+    """Type of a field → the JSON Schema of its column."""
+    return {kind: dict(schema) for kind, schema in _TYPES.items()}
+
+
 _DELETED = (
     "When the row was deleted in Exact Online, by the clock of the administration; null as long as it is not."
 )
