@@ -43,7 +43,7 @@ class Connection:
         idle: Entered while a thread only waits.
         large: Places for large answers.
         max_tries: Tries of one call when Exact or the network fails.
-        patience: Seconds to wait for an access token; None for as long as a run may wait.
+        token_timeout: Seconds to wait for an access token; None for as long as a run may wait.
         fallback_divisions: Administrations that were read before. If the one that the user opened last can't be asked, one of
             these is asked which there are.
         list_refusals: Fields of the list of administrations that Exact does not know.
@@ -55,7 +55,7 @@ class Connection:
     idle: Callable[[], AbstractContextManager[None]] = nullcontext
     large: LargeAnswers | None = None
     max_tries: int = 6
-    patience: float | None = None
+    token_timeout: float | None = None
     fallback_divisions: set[int] = field(default_factory=set)
     list_refusals: RefusedFields = field(default_factory=RefusedFields)
 
@@ -96,7 +96,7 @@ class Connection:
             access_token=self.config.access_token,
             user_agent=self.user_agent,
             stop=self.stop,
-            patience=self.patience,
+            token_timeout=self.token_timeout,
             notes=self.notes,
         )
 

@@ -17,7 +17,7 @@ from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.foreign_text import clean_text
 
 TRIES = 3
-PATIENCE = 15.0
+TOKEN_TIMEOUT = 15.0
 """A person waits: fewer tries and seconds than in a run."""
 
 
@@ -27,7 +27,7 @@ def connect(raw: Mapping[str, Any]) -> Connection:
     Raises:
         SettingsError: A setting is wrong.
     """
-    return Connection(parse(raw), threading.Event(), tell_wait, max_tries=TRIES, patience=PATIENCE)
+    return Connection(parse(raw), threading.Event(), tell_wait, max_tries=TRIES, token_timeout=TOKEN_TIMEOUT)
 
 
 def tell_wait(division: int | None, seconds: float, why: str) -> None:

@@ -93,7 +93,7 @@ def differences(known: Known, service: Service) -> list[Difference]:
     """Compare a service with what is known of it.
 
     Fields that are hidden by default may be gone without a word: the reference hides what is withdrawn. Keys and
-    filters are no part of it, since ``$metadata`` does not tell them, or otherwise than the reference.
+    filters are not part of it, since ``$metadata`` does not tell them, or otherwise than the reference.
     """
     found: list[Difference] = []
     for endpoint in known.endpoints:

@@ -12,7 +12,7 @@ from tap_exactonline.exact.errors import SettingsError
 NAMES = frozenset(
     name for config in (STREAM_MAPS_CONFIG, FLATTENING_CONFIG, BATCH_CONFIG) for name in config["properties"]
 )
-"""Settings that are no mistake, although this tap does not make use of all of them (``batch_config``)."""
+"""Settings that are not a mistake, although this tap does not make use of all of them (``batch_config``)."""
 
 FAKER = frozenset(STREAM_MAPS_CONFIG["properties"]["faker_config"]["properties"])
 """Members of ``faker_config``."""

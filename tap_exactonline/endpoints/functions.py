@@ -1,6 +1,6 @@
 """Exact's functions: addresses that answer only when they are given parameters.
 
-They are no streams by themselves, since nobody but the user knows for which values. The setting ``extra_streams``
+They are not streams by themselves, since nobody but the user knows for which values. The setting ``extra_streams``
 makes streams of them. The data lies in ``functions.json`` beside this file.
 """
 

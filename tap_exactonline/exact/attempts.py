@@ -1,7 +1,7 @@
 """The tries of a request: how often and how long, whether its 401 is about the login, and when nothing works any more.
 
 The waiting times are python-backoff's. Its decorators are not used: they sleep with ``time.sleep``, so a signal would have
-to wait for the end of the sleep, and they would count answers 429, which are no failures, among the tries.
+to wait for the end of the sleep, and they would count answers 429, which are not failures, among the tries.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Backoff:
 
     @contextmanager
     def suspended(self) -> Iterator[None]:
-        """While a minute or the end of a 429 is waited for: that is no failure, and costs no time for further tries."""
+        """While a minute or the end of a 429 is waited for: that is not a failure, and costs no time for further tries."""
         began = self._clock()
         try:
             yield
@@ -116,7 +116,7 @@ class Backoff:
         if self.tries >= self.max_tries:
             return None
         full = next(self._waits)
-        # At least half of it, so that a wait is never none; the rest spreads the lanes.
+        # At least half of it, so that a wait is never none; the rest spreads the workers.
         seconds = full / 2 + backoff.full_jitter(full / 2)
         if hint is not None:
             seconds = max(seconds, min(hint, _LONGEST_HINT))

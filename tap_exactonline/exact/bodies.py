@@ -57,7 +57,7 @@ def mend(body: bytes) -> bytes | None:
 
     .NET writes control characters unescaped and cuts texts in the middle of a surrogate pair. Such a
     page is the same at each repetition, so a retry does not help; the characters become U+FFFD, raw
-    control characters are escaped, and what is no number, or one that no float can hold, becomes `UNREADABLE`.
+    control characters are escaped, and what is not a number, or one that no float can hold, becomes `UNREADABLE`.
     """
     try:
         text = body.decode("utf-8-sig", "replace")

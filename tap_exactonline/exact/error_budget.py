@@ -22,7 +22,7 @@ MAX_ERRORS = 4
 programs and of runs at the same time with ours."""
 
 BLOCK = "blocked"
-"""Kind of a note that is no error, but Exact's word that an endpoint is blocked."""
+"""Kind of a note that is not an error, but Exact's word that an endpoint is blocked."""
 
 COUNTED_ERRORS = frozenset({400, 401, 403, 404})
 

@@ -101,8 +101,8 @@ def parse(body: bytes) -> Service:
     """Understand a document, whichever version of EDM it is written in.
 
     Raises:
-        MalformedPage: If it is no XML, perhaps because it broke off: worth asking again.
-        StreamError: If it is no EDMX, or declares a document type.
+        MalformedPage: If it is not XML, perhaps because it broke off: worth asking again.
+        StreamError: If it is not EDMX, or declares a document type.
     """
     reader = _Reader()
     parser = expat.ParserCreate(namespace_separator=" ")

@@ -23,7 +23,7 @@ BOM = b"\xef\xbb\xbf"
 _MAX_SHOWN = 300
 # A list of all fields of the widest endpoint has about 7,000 characters.
 UNREADABLE = {"__unreadable": True}
-"""Stands in a mended page for what is no number of JSON's: NaN, Infinity, 1e999."""
+"""Stands in a mended page for what is not a number of JSON's: NaN, Infinity, 1e999."""
 
 _MAX_MESSAGE = 20_000
 _TOO_DEEP = "JSON that is nested too deeply ({} bytes)"
@@ -100,7 +100,7 @@ def guid_literal(value: str | UUID) -> str:
     """``guid'…'``.
 
     Raises:
-        ValueError: if the text is no GUID.
+        ValueError: if the text is not a GUID.
     """
     return f"guid'{value if isinstance(value, UUID) else UUID(value)}'"
 
@@ -156,7 +156,7 @@ def read_page(body: bytes) -> Page[dict[str, Any]]:
     if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
         raise MalformedPage("'d' holds no rows")
     if next_url is not None and not isinstance(next_url, str):
-        raise MalformedPage("'__next' is no link")
+        raise MalformedPage("'__next' is not a link")
     return Page(data, next_url or None)
 
 
@@ -166,7 +166,7 @@ def read_rows(body: bytes) -> Page[dict[str, Any]]:
     ``__metadata`` and deferred links are left out, expanded collections become lists.
 
     Raises:
-        MalformedPage: if the body is no page.
+        MalformedPage: if the body is not a page.
     """
     page = read_page(body)
     try:
@@ -202,7 +202,7 @@ def parse_date(text: str) -> datetime:
     texts are read the same way, without their zone.
 
     Raises:
-        ValueError: if the text is no date, or lies outside the years 1 to 9999.
+        ValueError: if the text is not a date, or lies outside the years 1 to 9999.
     """
     match = _DATE.fullmatch(text)
     if match:

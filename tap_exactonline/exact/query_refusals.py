@@ -55,7 +55,7 @@ _BARE = tuple(
 )
 # Names of fields and types, which may be words of any sort.
 _NAMES = re.compile(rf"{_QUOTED}|\b\w+(?:\.\w+)+")
-# What is missing or wrong, somewhere in the sentence: "A filter must hold the property 'X'" is no refusal of X.
+# What is missing or wrong, somewhere in the sentence: "A filter must hold the property 'X'" is not a refusal of X.
 _REFUSES = re.compile(
     r"\b(?:not?|cannot|\w+n't|unknown|invalid|unable|undefined|unrecognized|niet|geen|onbekende?|ongeldige?|pas|inconnue?|introuvable"
     r"|impossible|invalide|nicht|keine?|unbekannte?|ungültige?)\b",

@@ -272,7 +272,7 @@ def _rights_refused(answer: Answer, context: RequestContext, *, known_host: bool
 
 
 def rejected(answer: Answer) -> LoginError:
-    """A 401 that a new token does not mend."""
+    """A 401 that a new token does not cure."""
     return LoginError(
         f"Exact Online does not accept the access token{_quoted(answer.message)}",
         "Log in once more: tap-exactonline login",

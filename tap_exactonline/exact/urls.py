@@ -44,9 +44,9 @@ def check_api_url(url: str) -> str:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as exc:
-        raise SettingsError("api_url", "this is no web address", example) from exc
+        raise SettingsError("api_url", "this is not a web address", example) from exc
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or _UNSAFE.search(text):
-        raise SettingsError("api_url", "this is no http(s) address", example)
+        raise SettingsError("api_url", "this is not an http(s) address", example)
     if parts.username is not None or parts.password is not None:
         # Not quoted in the message: what stands before the @ may be a password.
         raise SettingsError("api_url", "a user name or password does not belong in it", example)

@@ -38,7 +38,7 @@ class Calendar:
     start_date: datetime | None = None
 
     def value(self, word: str) -> int | datetime | None:
-        """``current_year-1`` → 2025; ``today-30`` → a date at midnight; None if it is no such word."""
+        """``current_year-1`` → 2025; ``today-30`` → a date at midnight; None if it is not such a word."""
         match = _WORD.fullmatch(word.strip())
         if match is None:
             return None

@@ -4,7 +4,7 @@ A tombstone is a record with the key and ``_sdc_deleted_at``. It may only be wri
 same row has been, so two rules hold. The log is read before the entities. And where an entity was read beyond a
 deletion that is only now seen, it is read again from that deletion on: if the row came back, its new
 Timestamp is higher than that of the deletion, both being row versions of the same database. Unless all of them
-were given anew in between; then it is read again from the beginning.
+were renewed in between; then it is read again from the beginning.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from urllib.parse import unquote
 
 MANY_ROWS = 20
-"""So many rows in ascending order are no accident."""
+"""So many rows in ascending order are not an accident."""
 
 _TOKEN = re.compile(r"[?&]\$skiptoken=(\d+)L?(?=[,&]|$)", re.IGNORECASE)
 

@@ -178,7 +178,7 @@ class Reader:
         if highest is None:
             return
         # Rows that change behind our back while we read are no older than the beginning of the read, and the
-        # highest Modified is no younger than its end; unless a row bears a moment that has yet to come.
+        # highest Modified is no younger than its end; unless a row has a moment that has yet to come.
         settled = min(earlier(highest, timedelta(seconds=int(time.monotonic() - began) + 1)), now)
         yield Batch((), self._remember(max(settled, since or settled).isoformat(timespec="seconds")))
 

@@ -79,7 +79,7 @@ class Report:
         return [outcome for outcome in self.outcomes if outcome.status in _MISSING]
 
     def refused(self) -> dict[int, list[Outcome]]:
-        """The divisions in which every stream was refused; that is no licence any more, but no division."""
+        """The divisions in which every stream was refused; that is a matter of the division and not of licences."""
         by_division: dict[int, list[Outcome]] = defaultdict(list)
         for outcome in self.outcomes:
             if outcome.division is not None:

@@ -150,7 +150,7 @@ def test_attempt_that_has_failed_is_not_waited_for(strict: TokenFixture, fault: 
     lab.advance(1_000)
     lab.exact.faults.add("token", fault)
     with pytest.raises(TemporaryError):
-        lab.credentials(patience=0.0).access_token()
+        lab.credentials(token_timeout=0.0).access_token()
     assert lab.stored().attempt_of
     assert lab.stored().attempted_by == ""
     lab.naps.clear()
@@ -177,7 +177,7 @@ def test_person_who_waits_hears_why(strict: TokenFixture) -> None:
     lab.advance(1_000)
     attempt(lab, ELSEWHERE, 0)
     with pytest.raises(TemporaryError, match="Another run is renewing the login"):
-        lab.credentials(patience=15.0).access_token()
+        lab.credentials(token_timeout=15.0).access_token()
     assert lab.token_statuses == [200]
 
 
@@ -202,7 +202,7 @@ def test_two_that_think_they_hold_the_lock_ask_once(
         return real(held, *others)
 
     monkeypatch.setattr("tap_exactonline.exact.auth.credentials.refresh", refresh)
-    run = lab.credentials(patience=15.0)
+    run = lab.credentials(token_timeout=15.0)
     with pytest.raises(TemporaryError, match="Another run is renewing the login"):
         run.access_token()
     assert noted

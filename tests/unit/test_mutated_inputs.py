@@ -117,7 +117,7 @@ def command(arguments: list[str]) -> tuple[int, bytes, Ears]:
 
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    monkeypatch.setattr(console, "PATIENCE", 0.2)
+    monkeypatch.setattr(console, "TOKEN_TIMEOUT", 0.2)
     exact = ExactOnline(seed=3, page_rows=5, error_limit=10**6)
     exact.limits(minute=10**6, day=10**7)
     for code in (101, 102):

@@ -50,7 +50,7 @@ _PATIENCE = 120.0
 _EARLY_PATIENCE = 690.0
 # A wait is made of naps, since meanwhile another process may get a token or a person may log in.
 _NAP = 5.0
-# Lanes that ask after one of them gave up hear the same for so long, without a new wait.
+# Threads that ask after one of them gave up hear the same for so long, without a new wait.
 _GIVEN_UP = 30.0
 _SAVE_TRIES = 4
 # Clocks that are wrong by more than a day are not told by Exact's, but by a proxy's or a test's.
@@ -71,7 +71,7 @@ class Credentials:
         stop: When set, waiting ends with `Stopped`.
         clock: Local time, epoch seconds. What is stored is Exact's time, as far as it is known.
         sleep: Waits that many seconds; default: waits for ``stop``.
-        patience: Seconds to wait for a token at most; default: minutes, as long as a run may well wait.
+        token_timeout: Seconds to wait for a token at most; default: minutes, as long as a run may well wait.
         notes: Where it is remembered that a login was refused for good; by default, only in this process.
 
     Raises:
@@ -91,7 +91,7 @@ class Credentials:
         stop: threading.Event | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], object] | None = None,
-        patience: float | None = None,
+        token_timeout: float | None = None,
         notes: Notes | None = None,
     ) -> None:
         self._clock = ServerClock(clock, most=_MOST_SKEW)
@@ -109,7 +109,7 @@ class Credentials:
         self._sleep = sleep or self._stop.wait
         # Being asked to stop does not shorten the time in which tokens are saved.
         self._pause = sleep or time.sleep
-        self._patience = patience
+        self._token_timeout = token_timeout
         self._mutex = threading.Lock()
         self._current = CurrentToken(self._clock)
         self._seed_failed = False
@@ -219,7 +219,7 @@ class Credentials:
             if waited >= self._most_waiting(early=outcome.early):
                 self._failed = (outcome.spend, now + _GIVEN_UP, error)
                 raise error
-            nap = min(outcome.until - now, _NAP, self._patience or _NAP)
+            nap = min(outcome.until - now, _NAP, self._token_timeout or _NAP)
             if outcome.until != told:  # each try that failed, by this process or another, once
                 told = outcome.until
                 self._tell_wait(error, outcome.until - now)
@@ -243,8 +243,8 @@ class Credentials:
         return self._clock.known
 
     def _most_waiting(self, *, early: bool) -> float:
-        if self._patience is not None:
-            return self._patience
+        if self._token_timeout is not None:
+            return self._token_timeout
         return _EARLY_PATIENCE if early else _PATIENCE
 
     def _step(self) -> Tokens | RetryLater:
@@ -338,7 +338,7 @@ class Credentials:
         return stored is None or not stored.knows_seed(fingerprint(self._seed))
 
     def _raise_known_failure(self, spend: str) -> None:
-        """Many lanes ask; one answer is enough for all of them."""
+        """Many threads ask; one answer is enough for all of them."""
         if self._failed and self._failed[0] == spend and self._clock.now() < self._failed[1]:
             raise copy.copy(self._failed[2])
 

@@ -127,7 +127,7 @@ class TokenEndpoint:
         return self._post({"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri})
 
     def ask_time(self) -> None:
-        """Learn Exact's clock from its start page: whatever that answers has a date, and is no call of the API."""
+        """Learn Exact's clock from its start page: whatever that answers has a date, and is not a call of the API."""
         with contextlib.suppress(ExactError):
             self._learn(self._timekeeper.head(self._start_page))
 

@@ -283,7 +283,7 @@ def refusal(renewal: Renewal, answer: TokenAnswer) -> Refusal:  # noqa: PLR0911 
 
 
 def later_error(answer: TokenAnswer, renewal: Renewal) -> TemporaryError:
-    """What to raise if the patience ends before Exact gives a token."""
+    """What to raise if the time is over before Exact gives a token."""
     if answer.outcome is GrantOutcome.TOO_EARLY:
         what = "Exact Online gives no new access token yet: the last one it issued has not expired"
         if renewal.lost:

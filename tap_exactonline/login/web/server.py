@@ -96,7 +96,7 @@ class PageServer(ThreadingHTTPServer):
         self.address = f"http://127.0.0.1:{self.server_port}/"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that hangs up is no news, and a traceback might show an address with a secret."""
+        """A browser that hangs up is not news, and a traceback might show an address with a secret."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -202,7 +202,7 @@ class Codec:
             division: The administration that was asked. None: whose the rows are is not looked at.
 
         Raises:
-            MalformedPage: If the body is no page of Exact Online.
+            MalformedPage: If the body is not a page of Exact Online.
             BrokenAnswer: If it holds rows of another administration.
         """
         division = division if self._owned else None
@@ -245,7 +245,7 @@ class Codec:
         return result
 
     def _check_guids(self, page: Rows) -> None:
-        """Text that is no UUID becomes null: a database that knows the type would refuse the whole load."""
+        """Text that is not a UUID becomes null: a database that knows the type would refuse the whole load."""
         if not all_uuids(chain.from_iterable(page.columns[i] for i, _ in self._guids)):
             for i, name in self._guids:
                 page.columns[i] = _column(uuid_text, page.columns[i], name, page.unreadable)

@@ -96,7 +96,7 @@ class PageMaker:
         """Make lines of a page.
 
         Raises:
-            MalformedPage: If the body is no page of Exact Online.
+            MalformedPage: If the body is not a page of Exact Online.
             BrokenAnswer: If it holds rows of another administration.
         """
         with self.lock:

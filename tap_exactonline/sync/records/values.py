@@ -58,7 +58,7 @@ def wall_clock(text: str) -> datetime | None:
     """``/Date(1706691600000)/`` → 2024-01-31 09:00:00, the wall clock of the administration (Exact, REST API FAQ).
 
     Raises:
-        Unreadable: If the text is no date, or one outside the years 1 to 9999.
+        Unreadable: If the text is not a date, or one outside the years 1 to 9999.
     """
     if text[:6] == "/Date(" and text[-2:] == ")/":
         try:
@@ -78,7 +78,7 @@ def wall_clocks(texts: Sequence[str | None]) -> list[datetime | None]:
     """A column as :func:`wall_clock` reads it, in less time: how the texts begin and end is looked at once for all.
 
     Raises:
-        Unreadable: If one of them is no date.
+        Unreadable: If one of them is not a date.
     """
     joined = "\n".join(["", *filter(None, texts), ""])
     if joined.count("\n/Date(") == joined.count(")/\n") == max(0, joined.count("\n") - 1):
@@ -90,7 +90,7 @@ def wall_clocks(texts: Sequence[str | None]) -> list[datetime | None]:
 
 
 def moment(text: str | None) -> datetime | None:
-    """As :func:`wall_clock`; None for what is no date."""
+    """As :func:`wall_clock`; None for what is not a date."""
     try:
         return wall_clock(text) if text else None
     except Unreadable:
@@ -129,7 +129,7 @@ def complex_value(value: Any) -> dict[str, Any] | None:
     """An inline object without OData's own members; None if it was not expanded.
 
     Raises:
-        Unreadable: If it is no object.
+        Unreadable: If it is not an object.
     """
     if not isinstance(value, dict):
         raise Unreadable("no object")
@@ -140,7 +140,7 @@ def collection_value(value: Any) -> list[dict[str, Any]] | None:
     """The rows of an expanded collection without OData's own members; None if it was not expanded.
 
     Raises:
-        Unreadable: If it is no list of objects.
+        Unreadable: If it is not a list of objects.
     """
     if isinstance(value, dict):
         if "__deferred" in value:
@@ -327,7 +327,7 @@ def uuid_text(text: str) -> str | None:
     """A UUID in its canonical form, which every target takes; None for a blank text.
 
     Raises:
-        Unreadable: If it is no UUID.
+        Unreadable: If it is not a UUID.
     """
     plain = text.strip()
     if not plain:

@@ -15,7 +15,7 @@ from tap_exactonline.exact.refused_fields import moment as stored_moment
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes
 
 MOST = 4
-"""Refusals of an endpoint in a division within :data:`SPAN`; somebody who mends rights may try a few times."""
+"""Refusals of an endpoint in a division within :data:`SPAN`; somebody who corrects rights may try a few times."""
 
 SPAN = timedelta(hours=1)
 

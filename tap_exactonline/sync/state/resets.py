@@ -75,7 +75,7 @@ def start_over(
                 state.update(read.name, division.code, reset)
             elif tombstones and (gap := _forgotten(read.endpoint, bookmark, now)):
                 reasons[gap].append(read.name)
-                _begin_anew(read.name, division.code, state, now)
+                _begin_again(read.name, division.code, state, now)
         if not tombstones and any(read.name == LOG for read in reads):
             _look_at_log(division.code, state, now, reasons)
         for reason, streams in reasons.items():
@@ -106,7 +106,7 @@ def _forgotten(endpoint: Endpoint, bookmark: Bookmark, now: datetime) -> str | N
     return None if endpoint.entity_type is None else forgotten(bookmark.log.read_at, now)
 
 
-def _begin_anew(stream: str, division: int, state: State, now: datetime) -> None:
+def _begin_again(stream: str, division: int, state: State, now: datetime) -> None:
     """Only deletions from now on matter to a table that is read from the beginning.
 
     If that were not noted, each run until the first complete reading of the log would start over again.
@@ -125,7 +125,7 @@ def _look_at_log(division: int, state: State, now: datetime, reasons: dict[str, 
         concerned = stream in known and known[stream].entity_type is not None
         if concerned and state.get(stream, division).begun:
             reasons[gap].append(stream)
-            _begin_anew(stream, division, state, now)
+            _begin_again(stream, division, state, now)
     state.update(LOG, division, {"read_at": now.isoformat(timespec="seconds")})
 
 
@@ -140,7 +140,7 @@ def _look_at_columns(read: StreamRead, state: State, logger: logging.Logger) -> 
     if before is None or not begun:
         entry.columns = tuple(sorted(wanted))
         return
-    # What Exact refused once may be refused again: it is no reason before it has come.
+    # What Exact refused once may be refused again: it is not a reason before it has come.
     added = wanted - set(before) - read.doubtful(entry.learnt)
     if not added:
         entry.columns = tuple(sorted(wanted & set(before)))
@@ -167,7 +167,7 @@ def tell_left_alone(divisions: Sequence[Division], state: State, logger: logging
 def moved_meanwhile(
     divisions: Sequence[Division], look_again: Callable[[], Sequence[Division]], logger: logging.Logger
 ) -> bool:
-    """Whether Timestamps were given anew while we read by them: then pages may be missing.
+    """Whether Timestamps were renewed while we read by them: then pages may be missing.
 
     Args:
         divisions: The administrations as they were at the beginning.

@@ -300,5 +300,5 @@ def _convert(members: dict[str, Any], kind: type[T], stream: str, division: int 
 def _broken(stream: str, division: int | None, what: str) -> StateError:
     where = f"state: stream {stream}" + (f", division {division}" if division is not None else "")
     return StateError(
-        f"{where}: {what}. Restore the state from a backup, or remove this part of it to read it anew"
+        f"{where}: {what}. Restore the state from a backup, or remove this part of it to read it again"
     )

@@ -150,7 +150,7 @@ class FileStore(TokenStore):
         try:
             document = msgspec.json.decode(body, type=_Document)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            raise damaged(self.describe(), "is damaged or is no token store") from None
+            raise damaged(self.describe(), "is damaged or is not a token store") from None
         if document.format != _FORMAT:
             raise damaged(self.describe(), f"has format {document.format}: a newer version wrote it")
         return document
