@@ -75,7 +75,7 @@ def _child(arguments: list[str], folder: str) -> None:
         os.dup2(os.open(name, flags, 0o600), number)
     sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode, closefd=False) for number, mode in _STREAMS)
     sys.argv = ["tap-exactonline", *arguments]
-    os.environ.update({"NO_COLOR": "1", "HOME": folder, "XDG_STATE_HOME": folder})
+    os.environ.update({"NO_COLOR": "1", "HOME": folder, "XDG_STATE_HOME": folder, "LOGLEVEL": "DEBUG"})
     code = 0
     try:
         from tap_exactonline.cli import main

@@ -7,12 +7,12 @@ bidirectional control turns its words around. Every text from outside goes throu
 
 from __future__ import annotations
 
+import base64
 import html
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from urllib.parse import quote, quote_plus
+from typing import NamedTuple
 
 MASK = "***"
 """What stands in place of a secret."""
@@ -26,14 +26,22 @@ _HEADER = re.compile(r"\b(Bearer|Basic)\s+(?!\*\*\*)\S+", re.IGNORECASE)
 # of fields and paths.
 _LONG_RUN = re.compile(r"[\w!%+=~-]{40,}")
 _NAME_LIKE = 100
+# %2B, \u002b, \x2b, &#x2b;, &#43;, &plus;, the backslash before a slash, HTML's line break. Tokens and secrets are ASCII.
+_CODED = re.compile(
+    r"(?:%|\\x|\\u00|&#x0{0,6})(?P<hex>[0-9a-f]{2});?|&#0{0,6}(?P<number>[1-9]\d{1,2});|&[a-z]{2,8};"
+    r"|\\(?=[^a-z0-9])|<w?br/?>"
+)
+# One in another: an address in a text in JSON.
+_MOST_CODINGS = 3
 
 
 def clean_text(text: str, secrets: Iterable[str] | None = None, most: int | None = None) -> str:
     """A foreign text on one line, without secrets and without characters that a terminal obeys.
 
-    A secret is recognised as it is, URL-encoded, escaped as in JSON or HTML, broken by blanks, and in part: any eight
-    of its characters in a row are masked. In a text that may hold secrets, whatever else looks like a token (forty
-    characters and more, one of them a digit, without a blank, dot, comma or slash) is masked, too.
+    A secret is recognised as it is, encoded as in addresses, JSON or HTML (also twice), in base64 or hexadecimals, broken
+    by blanks and signs, and in part: any eight of its characters in a row are masked. In a text that may hold secrets,
+    whatever else looks like a token (forty characters and more, one of them a digit, without a blank, dot, comma or slash)
+    is masked, too.
 
     Args:
         text: What came from outside. Only the first 20,000 characters are looked at.
@@ -64,15 +72,24 @@ def _shown(text: str) -> Iterator[str]:
         # Format characters (bidirectional controls, zero-width ones, soft hyphens) show nothing: nothing is kept.
 
 
+class _Letter(NamedTuple):
+    """A character as it was before somebody encoded it, and where the text has it."""
+
+    letter: str
+    start: int
+    end: int
+
+
 def _without(text: str, secrets: Iterable[str]) -> str:
     """The text with the secrets masked."""
-    places = [place for place, letter in enumerate(text) if letter not in " \ufffd"]
-    squeezed = "".join(_lower(text[place]) for place in places)
+    letters = _decoded(text)
+    # Once more without what may stand between them: commas, quotation marks, the colons of a dump in hexadecimals.
+    only = [one for one in letters if one.letter.isalnum()]
     hidden = bytearray(len(text))
     for secret in secrets:
-        for form in _forms(secret):
-            for start, end in _found(squeezed, form):
-                hidden[places[start] : places[end - 1] + 1] = b"\1" * (places[end - 1] + 1 - places[start])
+        plain = "".join(one.letter for one in _decoded(secret))
+        _hide(hidden, letters, {plain} - {""})
+        _hide(hidden, only, {form for form in _forms(plain, secret) if len(form) >= PIECE})
     parts = []
     for place, letter in enumerate(text):
         if not hidden[place]:
@@ -82,28 +99,60 @@ def _without(text: str, secrets: Iterable[str]) -> str:
     return "".join(parts)
 
 
-def _lower(letter: str) -> str:
-    lower = letter.lower()
-    return lower if len(lower) == 1 else letter
+def _decoded(text: str) -> list[_Letter]:
+    """The text without blanks, in lower case, and without the codings of addresses, JSON and HTML, one in another."""
+    letters = [
+        _Letter(_plain(letter), at, at + 1) for at, letter in enumerate(text) if letter not in " \ufffd"
+    ]
+    for _ in range(_MOST_CODINGS):
+        done, fresh = 0, []
+        for found in _CODED.finditer("".join(one.letter for one in letters)):
+            start, end = found.span()
+            fresh += letters[done:start]
+            fresh += [
+                _Letter(_plain(one), letters[start].start, letters[end - 1].end) for one in _meant(found)
+            ]
+            done = end
+        if not done:
+            break
+        letters = [*fresh, *letters[done:]]
+    return letters
 
 
-def _forms(secret: str) -> set[str]:
-    """What the secret may look like in a text, without blanks and in lower case."""
-    encoded = secret.encode("utf-8", "replace")
-    forms = {
-        secret,
-        quote(encoded, safe=""),
-        quote_plus(encoded),
-        json.dumps(secret)[1:-1],
-        html.escape(secret),
-    }
-    return {"".join(_lower(letter) for letter in form if not letter.isspace()) for form in forms} - {""}
+def _meant(coded: re.Match[str]) -> str:
+    if coded["hex"]:
+        return chr(int(coded["hex"], 16))
+    if coded["number"]:
+        return chr(int(coded["number"]))
+    return html.unescape(coded[0]) if coded[0].startswith("&") else ""
 
 
-def _found(text: str, form: str) -> Iterator[tuple[int, int]]:
-    """Where the text holds the form or a piece of it."""
-    size = min(PIECE, len(form))
-    pieces = {form[start : start + size] for start in range(len(form) - size + 1)}
-    for start in range(len(text) - size + 1):
-        if text[start : start + size] in pieces:
-            yield start, start + size
+def _plain(letter: str) -> str:
+    """In lower case, and as ASCII if it is another shape of such a letter."""
+    plain = unicodedata.normalize("NFKC", letter).lower()
+    return plain if len(plain) == 1 else letter
+
+
+def _forms(plain: str, secret: str) -> Iterator[str]:
+    """What letters and digits the secret leaves: as it is, as hexadecimals, in base64 from any place on."""
+    data = secret.encode("utf-8", "replace")
+    yield _alphanumeric(plain)
+    yield data.hex()
+    for before in range(3):
+        yield _alphanumeric(base64.b64encode(bytes(before) + data).decode().lower()[before and before + 1 :])
+
+
+def _alphanumeric(text: str) -> str:
+    return "".join(letter for letter in text if letter.isalnum())
+
+
+def _hide(hidden: bytearray, letters: list[_Letter], forms: Iterable[str]) -> None:
+    """Note where the letters show a form, or a piece of it."""
+    text = "".join(one.letter for one in letters)
+    for form in forms:
+        size = min(PIECE, len(form))
+        pieces = {form[at : at + size] for at in range(len(form) - size + 1)}
+        for at in range(len(text) - size + 1):
+            if text[at : at + size] in pieces:
+                start, end = letters[at].start, letters[at + size - 1].end
+                hidden[start:end] = b"\1" * (end - start)

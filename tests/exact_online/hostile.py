@@ -22,6 +22,22 @@ FORGED = (
 )
 """Forges a line of the log, clears the screen, renames the window and turns the rest of the line around."""
 
+
+def codings(secret: str) -> list[str]:
+    """What a program may make of a secret before it shows it."""
+    signs = [(letter, ord(letter)) for letter in secret]
+    return [
+        quote(quote(secret, safe=""), safe=""),
+        "".join(letter if letter.isalnum() else f"\\u{code:04X}" for letter, code in signs),
+        "".join(letter if letter.isalnum() else f"&#{code};" for letter, code in signs),
+        "".join(f"&#x{code:x};" for _, code in signs),
+        base64.b64encode(f"id:{secret}".encode()).decode(),
+        secret.encode().hex(),
+        secret.encode().hex(":"),
+        ", ".join(f"'{letter}'" for letter, _ in signs),
+    ]
+
+
 ECHOES: dict[str, Callable[[str], Reply]] = {
     "400 with the header": lambda token: error(400, f"Bad header 'Authorization: Bearer {token}'"),
     "400 with the token alone": lambda token: error(400, f"{token} is not allowed here"),
@@ -31,7 +47,9 @@ ECHOES: dict[str, Callable[[str], Reply]] = {
     "404 with the token encoded": lambda token: error(
         404, f"No such page: /?access_token={quote(token, safe='')}"
     ),
-    "418 as text": lambda token: Reply(418, f"GET /\nAuthorization: Bearer {token}".encode()),
+    "418 as text, in every coding": lambda token: Reply(
+        418, "\n".join(["GET /", f"Authorization: Bearer {token}", *codings(token)]).encode()
+    ),
     "500 as JSON of its own": lambda token: Reply(
         500, encode({"error_description": f"headers: ['Bearer {token}']"}), {"Content-Type": JSON}
     ),
@@ -63,11 +81,13 @@ def forge(status: int, reason: str | None = None) -> Action:
 
 
 def seen(secret: str, text: str, piece: int = 8) -> bool:
-    """Whether a text shows a secret or a piece of it: as it is, URL-encoded, in base64, or broken by blanks."""
+    """Whether a text shows a piece of a secret as it is, URL-encoded or broken by blanks, or more of it in another coding."""
     squeezed = "".join(text.split()).lower()
-    forms = {secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode()}
+    sizes = dict.fromkeys([secret, quote(secret, safe="")], piece)
+    # A short piece of these may also stand for something else.
+    sizes |= {"".join(form.split()): 3 * piece for form in codings(secret)}
     return any(
-        form[start : start + piece].lower() in squeezed
-        for form in forms
-        for start in range(len(form) - piece + 1)
+        form[start : start + size].lower() in squeezed
+        for form, size in sizes.items()
+        for start in range(len(form) - size + 1)
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import textwrap
 import unicodedata
+from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -29,6 +31,21 @@ CONTROLS = "\r\n\t\x00\x07\x1b\x7f\x85\x9b\u061c\u200b\u200e\u2028\u2029\u202e\u
         "form-encoded": quote_plus(f"access_token={TOKEN}"),
         "in JSON": json.dumps({"token": TOKEN}),
         "in HTML": html.escape(f'<a href="?t={TOKEN}">'),
+        "URL-encoded twice": quote(quote(TOKEN, safe=""), safe=""),
+        "URL-encoded letter by letter": "".join(f"%{ord(letter):02x}" for letter in TOKEN),
+        "in JSON as .NET writes it": "".join(
+            letter if letter.isalnum() else f"\\u{ord(letter):04X}" for letter in TOKEN
+        ),
+        "in JSON letter by letter": "".join(f"\\u{ord(letter):04x}" for letter in TOKEN),
+        "in JSON in JSON": json.dumps(json.dumps(TOKEN.replace("/", "\\/"))),
+        "in HTML by numbers": "".join(
+            letter if letter.isalnum() else f"&#{ord(letter)};" for letter in TOKEN
+        ),
+        "in HTML in hexadecimals": "".join(f"&#x{ord(letter):X};" for letter in TOKEN),
+        "wrapped in HTML": "<br />".join(textwrap.wrap(TOKEN, 6)),
+        "as parts of a program's text": "' + '".join(textwrap.wrap(TOKEN, 7)),
+        "as a list": ", ".join(TOKEN),
+        "in wide letters": "".join(chr(ord(letter) + 0xFEE0) for letter in TOKEN),
         "cut": f"the token {TOKEN[:20]}… is odd",
         "its end": f"…{TOKEN[-20:]}",
         "wrapped": "\r\n ".join(textwrap.wrap(TOKEN, 10)),
@@ -45,8 +62,37 @@ def test_a_secret_does_not_show(name: str, form: str) -> None:
     for secret in (TOKEN, SECRET):
         for start in range(len(secret) - PIECE + 1):
             assert secret[start : start + PIECE].lower() not in squeezed, name
+    # Of any coding no more is left than of a piece of the form that is too short to be known.
+    assert len(shown) < 120, name
     assert shown.startswith("Bad request: ")
     assert shown.endswith("was refused")
+
+
+@pytest.mark.parametrize("before", ["", "a", "ab", "Bearer ", f"id:{SECRET[::-1]}:"])
+@pytest.mark.parametrize(
+    "coding",
+    [
+        lambda data: base64.b64encode(data).decode(),
+        lambda data: base64.urlsafe_b64encode(data).decode().rstrip("="),
+        lambda data: "\n".join(textwrap.wrap(base64.b64encode(data).decode(), 20)),
+        bytes.hex,
+        lambda data: data.hex(" "),
+        lambda data: data.hex(":").upper(),
+    ],
+    ids=["base64", "in addresses", "wrapped", "hexadecimals", "dumped", "dumped with colons"],
+)
+@pytest.mark.parametrize("secret", [TOKEN, SECRET])
+def test_nor_does_it_in_bytes_that_are_written_out(
+    before: str, coding: Callable[[bytes], str], secret: str
+) -> None:
+    written = coding(f"{before}{secret}".encode())
+    shown = clean_text(f"Bad request: {written} was refused", (secret,))
+    assert shown.startswith("Bad request: ")
+    assert shown.endswith("was refused")
+    kept = "".join(letter for letter in shown if letter.isalnum())
+    hidden = "".join(letter for letter in coding(secret.encode()) if letter.isalnum())
+    for start in range(len(hidden) - PIECE + 1):
+        assert hidden[start : start + PIECE] not in kept
 
 
 def test_what_looks_like_a_token_does_not_show_although_it_is_none_of_ours() -> None:

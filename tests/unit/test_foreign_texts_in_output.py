@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from tap_exactonline.exact.auth.dead_logins import DeadLogins
+from tap_exactonline.exact.auth.store.database import TokenDatabase
+from tap_exactonline.exact.auth.store.holder import busy
+from tap_exactonline.exact.errors import ExactError
+from tap_exactonline.exact.notes import LoginRefusal, Notes
 from tests.exact_online import ExactOnline, faults, hostile
 from tests.support import cli
 from tests.support.tap_runs import TapRunner
@@ -75,3 +81,20 @@ def test_nor_does_the_token_service(lab: TokenFixture) -> None:
     with pytest.raises(Exception, match="No") as caught:
         lab.credentials(refresh_token=lab.exact.issue_login()).access_token()
     assert not CONTROL.search(str(caught.value))
+
+
+def test_nor_does_a_database_that_others_administer() -> None:
+    """Its errors, the name of who holds the lock, and what is noted there of a refused login."""
+    database = TokenDatabase("postgresql://me:hunter2-hunter2@127.0.0.1:1/x")
+    told = database.trouble("read", RuntimeError(f"no{hostile.FORGED} for me:hunter2-hunter2"))
+    assert "hunter2" not in str(told)
+    held = busy("there", 60.0, json.dumps(dict.fromkeys(("pid", "host", "since"), hostile.FORGED)))
+    notes = Notes()
+    dead = DeadLogins(notes, "id", "secret", lambda: 1_000_000.0)
+    notes.login = LoginRefusal(
+        "token", dead._app, "NotLoggedIn", hostile.FORGED, hostile.FORGED, 401, 1_000_000.0
+    )
+    with pytest.raises(ExactError, match="not asked again") as caught:
+        dead.check("token")
+    for error in (told, held, caught.value):
+        assert str(error).isprintable()

@@ -18,6 +18,7 @@ from tap_exactonline.exact.errors import (
     LoginSuperseded,
     NotLoggedIn,
 )
+from tap_exactonline.exact.foreign_text import clean_text
 from tap_exactonline.exact.notes import DAY, HOUR, LoginRefusal, Notes
 
 _KINDS = {kind.__name__: kind for kind in (AppRefused, LoginExpired, LoginSuperseded, NotLoggedIn)}
@@ -85,8 +86,8 @@ class DeadLogins:
             return
         until = _until(known)
         raise _KINDS[known.error](
-            known.what,
-            f"{known.remedy}. Exact Online said so at {clock_time(known.at)}, and is not asked again before "
+            clean_text(known.what, ()),
+            f"{clean_text(known.remedy, ())}. Exact Online said so at {clock_time(known.at)}, and is not asked again before "
             f"{clock_time(until)} with this login and app",
             status=known.status,
         )

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, unquote
 from tap_exactonline.exact.auth.store.base import LOCK_TIMEOUT
 from tap_exactonline.exact.auth.store.record import need
 from tap_exactonline.exact.errors import SettingsError, Stopped, TokenStoreError
+from tap_exactonline.exact.foreign_text import clean_text
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -151,9 +152,10 @@ class TokenDatabase:
                 raise
 
     def trouble(self, doing: str, error: Exception) -> TokenStoreError:
-        """The driver's error as one of ours: its first line, without statement or parameters."""
+        """The driver's error as one of ours: its first line, without statement, parameters and password."""
         told = str(error).strip().splitlines()
-        reason = told[0][:300] if told else type(error).__name__
+        secrets = [value for name, value in self._parameters.items() if "password" in name and value]
+        reason = clean_text(told[0], secrets, most=300) if told else type(error).__name__
         return TokenStoreError(
             f"Can't {doing} the token store, {self.where}: {reason}",
             "Check that the database of 'token_store' is reachable and that its user may create tables "

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from tap_exactonline.exact.errors import TokenStoreError
+from tap_exactonline.exact.foreign_text import clean_text
 
 _numbers = itertools.count(1)
 
@@ -32,9 +33,10 @@ def busy(where: str, timeout: float, held_by: str) -> TokenStoreError:
         held_by: What `holder` gave in the process that has the lock.
     """
     who = "another process"
-    with contextlib.suppress(ValueError, KeyError, TypeError):
+    with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
         told = json.loads(held_by)
-        who = f"process {told['pid']} on {told['host']} (since {told['since']})"
+        pid, host, since = (clean_text(str(told[name]), most=60) for name in ("pid", "host", "since"))
+        who = f"process {pid} on {host} (since {since})"
     return TokenStoreError(
         f"{who} has held the lock of the token store, {where}, for the {timeout:.0f} s that this run waited",
         "If that process hangs, end it (its lock goes with it); then start this run again",
