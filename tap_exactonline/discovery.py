@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 
 from tap_exactonline.connection import Connection
 from tap_exactonline.endpoints import Endpoint
+from tap_exactonline.endpoints.functions import CHANGES
 from tap_exactonline.exact.errors import (
     DivisionError,
     EndpointMissing,
@@ -90,6 +91,9 @@ def called_functions(
         try:
             document = _document(connection, extra, seen, logger)
         except (EndpointMissing, NotLicensed, ScopeViolated):
+            if extra.endpoint.path.lower() in CHANGES:
+                found[extra.endpoint.name] = str(_FunctionRefused(extra))
+                continue
             logger.info("%s: Exact shows no $metadata of %s", extra.endpoint.name, service)
         except (StreamError, DivisionError, TemporaryError) as exc:
             found[extra.endpoint.name] = (

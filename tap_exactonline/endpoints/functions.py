@@ -13,6 +13,9 @@ import msgspec
 
 from tap_exactonline.endpoints import Field, FieldType
 
+CHANGES = frozenset({"users/unlinkallroles"})
+"""Changes that Exact's own ``$metadata`` declares as functions of GET (seen live), in lower case: never called."""
+
 
 class FunctionParameter(msgspec.Struct, frozen=True, array_like=True):
     """What a function must be told."""

@@ -76,6 +76,16 @@ def test_where_there_is_no_metadata_the_definition_is_believed(exact: ExactOnlin
     assert "Exact shows no $metadata of crm" in done.err
 
 
+def test_a_change_that_is_known_is_not_called_even_so(exact: ExactOnline, runner: TapRunner) -> None:
+    exact.no_metadata.add("users")
+    runner.config["extra_streams"] = [{**WRITTEN, "path": "users/unlinkAllRoles"}]
+    done = runner.sync("unlink", "system_divisions")
+    assert done.code == 1
+    assert "documents for reading" in done.err
+    assert not asked(exact, "users/UnlinkAllRoles")
+    assert done.counts["system_divisions"] == 1, "the others are read"
+
+
 def test_what_can_not_be_looked_up_is_not_read(exact: ExactOnline, runner: TapRunner) -> None:
     add_things(exact)
     exact.faults.add("$metadata", faults.status(200, "<feed/>"), times=None)
