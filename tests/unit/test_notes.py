@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.postgres import Postgres
-from tap_exactonline.exact.auth.store import notes_file
+from tap_exactonline.exact.auth.store import notes_file, open_store
 from tap_exactonline.exact.auth.store.database import TokenDatabase
-from tap_exactonline.exact.auth.store.factory import open_store
 from tap_exactonline.exact.auth.store.notes_file import FileNotes
 from tap_exactonline.exact.auth.store.notes_sql import SqlNotes
 from tap_exactonline.exact.auth.tokens import Tokens
@@ -106,6 +105,19 @@ def test_a_place_that_can_not_be_used_is_no_failure(tmp_path: Path, what: str) -
     assert made.login == login()
     if what == "link":
         assert (tmp_path / "elsewhere").read_text() == "mine"
+
+
+def test_another_file_under_the_name_of_the_notes_stays_as_it_is(tmp_path: Path) -> None:
+    """A hard link, which somebody may have put where all can write."""
+    other = tmp_path / "diary"
+    other.write_text('{"n":"app@host","p":"101 crm/accounts","r":{"t":1717999990.0,"k":"scope"},"w":"x"}\n')
+    before = other.read_bytes()
+    os.link(other, tmp_path / "n")
+    linked = notes(tmp_path / "n")
+    assert linked.refusals(101, WHERE, NOW) == []
+    linked.add(101, WHERE, Refusal(NOW, "rights"))
+    assert linked.refusals(101, WHERE, NOW) == [Refusal(NOW, "rights")], "this process knows it"
+    assert other.read_bytes() == before
 
 
 def test_old_notes_are_dropped_when_they_are_most_of_the_file(

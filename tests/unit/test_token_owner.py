@@ -225,6 +225,22 @@ def test_lock_that_is_a_hard_link_is_refused_and_the_other_file_stays(path: Path
     assert other.read_text() == "dear diary"
 
 
+@pytest.mark.parametrize("name", ["tokens", "tokens.new"])
+def test_file_with_another_name_keeps_its_mode_and_content(path: Path, tmp_path: Path, name: str) -> None:
+    other = tmp_path / "diary"
+    other.write_text("dear diary")
+    other.chmod(0o644)
+    path.parent.mkdir()
+    os.link(other, path.with_name(name))
+    if name == "tokens":
+        with pytest.raises(TokenStoreError, match="damaged or is no token store"):
+            opened(path).save(TOKENS)
+    else:
+        opened(path).save(TOKENS)
+    assert other.read_text() == "dear diary"
+    assert other.stat().st_mode & 0o777 == 0o644
+
+
 def test_lock_that_is_a_symbolic_link_is_refused_and_the_other_file_stays(path: Path, tmp_path: Path) -> None:
     other = tmp_path / "diary"
     other.write_text("dear diary")

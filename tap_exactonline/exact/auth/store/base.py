@@ -7,8 +7,11 @@ holder gives up by dying. Reading needs no lock: a record is replaced as a whole
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.notes import Notes
@@ -17,6 +20,8 @@ from tap_exactonline.exact.shared_row import SharedRow
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+
+log = logging.getLogger("tap-exactonline.tokens")
 
 #: Seconds to wait for a lock: longer than the 40 s that a token request may take at most.
 LOCK_TIMEOUT = 60.0
@@ -59,6 +64,30 @@ class LockedStore(ABC):
     @abstractmethod
     def delete(self) -> None:
         """Remove the record."""
+
+
+def to_save(
+    tokens: Tokens, standing: Tokens | None, loaded: Tokens | None, where: str, *, if_unchanged: bool
+) -> Tokens | None:
+    """The record that `LockedStore.save` has to write, with its new version; None if the one that stands is to stay.
+
+    Args:
+        tokens: What is to be saved.
+        standing: What the store holds now.
+        loaded: What it held when it was loaded.
+        where: The store, for the log.
+        if_unchanged: See `LockedStore.save`.
+    """
+    if standing is None:
+        if loaded is not None:
+            log.warning("The login in the token store, %s, was removed meanwhile; it is written again", where)
+    elif if_unchanged and standing.is_other_than(loaded):
+        return None
+    elif standing.supersedes(tokens, loaded):
+        log.warning("The token store, %s, got a newer login meanwhile; that one is used", where)
+        return None
+    version = max(tokens.version, standing.version if standing else 0) + 1
+    return replace(tokens, version=version)
 
 
 class TokenStore(ABC):

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tap_exactonline.exact.auth.store.base import LOCK_TIMEOUT, LockedStore, TokenStore
+from tap_exactonline.exact.auth.store.base import LOCK_TIMEOUT, LockedStore, TokenStore, to_save
 from tap_exactonline.exact.auth.store.file_lock import file_lock
 from tap_exactonline.exact.auth.store.file_owner import check_links, check_owner, open_to_all
 from tap_exactonline.exact.auth.store.notes_file import FileNotes
@@ -194,7 +194,8 @@ class FileStore(TokenStore):
     def _check(self, path: Path, descriptor: int) -> None:
         status = os.fstat(descriptor)
         check_owner(path, status, f"The token store, file {path},")
-        if status.st_mode & 0o077 and not self._warned_mode:
+        # Not of a hard link: it may be another name of a file that others have to read.
+        if status.st_mode & 0o077 and status.st_nlink == 1 and not self._warned_mode:
             self._warned_mode = True
             log.warning(
                 "The token store, %s, was open to other users; its mode is set to 0600", self.describe()
@@ -227,24 +228,13 @@ class _LockedFile(LockedStore):
     def save(self, tokens: Tokens, *, if_unchanged: bool = False) -> Tokens:
         document = self._store.read(self._store.path) or _Document()
         standing = self._store.pick(document)
-        if standing is not None and if_unchanged and standing.is_other_than(self._loaded):
-            return standing
-        if standing is None:
-            if self._loaded is not None:
-                log.warning(
-                    "The token store, %s, was removed meanwhile; it is written again", self._store.describe()
-                )
-        elif standing.supersedes(tokens, self._loaded):
-            log.warning(
-                "The token store, %s, got a newer login meanwhile; that one is used", self._store.describe()
-            )
-            return standing
-        version = max(tokens.version, standing.version if standing else 0) + 1
-        tokens = msgspec.structs.replace(tokens, version=version)
-        document.logins[self._store.cipher.name] = self._store.cipher.encode(tokens)
+        fresh = to_save(tokens, standing, self._loaded, self._store.describe(), if_unchanged=if_unchanged)
+        if fresh is None:
+            return standing or tokens
+        document.logins[self._store.cipher.name] = self._store.cipher.encode(fresh)
         self._write(document)
-        self._loaded = tokens
-        return tokens
+        self._loaded = fresh
+        return fresh
 
     def delete(self) -> None:
         try:

@@ -52,7 +52,7 @@ class FileNotes(Notes):
         descriptor = os.open(self._path, os.O_RDONLY | _SAFE)
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode) or status.st_uid not in {0, os.geteuid()}:
+            if not _is_ours(status):
                 self._seen = status.st_size
                 return
             file.seek(max(begin, status.st_size - _MOST_BYTES))
@@ -70,7 +70,7 @@ class FileNotes(Notes):
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | _SAFE
             descriptor = os.open(self._path, flags, 0o600)
             try:
-                if os.fstat(descriptor).st_uid in {0, os.geteuid()}:
+                if _is_ours(os.fstat(descriptor)):
                     os.write(descriptor, msgspec.json.encode(entry) + b"\n")
             finally:
                 os.close(descriptor)
@@ -89,3 +89,8 @@ class FileNotes(Notes):
             fresh.replace(self._path)
         except OSError:
             fresh.unlink(missing_ok=True)
+
+
+def _is_ours(status: os.stat_result) -> bool:
+    """Whether nobody else can have put the file there, and it is no other name of another file."""
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid in {0, os.geteuid()}

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from tap_exactonline.exact.auth.store.base import LOCK_TIMEOUT, LockedStore, TokenStore
+from tap_exactonline.exact.auth.store.base import LOCK_TIMEOUT, LockedStore, TokenStore, to_save
 from tap_exactonline.exact.auth.store.database import (
     Cuts,
     TokenDatabase,
@@ -239,21 +239,13 @@ class _LockedRow(LockedStore):
 
     def _try_save(self, connection: Connection, tokens: Tokens, *, if_unchanged: bool) -> Tokens | None:
         """Compare and swap once; None if the row changed in between."""
-        store, loaded = self._store, self._loaded
+        store = self._store
         row = store.read_row(connection)
         standing = store.decode(row.payload) if row else None
-        if standing is not None and if_unchanged and standing.is_other_than(loaded):
+        fresh = to_save(tokens, standing, self._loaded, store.describe(), if_unchanged=if_unchanged)
+        if fresh is None:
             return standing
-        if standing is not None and standing.supersedes(tokens, loaded):
-            log.warning(
-                "The token store, %s, got a newer login meanwhile; that one is used", store.describe()
-            )
-            return standing
-        if row is None and loaded is not None:
-            log.warning("The row of %s was removed meanwhile; it is written again", store.describe())
-        version = max(tokens.version, standing.version if standing else 0) + 1
-        tokens = msgspec.structs.replace(tokens, version=version)
-        return tokens if self._swap(connection, row, tokens) else None
+        return fresh if self._swap(connection, row, fresh) else None
 
     def _swap(self, connection: Connection, row: _Row | None, tokens: Tokens) -> bool:
         cipher = self._store.cipher
