@@ -22,13 +22,13 @@ from scripts.attack.report import table, write
 
 # Theme → seconds after which it tries nothing more. Together nine minutes; a machine at rest needs five.
 THEMES = {
-    "damage": 90,
-    "links": 30,
+    "damage": 80,
+    "links": 20,
     "wire": 70,
-    "secrets": 50,
+    "secrets": 30,
     "files": 180,
     "renewal": 80,
-    "memory": 80,
+    "memory": 120,
 }
 _HARD_LIMIT = 600
 

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 from tap_exactonline.exact.errors import Stopped
 
-PLACES = 3
-"""Large answers at once. Each takes up to three times its size: the body, its rows, its lines."""
+PLACES = 2
+"""Large answers at once. Each takes up to four times its size: the body, its rows, its lines, and what lies idle between."""
 
 _LOOK_UP = 0.5
 

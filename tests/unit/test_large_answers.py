@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tap_exactonline.exact import payload
+from scripts.meltano_project import ROOT
+from tap_exactonline.exact import large_answers, payload
 from tap_exactonline.exact.errors import AnswerTooLarge, BrokenAnswer, Stopped
 from tap_exactonline.exact.large_answers import LargeAnswers
 from tap_exactonline.exact.odata import MalformedPage, read_rows
@@ -63,10 +64,19 @@ def test_whoever_waits_for_a_place_ends_when_the_run_does() -> None:
         large.take()
 
 
+def test_the_memory_that_the_documentation_promises() -> None:
+    """Its figures, measured with real processes, for the most workers and the largest answers."""
+    text = (ROOT / "docs/security.md").read_text(encoding="utf-8")
+    assert "about 70 MB, up to 5 MB for each worker" in text
+    assert "four times the largest answer for each of\nthe two that may be large" in text
+    assert large_answers.PLACES == 2
+    assert 70 + 5 * 64 + 4 * 64 * large_answers.PLACES < 1024
+
+
 class Watched(LargeAnswers):
     """Knows how many places were taken at most."""
 
-    def __init__(self, stop: threading.Event, places: int = 2) -> None:
+    def __init__(self, stop: threading.Event, places: int = large_answers.PLACES) -> None:
         super().__init__(stop, places)
         self.most = self.taken = 0
         self._lock = threading.Lock()
@@ -122,7 +132,7 @@ def test_every_page_arrives_and_no_more_than_the_places_are_in_memory(
         run.join(60)
         assert not run.is_alive()
     assert sum(b'"RECORD"' in line[:200] for line in sink.lines) == 12 * len(STREAMS) * len(DIVISIONS)
-    assert large.most == 2
+    assert large.most == large_answers.PLACES
     assert large.taken == 0, "all were given back"
 
 
