@@ -25,9 +25,9 @@ def attack(effort: Effort) -> list[Figure]:
     cases = [
         (f"a run with {workers} workers and pages of {megabytes} MB, in gzip", "gzip", megabytes, workers),
         (f"a run with {workers} workers and pages of {megabytes} MB, plain", "plain", megabytes, workers),
-        ("a run with 8 workers whose every page is a gzip bomb of 2 GB", "bomb", 1, 8),
-        ("a run with 8 workers whose every page has no end", "endless", 1, 8),
-        ("a run with 8 workers whose every error has no end", "endless error", 1, 8),
+        (f"a run with {workers} workers whose every page is a gzip bomb of 2 GB", "bomb", 1, workers),
+        (f"a run with {workers} workers whose every page has no end", "endless", 1, workers),
+        (f"a run with {workers} workers whose every error has no end", "endless error", 1, workers),
     ]
     return [_measured(*case) for case in (cases if effort.scale >= 1 else cases[:2]) if not effort.late]
 

@@ -123,6 +123,16 @@ def test_the_figures_in_the_documentation_are_of_a_whole_attack_in_which_nothing
     assert all(result.startswith("0 ") or "MB at most" in result for _, result in told.values())
 
 
+def test_figures_of_a_part_are_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[object] = []
+    monkeypatch.setattr(command, "write", lambda *given: written.append(given))
+    monkeypatch.setattr(command, "THEMES", {"damage": -1})
+    monkeypatch.setattr("signal.alarm", lambda _seconds: None)
+    monkeypatch.setattr("sys.argv", ["attack", "--write-docs"])
+    assert command.main() == 1
+    assert written == []
+
+
 def test_the_attack_ends_by_itself() -> None:
     assert sum(command.THEMES.values()) <= command._HARD_LIMIT
     assert command._HARD_LIMIT == 600

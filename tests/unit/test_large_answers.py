@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import subprocess
+import sys
 import threading
 import tracemalloc
 from pathlib import Path
@@ -62,6 +66,41 @@ def test_whoever_waits_for_a_place_ends_when_the_run_does() -> None:
     stop.set()
     with pytest.raises(Stopped):
         large.take()
+
+
+_THREADS = """
+import resource, threading
+from tap_exactonline.exact.large_answers import LargeAnswers
+LargeAnswers(threading.Event())
+turn, ready, kept = threading.Lock(), threading.Barrier(32), []
+def read():
+    ready.wait()  # all threads are there, and each would have a heap of its own
+    with turn:
+        pieces = [bytes(2**19) for _ in range(48)]
+        kept.append(bytes(50_000))  # what stays above them keeps them from being given back
+        del pieces
+    ready.wait()
+threads = [threading.Thread(target=read) for _ in range(32)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.process
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have one heap")
+def test_threads_do_not_each_keep_what_a_large_answer_took() -> None:
+    """Two or three times 24 MB, one after the other, instead of 32 times."""
+    inherited = {name: value for name, value in os.environ.items() if name != "MALLOC_ARENA_MAX"}
+    done = subprocess.run(
+        [sys.executable, "-c", _THREADS],
+        env=inherited,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert int(done.stdout) / 1024 < 200
 
 
 def test_the_memory_that_the_documentation_promises() -> None:
