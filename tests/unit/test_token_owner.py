@@ -233,7 +233,7 @@ def test_file_with_another_name_keeps_its_mode_and_content(path: Path, tmp_path:
     path.parent.mkdir()
     os.link(other, path.with_name(name))
     if name == "tokens":
-        with pytest.raises(TokenStoreError, match="damaged or is no token store"):
+        with pytest.raises(TokenStoreError, match="is damaged or"):
             opened(path).save(TOKENS)
     else:
         opened(path).save(TOKENS)
