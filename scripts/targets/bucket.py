@@ -28,7 +28,7 @@ _MAKE = _BEGIN + "s3.create_bucket(Bucket=sys.argv[2])"
 _READ = (
     _BEGIN
     + """
-import io, json
+import decimal, io, json
 import pyarrow.parquet as parquet
 files = {}
 for page in s3.get_paginator("list_objects_v2").paginate(Bucket=sys.argv[2]):
@@ -36,7 +36,7 @@ for page in s3.get_paginator("list_objects_v2").paginate(Bucket=sys.argv[2]):
         stream = next(part for part in entry["Key"].split("/") if part in sys.argv[3:])
         body = s3.get_object(Bucket=sys.argv[2], Key=entry["Key"])["Body"].read()
         files.setdefault(stream, []).extend(parquet.read_table(io.BytesIO(body)).to_pylist())
-print(json.dumps(files, default=str))
+print(json.dumps(files, default=lambda it: float(it) if isinstance(it, decimal.Decimal) else str(it)))
 """
 )
 

@@ -315,6 +315,10 @@ class ExactClient:
         """Calls made so far, retries included: of a division, or of all together."""
         return self._gates.calls(division)
 
+    def seconds(self, division: int) -> float:
+        """How long the calls of a division took so far, without the waiting between them."""
+        return self._gates.seconds(division)
+
     def errors(self, division: int | None, path: str) -> int:
         """Answers of an endpoint within the last hour that Exact counts as errors."""
         return self._errors.errors(division, path.strip("/").lower())
@@ -469,7 +473,11 @@ class ExactClient:
             self._before_call()
         gate.limits.took()
         gate.calls += 1
-        response = self._transport.get(url, token, xml=xml)
+        began = time.monotonic()
+        try:
+            response = self._transport.get(url, token, xml=xml)
+        finally:
+            gate.seconds += time.monotonic() - began
         self._clock.observe(response.headers.get("Date"), response.sent, response.received)
         gate.limits.observe(response.headers)
         return response

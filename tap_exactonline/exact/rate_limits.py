@@ -213,6 +213,7 @@ class DivisionGate:
 
     limits: DivisionLimits
     calls: int = 0
+    seconds: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -256,6 +257,11 @@ class DivisionGates:
             yield gate
         finally:
             gate.lock.release()
+
+    def seconds(self, division: int) -> float:
+        """How long the calls of a division took, from sending to the end of the answer."""
+        with self._lock:
+            return self._gates[division].seconds if division in self._gates else 0.0
 
     def calls(self, division: int | None) -> int:
         """Calls of a division, or with None of all together."""

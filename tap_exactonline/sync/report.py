@@ -37,6 +37,7 @@ class Outcome:
         rows: Rows written.
         calls: Calls made.
         seconds: From the first call to the last row handed over.
+        asking: Of these, the seconds that the calls themselves took.
         note: What happened and what to do, for whoever must act.
         from_scratch: Everything was read, not only what is new.
         doubtful: No rows came, and nobody could tell whether the user may see any: no row may be declared gone by it.
@@ -48,6 +49,7 @@ class Outcome:
     rows: int = 0
     calls: int = 0
     seconds: float = 0.0
+    asking: float = 0.0
     note: str = ""
     from_scratch: bool = False
     doubtful: bool = False
@@ -184,6 +186,7 @@ def log_outcome(outcome: Outcome, name: str, left: int | None, logger: logging.L
     budget = "" if left is None else f"; {counted(left, 'call')} left today"
     extra = {
         "stream": outcome.stream,
+        "stream_name": outcome.stream,  # where the SDK's JSON formatter looks for it
         "division": outcome.division,
         "rows": outcome.rows,
         "calls": outcome.calls,

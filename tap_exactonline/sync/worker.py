@@ -199,7 +199,7 @@ class DivisionWorker(threading.Thread):
         self, outcome: Outcome, division: int, read: Callable[[], None], *, had_rows: Callable[[], bool]
     ) -> ExactError | None:
         """Run a read and turn its end into an outcome; returns what ended it too early, or None."""
-        began, calls = time.monotonic(), self._client.calls(division)
+        began, calls, asking = time.monotonic(), self._client.calls(division), self._client.seconds(division)
         failure: ExactError | None = None
         try:
             read()
@@ -218,6 +218,7 @@ class DivisionWorker(threading.Thread):
         finally:
             outcome.seconds = time.monotonic() - began
             outcome.calls = self._client.calls(division) - calls
+            outcome.asking = self._client.seconds(division) - asking
         return failure
 
     def _tell_values(self, reader: Reader, stream: str, division: int) -> None:

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.sync.messages import Event, PageReady, RunContext, StreamDone, Task, WorkerDone
+from tap_exactonline.sync.metrics import log_metrics
 from tap_exactonline.sync.report import Outcome, Report, Status, log_outcome, shorten
 from tap_exactonline.sync.slots import OPEN_DIVISIONS
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes
@@ -207,6 +208,7 @@ class Writer:
         self._under_way.pop((outcome.stream, code or self._home), None)
         left = self._client.budget(code).day_left if code is not None else None
         log_outcome(outcome, self._names.get(code, "") if code is not None else "", left, self._logger)
+        log_metrics(outcome, event.read.endpoint.path)
         self._learn(event.read)
         changes: Changes = {**event.changes}
         if outcome.status is Status.OK and not outcome.doubtful:
