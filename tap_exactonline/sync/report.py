@@ -175,6 +175,33 @@ def _summed(outcomes: list[Outcome]) -> list[Outcome]:
     return [*rest, *good.values()]
 
 
+@dataclass(slots=True)
+class DivisionTotal:
+    """What the streams of a division brought together."""
+
+    streams: int = 0
+    rows: int = 0
+    calls: int = 0
+    problems: int = 0
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one more stream."""
+        self.streams += 1
+        self.rows += outcome.rows
+        self.calls += outcome.calls
+        self.problems += outcome.status is not Status.OK
+
+    def log(self, division: int, name: str, left: int | None, logger: logging.Logger) -> None:
+        """One line for a person, when the last stream of a division has ended."""
+        problems = f", {counted(self.problems, 'problem')}" if self.problems else ""
+        budget = "" if left is None else f"; {counted(left, 'call')} left today"
+        logger.info(
+            "division %d%s: %s, %s, %s%s%s", division, f" ({name})" if name else "", counted(self.streams, "stream"),
+            counted(self.rows, "row"), counted(self.calls, "call"), problems, budget,
+            extra={"division": division, "rows": self.rows, "calls": self.calls},
+        )  # fmt: skip
+
+
 def log_outcome(outcome: Outcome, name: str, left: int | None, logger: logging.Logger) -> None:
     """One line for a person: what came, what it cost, what is left of the day."""
     where = (
@@ -193,7 +220,9 @@ def log_outcome(outcome: Outcome, name: str, left: int | None, logger: logging.L
     }
     if outcome.status is Status.OK:
         remark = f" ({outcome.note})" if outcome.note else ""
-        logger.info("%s, %s: %s%s%s", outcome.stream, where, cost, budget, remark, extra=extra)
+        # A thousand administrations with 71 streams each: what brings nothing is told by the line of its administration.
+        level = logging.INFO if outcome.rows or outcome.note else logging.DEBUG
+        logger.log(level, "%s, %s: %s%s%s", outcome.stream, where, cost, budget, remark, extra=extra)
     elif outcome.status is Status.NOT_READ:
         logger.info("%s, %s: not read", outcome.stream, where, extra=extra)
     else:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import contextlib
 import queue
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.sync.messages import Event, PageReady, RunContext, StreamDone, Task, WorkerDone
 from tap_exactonline.sync.metrics import log_metrics
-from tap_exactonline.sync.report import Outcome, Report, Status, log_outcome, shorten
+from tap_exactonline.sync.report import DivisionTotal, Outcome, Report, Status, log_outcome, shorten
 from tap_exactonline.sync.slots import OPEN_DIVISIONS
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes
 from tap_exactonline.sync.state.resets import moved_meanwhile, start_over, tell_left_alone
@@ -72,6 +72,8 @@ class Writer:
         self._introduced: dict[str, frozenset[str]] = {}
         self._under_way: Counter[tuple[str, int]] = Counter()
         self._home = 0
+        self._totals: defaultdict[int, DivisionTotal] = defaultdict(DivisionTotal)
+        self._streams_each = sum(not read.once for read in self._reads)
         self._state_due = False
         self._state_size = 0
         self._state_at = (0, 0.0)
@@ -209,6 +211,11 @@ class Writer:
         left = self._client.budget(code).day_left if code is not None else None
         log_outcome(outcome, self._names.get(code, "") if code is not None else "", left, self._logger)
         log_metrics(outcome, event.read.endpoint.path)
+        if code is not None:
+            total = self._totals[code]
+            total.add(outcome)
+            if total.streams == self._streams_each:
+                total.log(code, self._names.get(code, ""), left, self._logger)
         self._learn(event.read)
         changes: Changes = {**event.changes}
         if outcome.status is Status.OK and not outcome.doubtful:

@@ -87,3 +87,24 @@ def test_a_json_log_carries_streams_and_metrics(runner: TapRunner, tmp_path: Pat
     assert {line["extra"]["rows"] for line in told} == {5, 2}
     measured = [line["metric_info"] for line in lines if line["message"] == "METRIC"]
     assert [one["metric"] for one in measured] == METRICS * 2
+
+
+def test_the_log_tells_administrations_and_of_streams_only_what_is_to_be_said(
+    exact: ExactOnline, runner: TapRunner
+) -> None:
+    exact.faults.add(faults.Match(stream=JOURNALS, division=102), faults.unauthorized("words"), times=None)
+    done = runner.sync(ACCOUNTS, JOURNALS, EMPTY)
+    told = [
+        line.rpartition("| ")[2]
+        for line in done.err.splitlines()
+        if "division 10" in line and "METRIC" not in line
+    ]
+    first = [line for line in told if "101" in line]
+    assert sorted(line.split(", ")[0] for line in first[:-1]) == [JOURNALS, ACCOUNTS]
+    assert first[-1].startswith("division 101 (")
+    assert "3 streams, 8 rows, " in first[-1]
+    assert "left today" in first[-1]
+    second = [line for line in told if "102" in line]
+    assert any(line.startswith(f"{JOURNALS}, division 102") and "incomplete" in line for line in second)
+    assert any("3 streams, 2 rows" in line and "1 problem" in line for line in second)
+    assert not [line for line in told if line.startswith(EMPTY)]
