@@ -92,7 +92,6 @@ class Backoff:
     ) -> None:
         self.max_tries = max(1, max_tries)
         self.tries = 1
-        self._base = base
         self._clock = clock
         self._deadline = clock() + max_time
         self._waits = backoff.expo(base=2, factor=base, max_value=_LONGEST)

@@ -204,8 +204,3 @@ class _Reader:
             fields |= one.fields
         self._made[wanted] = Entity(fields, next((one.key for one in chain if one.key), ()))
         return self._made[wanted]
-
-
-def is_nested(edm: str) -> bool:
-    """Whether values of the type are objects or lists."""
-    return not edm.startswith(_EDM)

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import (
     DivisionError,
     ExactError,
@@ -62,68 +61,100 @@ class DivisionWorker(threading.Thread):
         number: int,
     ) -> None:
         super().__init__(name=f"worker-{number}", daemon=True)
-        self._context = context
-        self._client = context.client
-        self._logger = context.logger
+        self.context = context
+        self.bookmark = bookmark
+        self.log_read = log_read
         self._tasks = tasks
         self._events = events
-        self._bookmark = bookmark
-        self._log_read = log_read
         self._one_page = threading.Semaphore(1)
 
     def run(self) -> None:
         """Read division after division."""
         error: BaseException | None = None
         try:
-            while not self._context.stop.is_set():
-                with self._context.slots.work():
+            while not self.context.stop.is_set():
+                with self.context.slots.work():
                     try:
                         task = self._tasks.get_nowait()
                     except queue.Empty:
                         break
-                    self._work(task)
+                    _DivisionRead(self, task).run()
         except Stopped:
             pass
         except BaseException as exc:  # noqa: BLE001 - it must travel to the writer, whatever it is
             error = exc
         self._events.put(WorkerDone(error))
 
-    def _work(self, task: Task) -> None:
-        code = task.division.code
-        bookmarks = {
-            stream.name: self._bookmark(stream.name, None if task.once else code) for stream in task.reads
-        }
-        answers = DivisionAnswers(code)
+    def hand_over(self, division: int, payloads: Sequence[Payload], changes: dict[str, Changes]) -> None:
+        """Give a page to the writer, once it has taken the one before."""
+        while not self._one_page.acquire(timeout=1):
+            if self.context.stop.is_set():
+                raise Stopped("the run was asked to stop")
+        leave_room = self.context.slots.hand_over()
+
+        def written() -> None:
+            self._one_page.release()
+            leave_room()
+
+        self._events.put(PageReady(division, payloads, changes, written))
+
+    def done(self, stream: StreamRead, outcome: Outcome, changes: Changes | None = None) -> None:
+        """Tell the writer that a stream has ended."""
+        self._events.put(StreamDone(stream, outcome, changes or {}))
+
+
+class _DivisionRead:
+    """The streams of one division, or those of the login, read one after the other.
+
+    Args:
+        worker: Who reads.
+        task: What.
+    """
+
+    def __init__(self, worker: DivisionWorker, task: Task) -> None:
+        self._worker = worker
+        self._context = worker.context
+        self._client = worker.context.client
+        self._logger = worker.context.logger
+        self._streams = list(task.reads)
+        self._division = task.division
+        self._code = task.division.code
+        self._once = task.once
+        # What outcomes and bookmarks name.
+        self._place = None if task.once else self._code
+        self._answers = DivisionAnswers(self._code)
+        self._bookmarks = {stream.name: worker.bookmark(stream.name, self._place) for stream in self._streams}
+
+    def run(self) -> None:
+        """Read the log of deletions, if it serves the others, then the others."""
         tombstones: Tombstones | None = None
-        streams = list(task.reads)
-        if self._log_read and not task.once:
+        streams = self._streams
+        log = self._worker.log_read
+        if log is not None and not self._once:
             wanted = any(stream.name == LOG for stream in streams)
             streams = [stream for stream in streams if stream.name != LOG]
-            tombstones = self._read_log(task.division, streams, bookmarks, answers, wanted=wanted)
+            targets = [stream for stream in streams if stream.codec.tombstones]
+            if targets or wanted:
+                tombstones = self._read_log(log, targets, wanted=wanted)
         for stream in streams:
             if self._context.stop.is_set():
                 raise Stopped("the run was asked to stop")
-            place = None if task.once else code
-            if answers.closed is not None:
-                self._events.put(
-                    StreamDone(stream, Outcome(stream.name, place, Status.NOT_READ, note=answers.closed))
-                )
+            if self._answers.closed is not None:
+                note = self._answers.closed
+                self._worker.done(stream, Outcome(stream.name, self._place, Status.NOT_READ, note=note))
                 continue
-            bookmark = bookmarks[stream.name]
+            bookmark = self._bookmarks[stream.name]
             if tombstones is not None:
                 bookmark = after(bookmark, tombstones.changes(stream.name))
-            self._read(stream, task, bookmark, answers)
+            self._read(stream, bookmark)
 
-    def _read(self, stream: StreamRead, task: Task, bookmark: Bookmark, answers: DivisionAnswers) -> None:
+    def _read(self, stream: StreamRead, bookmark: Bookmark) -> None:
         """Read one stream."""
-        outcome = Outcome(stream.name, None if task.once else task.division.code)
-        outcome.from_scratch = not bookmark.begun
-        if (rest := cooldown(bookmark, datetime.now(UTC))) is not None:
-            outcome.status, outcome.note = of_cooldown(rest, had_rows=bookmark.delivered)
-            self._events.put(StreamDone(stream, outcome))
+        outcome = Outcome(stream.name, self._place, from_scratch=not bookmark.begun)
+        if self._is_left_alone(stream, outcome, bookmark, had_rows=bookmark.delivered):
             return
         reader = Reader(
-            self._context, stream, task.division, bookmark, refusals=left(bookmark, datetime.now(UTC))
+            self._context, stream, self._division, bookmark, refusals=left(bookmark, datetime.now(UTC))
         )
         said = time.monotonic()
         known = bookmark.delivered
@@ -141,37 +172,80 @@ class DivisionWorker(threading.Thread):
                     # Before the first row: whatever becomes of this run, the next one knows that rows came.
                     known, changes = True, {**changes, **(_FIRST_ROWS if reached is None else _MARKED)}
                 if rows or changes:
-                    kept = {stream.name: changes} if changes and not task.once else {}
-                    self._hand_over(task.division.code, batch.payloads, kept)
+                    kept = {stream.name: changes} if changes and not self._once else {}
+                    self._worker.hand_over(self._code, batch.payloads, kept)
                 del batch  # while the next page is read, the lines of this one belong to the writer alone
                 if time.monotonic() - said > _PROGRESS_EVERY:
                     said = time.monotonic()
                     self._logger.info(
-                        "%s, division %d: %s rows so far",
-                        stream.name,
-                        task.division.code,
-                        f"{outcome.rows:,}",
+                        "%s, division %d: %s rows so far", stream.name, self._code, f"{outcome.rows:,}"
                     )
 
-        errors = self._errors(stream, task.division.code)
-        failure = self._guarded(outcome, task.division.code, read, had_rows=lambda: known)
-        answers.add(failure)
-        self._look_closer(outcome, reader, stream, task.division.code)
-        changes = self._after(outcome, bookmark, failure, self._errors(stream, task.division.code) - errors)
+        errors = self._errors(stream)
+        failure = self._guarded(outcome, read, had_rows=lambda: known)
+        self._look_closer(reader, outcome)
+        changes = self._after(outcome, bookmark, failure, self._errors(stream) - errors)
         if outcome.status is Status.OK and stream.name == LOG:
-            changes |= self._trust(
-                outcome, task.division.code, stream, outcome.rows, bookmark.read_at, known=known
-            )
+            changes |= self._trust(outcome, stream, outcome.rows, bookmark.read_at, known=known)
         elif outcome.status is Status.OK and not (outcome.rows or (moved and stream.endpoint.kind == "sync")):
-            changes |= look_into(self._client, stream, task.division.code, bookmark, outcome)
+            changes |= look_into(self._client, stream, self._code, bookmark, outcome)
             if outcome.status is Status.OK and outcome.from_scratch and stream.bookmark_column and not known:
                 # The bookmark is the start date: nothing was delivered yet.
                 changes["no_rows"] = True
         _mark_left_out(outcome, reader, stream)
-        self._events.put(StreamDone(stream, outcome, changes))
+        self._worker.done(stream, outcome, changes)
 
-    def _errors(self, stream: StreamRead, division: int) -> int:
-        return self._client.errors(None if stream.endpoint.login_wide else division, stream.endpoint.path)
+    def _read_log(self, log: StreamRead, targets: Sequence[StreamRead], *, wanted: bool) -> Tombstones:
+        """Read the log of deletions for the streams whose rows it may name."""
+        bookmark = self._bookmarks.setdefault(LOG, self._worker.bookmark(LOG, self._code))
+        tombstones = Tombstones(
+            self._division, log, wanted=wanted, targets=targets, bookmarks=self._bookmarks,
+            zone=self._context.config.timezone,
+        )  # fmt: skip
+        outcome = Outcome(LOG, self._code)
+        known = bookmark.delivered or any(
+            self._bookmarks[stream.name].log.timestamp is not None for stream in targets
+        )
+        if self._is_left_alone(log, outcome, bookmark, had_rows=known):
+            return tombstones
+        start = tombstones.start()
+        reader = Reader(
+            self._context, log, self._division, Bookmark(replication_key_value=start, seen=start),
+            refusals=left(bookmark, datetime.now(UTC)), share=tombstones.share,
+        )  # fmt: skip
+
+        def read() -> None:
+            for page in tombstones.pages(reader):
+                outcome.rows += sum(payload.count for payload in page.payloads)
+                self._worker.hand_over(self._code, page.payloads, page.changes)
+                del page
+
+        errors = self._errors(log)
+        failure = self._guarded(outcome, read, had_rows=lambda: known or tombstones.rows > 0)
+        self._tell_values(reader, LOG)
+        if failure is None and outcome.status is Status.OK:
+            trusted = self._trust(outcome, log, tombstones.rows, tombstones.read_at(), known=known)
+            if read_at := trusted.get("read_at"):
+                self._worker.hand_over(self._code, [], tombstones.complete(read_at))
+        changes = self._after(outcome, bookmark, failure, self._errors(log) - errors)
+        if wanted:
+            _mark_left_out(outcome, reader, log)
+        self._worker.done(log, outcome, changes)
+        return tombstones
+
+    def _is_left_alone(
+        self, stream: StreamRead, outcome: Outcome, bookmark: Bookmark, *, had_rows: bool
+    ) -> bool:
+        """Whether the stream is not asked for, because it was refused again and again; then it has ended."""
+        rest = cooldown(bookmark, datetime.now(UTC))
+        if rest is None:
+            return False
+        outcome.status, outcome.note = of_cooldown(rest, had_rows=had_rows)
+        self._worker.done(stream, outcome)
+        return True
+
+    def _errors(self, stream: StreamRead) -> int:
+        return self._client.errors(None if stream.endpoint.login_wide else self._code, stream.endpoint.path)
 
     def _after(
         self, outcome: Outcome, bookmark: Bookmark, failure: ExactError | None, errors: int
@@ -182,24 +256,25 @@ class DivisionWorker(threading.Thread):
         return {"refused": ()} if outcome.status is Status.OK and bookmark.refused else {}
 
     def _trust(
-        self, outcome: Outcome, division: int, log: StreamRead, rows: int, read_at: str | None, *, known: bool
+        self, outcome: Outcome, log: StreamRead, rows: int, read_at: str | None, *, known: bool
     ) -> Changes:
         """Up to which moment the log is known now; an empty log is looked at now and then."""
         now = datetime.now(UTC)
         if not rows:
             if not log_is_due(read_at, now):
                 return {}
-            if user_has_rights(self._client, log.endpoint, division) is False:
+            if user_has_rights(self._client, log.endpoint, self._code) is False:
                 outcome.status = Status.INCOMPLETE if known else Status.NOT_COVERED
                 outcome.note = NO_RIGHTS
                 return {}
         return {"read_at": now.isoformat(timespec="seconds")}
 
     def _guarded(
-        self, outcome: Outcome, division: int, read: Callable[[], None], *, had_rows: Callable[[], bool]
+        self, outcome: Outcome, read: Callable[[], None], *, had_rows: Callable[[], bool]
     ) -> ExactError | None:
         """Run a read and turn its end into an outcome; returns what ended it too early, or None."""
-        began, calls, asking = time.monotonic(), self._client.calls(division), self._client.seconds(division)
+        began, calls = time.monotonic(), self._client.calls(self._code)
+        asking = self._client.seconds(self._code)
         failure: ExactError | None = None
         try:
             read()
@@ -212,108 +287,37 @@ class DivisionWorker(threading.Thread):
             outcome.status, outcome.note = of_refusal(exc, had_rows=had_rows())
             failure = exc
         except Exception as exc:  # one stream's bug must not end the others
-            self._logger.debug("%s, division %d", outcome.stream, division, exc_info=True)
+            self._logger.debug("%s, division %d", outcome.stream, self._code, exc_info=True)
             outcome.status = Status.INCOMPLETE
             outcome.note = f"internal error {type(exc).__name__}; run with log level DEBUG and report it"
         finally:
             outcome.seconds = time.monotonic() - began
-            outcome.calls = self._client.calls(division) - calls
-            outcome.asking = self._client.seconds(division) - asking
+            outcome.calls = self._client.calls(self._code) - calls
+            outcome.asking = self._client.seconds(self._code) - asking
+        self._answers.add(failure)
         return failure
 
-    def _tell_values(self, reader: Reader, stream: str, division: int) -> None:
-        """Say which values are not in the target as Exact gave them."""
-        if reader.nul:
-            self._logger.warning(
-                "%s, division %d: %d characters U+0000 were taken out of its texts, since databases refuse them",
-                stream, division, reader.nul,
-            )  # fmt: skip
-        for name, count in reader.unreadable.items():
-            self._logger.warning(
-                "%s, division %d: %d values of %s are not of the type that Exact documents, or out of its range, and became null",
-                stream, division, count, name,
-            )  # fmt: skip
-
-    def _look_closer(self, outcome: Outcome, reader: Reader, stream: StreamRead, division: int) -> None:
+    def _look_closer(self, reader: Reader, outcome: Outcome) -> None:
         """What a read without an error may still lack."""
-        self._tell_values(reader, stream.name, division)
+        self._tell_values(reader, outcome.stream)
         if reader.keyless:
             outcome.status = Status.INCOMPLETE
             outcome.note = (
                 f"{reader.keyless} rows without a key were left out. Report it: no table can hold them"
             )
 
-    def _read_log(
-        self,
-        division: Division,
-        streams: Sequence[StreamRead],
-        bookmarks: dict[str, Bookmark],
-        answers: DivisionAnswers,
-        *,
-        wanted: bool,
-    ) -> Tombstones | None:
-        log = self._log_read
-        targets = [stream for stream in streams if stream.codec.tombstones]
-        if log is None or not (targets or wanted):
-            return None
-        bookmark = bookmarks.setdefault(LOG, self._bookmark(LOG, division.code))
-        tombstones = Tombstones(
-            division,
-            log,
-            wanted=wanted,
-            targets=targets,
-            bookmarks=bookmarks,
-            zone=self._context.config.timezone,
-        )
-        outcome = Outcome(LOG, division.code)
-        known = bookmark.delivered or any(
-            bookmarks[stream.name].log.timestamp is not None for stream in targets
-        )
-        if (rest := cooldown(bookmark, datetime.now(UTC))) is not None:
-            outcome.status, outcome.note = of_cooldown(rest, had_rows=known)
-            self._events.put(StreamDone(log, outcome))
-            return tombstones
-        start = tombstones.start()
-        since = Bookmark(replication_key_value=start, seen=start)
-        reader = Reader(
-            self._context, log, division, since,
-            refusals=left(bookmark, datetime.now(UTC)), share=tombstones.share,
-        )  # fmt: skip
-
-        def read() -> None:
-            for page in tombstones.pages(reader):
-                outcome.rows += sum(payload.count for payload in page.payloads)
-                self._hand_over(division.code, page.payloads, page.changes)
-                del page
-
-        errors = self._errors(log, division.code)
-        failure = self._guarded(outcome, division.code, read, had_rows=lambda: known or tombstones.rows > 0)
-        answers.add(failure)
-        self._tell_values(reader, LOG, division.code)
-        if failure is None and outcome.status is Status.OK:
-            trusted = self._trust(
-                outcome, division.code, log, tombstones.rows, tombstones.read_at(), known=known
-            )
-            if read_at := trusted.get("read_at"):
-                self._hand_over(division.code, [], tombstones.complete(read_at))
-        changes = self._after(outcome, bookmark, failure, self._errors(log, division.code) - errors)
-        if wanted:
-            _mark_left_out(outcome, reader, log)
-        self._events.put(StreamDone(log, outcome, changes))
-        return tombstones
-
-    def _hand_over(self, division: int, payloads: Sequence[Payload], changes: dict[str, Changes]) -> None:
-        """Give a page to the writer, once it has taken the one before."""
-        while not self._one_page.acquire(timeout=1):
-            if self._context.stop.is_set():
-                raise Stopped("the run was asked to stop")
-        leave_room = self._context.slots.hand_over()
-
-        def written() -> None:
-            self._one_page.release()
-            leave_room()
-
-        self._events.put(PageReady(division, payloads, changes, written))
+    def _tell_values(self, reader: Reader, stream: str) -> None:
+        """Say which values are not in the target as Exact gave them."""
+        if reader.nul:
+            self._logger.warning(
+                "%s, division %d: %d characters U+0000 were taken out of its texts, since databases refuse them",
+                stream, self._code, reader.nul,
+            )  # fmt: skip
+        for name, count in reader.unreadable.items():
+            self._logger.warning(
+                "%s, division %d: %d values of %s are not of the type that Exact documents, or out of its range, and became null",
+                stream, self._code, count, name,
+            )  # fmt: skip
 
 
 def _mark_left_out(outcome: Outcome, reader: Reader, stream: StreamRead) -> None:
