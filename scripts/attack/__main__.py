@@ -20,7 +20,8 @@ from datetime import UTC, datetime
 from scripts.attack.model import Effort, Figure
 from scripts.attack.report import table, write
 
-# Theme → seconds after which it tries nothing more. Together nine minutes; a machine at rest needs five.
+# Theme → seconds after which it tries nothing more, and those that the themes before it have left. Together less than
+# ten minutes; a machine at rest needs five.
 THEMES = {
     "damage": 80,
     "links": 20,
@@ -39,12 +40,11 @@ def main() -> int:
     if hasattr(signal, "alarm"):
         signal.alarm(_HARD_LIMIT)  # whatever hangs ends with the process
     figures: list[Figure] = []
-    began = time.monotonic()
+    began = deadline = time.monotonic()
     short = []
     for theme in options.only or THEMES:
-        effort = Effort(
-            options.seed, options.scale, time.monotonic() + THEMES[theme] * max(options.scale, 0.1)
-        )
+        deadline += THEMES[theme] * max(options.scale, 0.1)
+        effort = Effort(options.seed, options.scale, deadline)
         print(f"{theme} …", end="", flush=True)
         start = time.monotonic()
         figures += importlib.import_module(f"scripts.attack.{theme}").attack(effort)
