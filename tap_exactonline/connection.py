@@ -5,23 +5,29 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from tap_exactonline import DISTRIBUTION
 from tap_exactonline.config import Config, require_app
+from tap_exactonline.config.readers import ZONES
 from tap_exactonline.exact.auth.credentials import Credentials
-from tap_exactonline.exact.auth.store import TokenStore, open_store
+from tap_exactonline.exact.auth.store import TokenStore, list_connections, open_store
+from tap_exactonline.exact.auth.tokens import About, fingerprint
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.contract_calls import ContractCalls
-from tap_exactonline.exact.divisions import Chosen, Division, choose, list_divisions
-from tap_exactonline.exact.errors import SettingsError
+from tap_exactonline.exact.divisions import Chosen, Division, ask_me, choose, list_divisions
+from tap_exactonline.exact.errors import OtherUser, SettingsError, TokenStoreError
+from tap_exactonline.exact.foreign_text import clean_text
 from tap_exactonline.exact.large_answers import LargeAnswers
 from tap_exactonline.exact.notes import Notes
 from tap_exactonline.exact.refused_fields import RefusedFields
 from tap_exactonline.exact.shared_list import SharedList
 from tap_exactonline.exact.transport import MEGABYTE
+from tap_exactonline.exact.urls import address_of
 
 
 def tap_version() -> str:
@@ -72,7 +78,74 @@ class Connection:
             client_id=self.config.client_id,
             api_url=self.config.api_url,
             passphrase=self.config.token_store_passphrase,
+            connection=self.config.connection,
         )
+
+    @cached_property
+    def about(self) -> About:
+        """What was chosen for the connection. Taken in once: it completes the settings.
+
+        Raises:
+            SettingsError: The connection exists in several countries.
+            TokenStoreError: The store can't be used.
+        """
+        if not self.config.client_id:
+            return About()
+        stored = self.store.load()
+        if stored is None and not self.config.address_given and self._find_address():
+            stored = self.store.load()
+        if stored is None:
+            return About()
+        about = stored.standing().about
+        if about.moving_to:
+            raise TokenStoreError(
+                f"The connection {self.config.connection} was being renamed to {about.moving_to} when that was cut off",
+                f"Run 'tap-exactonline connections rename {self.config.connection} {about.moving_to}' again",
+            )
+        if self.config.divisions is None and about.divisions is not None:
+            self.config = replace(self.config, divisions=about.divisions)
+        return about
+
+    def _find_address(self) -> bool:
+        """Go to the country in which the connection is kept, if there is one."""
+        config = self.config
+        kept = list_connections(config.token_store, client_id=config.client_id)
+        hosts = [one.host for one in kept if one.connection == config.connection]
+        found = [address for address in map(address_of, hosts) if address]
+        if len(found) > 1:
+            raise SettingsError(
+                "country", f"the connection {config.connection} exists in several countries", "Say which one"
+            )
+        if found:
+            country, address = found[0]
+            own = config.timezone.key != ZONES[config.country]
+            zone = config.timezone if own else ZoneInfo(ZONES[country])
+            self.config = replace(config, country=country, api_url=address, timezone=zone)
+            self.__dict__.pop("store", None)
+        return bool(found)
+
+    def check_state(self, state: dict[str, Any]) -> None:
+        """Make sure that a state is of this login, and mark it.
+
+        Asks Exact only if the state has a mark and nobody knows yet whose login it is.
+
+        Raises:
+            OtherUser: It is another login's.
+        """
+        mark = state.get("login")
+        if mark is not None and not self.credentials.owner:
+            self.credentials.bind(ask_me(self.client))
+        if not self.credentials.owner:
+            return
+        own = fingerprint(self.credentials.owner)
+        if mark is not None and mark not in {own, self.config.adopt_state}:
+            raise OtherUser(
+                f"The state is another login's (its mark is {clean_text(str(mark), most=40)}), not that of the connection "
+                f"{self.config.connection}",
+                "Run with this connection's own state, or with none. If another user took over the same administrations, "
+                "go on with it by setting 'adopt_state' to that mark",
+            )
+        state["login"] = own
 
     @cached_property
     def notes(self) -> Notes:
@@ -124,6 +197,7 @@ class Connection:
     @cached_property
     def client(self) -> ExactClient:
         """The way to Exact."""
+        _ = self.about  # which completes the settings
         return ExactClient(
             api_url=self.config.api_url,
             credentials=self.credentials,
@@ -142,6 +216,7 @@ class Connection:
     @cached_property
     def accessible(self) -> list[Division]:
         """All administrations that the login may open. Parts of one login take the list over from each other."""
+        _ = self.about  # which completes the settings
         row = (
             self.store.shared("divisions") if self.config.client_id and self.config.shard.parts > 1 else None
         )
@@ -151,14 +226,16 @@ class Connection:
 
     def list_again(self) -> list[Division]:
         """The same as they are now, not as they were at first."""
+        client = self.client
         excluded = self.config.exclude_divisions
         # Another part may be reading in the administration that the user opened last.
         own = [code for code in sorted(self.fallback_divisions) if self.config.shard.parts > 1]
         return list_divisions(
-            self.client,
+            client,
             first=[code for code in self.config.divisions or own if code not in excluded],
             fallback=sorted(self.fallback_divisions),
             refused=self.list_refusals,
+            told=self.credentials.bind,
         )
 
     @cached_property
@@ -178,4 +255,5 @@ class Connection:
     @cached_property
     def everything(self) -> Chosen:
         """The same of all parts."""
-        return choose(self.accessible, self.config.divisions, self.config.exclude_divisions)
+        every = self.accessible  # first: it completes the settings
+        return choose(every, self.config.divisions, self.config.exclude_divisions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import sys
@@ -14,6 +15,7 @@ import click
 from tap_exactonline.config import parse
 from tap_exactonline.connection import Connection
 from tap_exactonline.exact.divisions import Division
+from tap_exactonline.exact.errors import TokenStoreError
 from tap_exactonline.exact.foreign_text import clean_text
 
 TRIES = 3
@@ -27,7 +29,12 @@ def connect(raw: Mapping[str, Any]) -> Connection:
     Raises:
         SettingsError: A setting is wrong.
     """
-    return Connection(parse(raw), threading.Event(), tell_wait, max_tries=TRIES, token_timeout=TOKEN_TIMEOUT)
+    connection = Connection(
+        parse(raw), threading.Event(), tell_wait, max_tries=TRIES, token_timeout=TOKEN_TIMEOUT
+    )
+    with contextlib.suppress(TokenStoreError):  # whoever needs the store will tell
+        _ = connection.about
+    return connection
 
 
 def tell_wait(division: int | None, seconds: float, why: str) -> None:

@@ -257,6 +257,12 @@ class TapExactOnline(Tap):
             RunIncomplete: If something that was asked for is missing.
             ExactError: If the administrations can't even be listed.
         """
+        if self.connection.about.paused:
+            self.logger.info(
+                "The connection %s is paused: nothing is read. `tap-exactonline connections resume %s` lets runs read again",
+                self.checked.connection, self.checked.connection,
+            )  # fmt: skip
+            return
         with _one_line():
             self._run = self._make_run()
             if self.checked.only_schemas:

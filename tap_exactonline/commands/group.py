@@ -151,7 +151,7 @@ def build(command: click.Command, run: Callable[..., Any]) -> TapGroup:
         invoke_without_command=True,
         logger=logging.getLogger(command.name),
     )
-    for one in (login, divisions, check, drift, reset, logout):
+    for one in (login, connections, divisions, check, drift, reset, logout):
         group.add_command(one)
     return group
 
@@ -200,9 +200,16 @@ as_json = click.option(
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="With --web: a fixed port, for a tunnel."
 )
+@click.option("--replace", is_flag=True, help="Let it replace the login of another user, without asking.")
 @click.pass_context
 def login(  # noqa: PLR0917 - click gives its options by name
-    ctx: click.Context, config: _ConfigInput, redirect_uri: str | None, no_browser: bool, web: bool, port: int
+    ctx: click.Context,
+    config: _ConfigInput,
+    redirect_uri: str | None,
+    no_browser: bool,
+    web: bool,
+    port: int,
+    replace: bool,
 ) -> None:
     """Log in at Exact Online and keep the login.
 
@@ -215,11 +222,34 @@ def login(  # noqa: PLR0917 - click gives its options by name
     if web:
         from tap_exactonline.login.web.server import log_in_by_page
 
-        log_in_by_page(raw, port=port, browser=not no_browser)
+        log_in_by_page(raw, port=port, browser=not no_browser, replace_user=replace)
     else:
         from tap_exactonline.login.terminal import log_in
 
-        log_in(raw, browser=not no_browser)
+        log_in(raw, browser=not no_browser, replace_user=replace)
+
+
+@click.command(cls=PlainCommand)
+@with_settings
+@click.argument("action", type=click.Choice(["list", "pause", "resume", "rename", "remove"]), default="list")
+@click.argument("names", nargs=-1)
+@click.option("--yes", is_flag=True, help="With remove: do not ask.")
+@as_json
+@click.pass_context
+def connections(  # noqa: PLR0917 - likewise
+    ctx: click.Context, config: _ConfigInput, action: str, names: tuple[str, ...], yes: bool, style: str
+) -> None:
+    """List and look after the logins in the token store, one for each customer.
+
+    list: whose they are, what they read, when the login ends, what the last run brought. pause NAME: runs read nothing
+    and end well. resume NAME. rename OLD NEW. remove NAME: forget the login.
+    """
+    from tap_exactonline.commands.connections import act, show
+
+    if action == "list":
+        show(settings_of(ctx, config), style)
+    else:
+        act(settings_of(ctx, config), action, names, sure=yes)
 
 
 @click.command(cls=PlainCommand)

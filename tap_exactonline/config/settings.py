@@ -27,6 +27,7 @@ from tap_exactonline.config.readers import (
     text_or_empty,
     zone,
 )
+from tap_exactonline.exact.auth.store import DEFAULT, check_name
 from tap_exactonline.exact.errors import SettingsError
 from tap_exactonline.exact.urls import api_url_for, check_api_url
 from tap_exactonline.shard import Shard
@@ -58,6 +59,10 @@ def _choice(*, default: str, allowed_values: list[str], **described: Any) -> Any
 
 def _integer(*, default: int, least: int, most: int | None = None, **described: Any) -> Any:
     return _setting(th.IntegerType, read=integer(default, least, most), default=default, **described)
+
+
+def _connection(raw: Mapping[str, Any], name: str) -> str:
+    return check_name(text(raw, name) or DEFAULT)
 
 
 def _api_url(raw: Mapping[str, Any], name: str) -> str:
@@ -95,7 +100,11 @@ def _extra_streams(raw: Mapping[str, Any], name: str) -> tuple[ExtraStream, ...]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Config:
-    """The settings, checked. ``start_date`` is in the administration's wall clock."""
+    """The settings, checked. ``start_date`` is in the administration's wall clock.
+
+    Attributes:
+        address_given: Whether the settings say which Exact Online it is; if not, that is up to the connection.
+    """
 
     client_id: str = _setting(
         th.StringType,
@@ -133,11 +142,21 @@ class Config:
         title="Access token",
         description="An access token from elsewhere, used without a login until it expires, ten minutes after it was made.",
     )
-    country: str = _choice(
-        default="nl",
+    connection: str = _setting(
+        th.StringType,
+        read=_connection,
+        title="Connection",
+        description="Name of the login to use, where one token store holds the logins of several customers; `default` if absent. "
+        "What the settings leave out (country, administrations) comes from what was chosen for the connection.",
+        examples=["customer-17"],
+    )
+    country: str = _setting(
+        th.StringType,
+        read=choice("nl", list(ZONES)),
         allowed_values=list(ZONES),
         title="Country",
-        description="The Exact Online that the app is registered at; it chooses the address.",
+        description="The Exact Online that the app is registered at; it chooses the address. Absent: that of the connection, "
+        "else nl.",
     )
     api_url: str = _setting(
         th.StringType,
@@ -198,6 +217,14 @@ class Config:
         secret=True,
         title="Passphrase of the token store",
         description="A passphrase that encrypts the login at rest.",
+    )
+    adopt_state: str | None = _setting(
+        th.StringType,
+        read=text,
+        title="Adopt a state",
+        description="The mark of another login's state that this connection may go on with, as the message says that refuses it. "
+        "For the case that another user takes over the same administrations.",
+        examples=["3f2a90c1d4e5b678"],
     )
     max_parallel_divisions: int = _integer(
         least=1,
@@ -284,6 +311,7 @@ class Config:
         title="User agent",
         description="The User-Agent header sent with each call. Absent: name and version of this tap.",
     )
+    address_given: bool = False
 
     @property
     def tombstones(self) -> bool:
@@ -305,19 +333,25 @@ class Config:
         return f"Config(api_url={self.api_url!r})"
 
 
+_SETTINGS = [setting for setting in fields(Config) if setting.metadata]
+
+
 def read_settings(raw: Mapping[str, Any]) -> Config:
     """Read each setting.
 
     Raises:
         SettingsError: Naming the first one that is wrong.
     """
-    return Config(**{setting.name: setting.metadata["read"](raw, setting.name) for setting in fields(Config)})
+    return Config(
+        **{setting.name: setting.metadata["read"](raw, setting.name) for setting in _SETTINGS},
+        address_given=any(text(raw, name) for name in ("country", "api_url")),
+    )
 
 
 SCHEMA: dict[str, Any] = th.PropertiesList(
     *(
         th.Property(setting.name, setting.metadata["kind"], **setting.metadata["described"])
-        for setting in fields(Config)
+        for setting in _SETTINGS
     )
 ).to_dict()
 SCHEMA["properties"].update(EMIT_ACTIVATE_VERSION_CONFIG["properties"])

@@ -8,7 +8,7 @@ endpoint *of* a division, so one has to be known before: one that is configured,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,8 @@ from tap_exactonline.exact.odata import Page, read_rows, select_query
 from tap_exactonline.exact.query_refusals import refused_field
 from tap_exactonline.exact.refused_fields import MOST_REFUSALS, RefusedFields
 from tap_exactonline.exact.responses import MANAGE_COMPANIES
+
+Rows = Sequence[Mapping[str, Any]]
 
 STREAM = "system_divisions"
 SCOPE = "Organization administration"
@@ -156,6 +158,7 @@ def list_divisions(
     first: Iterable[int] = (),
     fallback: Iterable[int] = (),
     refused: RefusedFields | None = None,
+    told: Callable[[Rows], None] = lambda _: None,
 ) -> list[Division]:
     """All administrations that the login may open, in the order of their numbers.
 
@@ -165,6 +168,7 @@ def list_divisions(
             need not be granted to the app, and would be refused in every run.
         fallback: Others to ask through where Exact refuses those, and the one that the user opened last.
         refused: Fields of the list that Exact does not know; what it refuses is added.
+        told: Is given the rows of ``current/Me``, if that is asked.
 
     Raises:
         DivisionError, StreamError: if no administration to ask through is granted: what is wrong with the first.
@@ -173,7 +177,7 @@ def list_divisions(
     refused = RefusedFields() if refused is None else refused
     problem: ExactError | None = None
     faults = 0
-    for start in _starts(client, list(first), list(fallback)):
+    for start in _starts(client, list(first), list(fallback), told):
         if isinstance(start, ExactError):
             problem = problem or start
             continue
@@ -193,12 +197,14 @@ def list_divisions(
     raise problem
 
 
-def _starts(client: ExactClient, first: list[int], fallback: list[int]) -> Iterator[int | ExactError]:
+def _starts(
+    client: ExactClient, first: list[int], fallback: list[int], told: Callable[[Rows], None]
+) -> Iterator[int | ExactError]:
     """The administrations to ask through, each once; an error in place of the one that the user opened last."""
     tried = list(dict.fromkeys(first))[:_MOST_STARTS]
     yield from tried
     try:
-        current: int | ExactError = current_division(client)
+        current: int | ExactError = current_division(client, told)
     except (StreamError, DivisionError, ServerFault, ForeignAnswer, BrokenAnswer) as exc:
         current = exc
     if current not in tried:
@@ -206,15 +212,38 @@ def _starts(client: ExactClient, first: list[int], fallback: list[int]) -> Itera
     yield from [code for code in dict.fromkeys(fallback) if code not in {*tried, current}][:_MOST_STARTS]
 
 
-def current_division(client: ExactClient) -> int:
-    """The administration that the user opened last. It changes by a click, so read nothing else from it.
+def ask_me(client: ExactClient) -> list[dict[str, Any]]:
+    """The row of ``current/Me``: whose login it is, and which administration that user opened last.
 
     Raises:
         ExactError: as the client.
     """
-    query = select_query(["CurrentDivision"])
-    page = client.get("current/Me", division=None, query=query, decode=read_rows, stream=STREAM, scope=SCOPE)
-    division = _number(page.rows[0].get("CurrentDivision")) if page.rows else None
+
+    def ask(*fields: str) -> list[dict[str, Any]]:
+        query = select_query(fields)
+        return client.get(
+            "current/Me", division=None, query=query, decode=read_rows, stream=STREAM, scope=SCOPE
+        ).rows
+
+    try:
+        return ask("CurrentDivision", "UserID", "FullName")
+    except QueryRefused:
+        return ask("CurrentDivision")
+
+
+def current_division(client: ExactClient, told: Callable[[Rows], None] = lambda _: None) -> int:
+    """The administration that the user opened last. It changes by a click, so read nothing else from it.
+
+    Args:
+        client: The client.
+        told: Is given the rows of ``current/Me``, which say whose login it is, too.
+
+    Raises:
+        ExactError: as the client.
+    """
+    rows = ask_me(client)
+    told(rows)
+    division = _number(rows[0].get("CurrentDivision")) if rows else None
     if division is None:
         raise BrokenAnswer("current/Me names no administration", "Set divisions", stream=STREAM)
     return division

@@ -8,6 +8,7 @@
     │   ├── NotLoggedIn              no usable token at all
     │   ├── LoginExpired             unused for 30 days
     │   ├── LoginSuperseded          old refresh token, or a second login with the same app and user
+    │   ├── OtherUser                the login is not of the user that the connection belongs to
     │   └── AppRefused               client id or secret is wrong
     ├── TokenStoreError          the store can't be read, written, locked or decrypted
     ├── DivisionError            one division can't be read; the others go on
@@ -131,6 +132,10 @@ class LoginExpired(LoginError):
 
 class LoginSuperseded(LoginError):
     """The refresh token was used before, or another login replaced this one."""
+
+
+class OtherUser(LoginError):
+    """The login is of another user at Exact than the one that the connection belongs to."""
 
 
 class AppRefused(LoginError):

@@ -12,11 +12,13 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Iterable
+from typing import TypedDict, Unpack
 
 import msgspec
 
 HOUR = 3600.0
 DAY = 86_400.0
+MOST_RUNS = 10
 
 
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True, rename={"kind": "k", "until": "u"}):
@@ -57,6 +59,24 @@ class LoginRefusal(msgspec.Struct, frozen=True):
     access: str = ""
 
 
+class RunNote(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a run brought.
+
+    Attributes:
+        at: When it ended, seconds since the epoch.
+        rows: Rows written.
+        calls: Calls made.
+        complete: Whether all that was asked for is in.
+        said: Its last line, for people.
+    """
+
+    at: float
+    rows: int
+    calls: int
+    complete: bool
+    said: str
+
+
 class Entry(
     msgspec.Struct, frozen=True, omit_defaults=True, rename={"login": "l", "writer": "w", "number": "i"}
 ):
@@ -67,6 +87,7 @@ class Entry(
         place: Division and endpoint that a refusal is about.
         refusal: What was refused.
         login: A login that was refused for good.
+        run: What a run brought.
         writer: The process that wrote it.
         number: Of the entry among those of its writer, so that what is read twice counts once.
     """
@@ -75,8 +96,17 @@ class Entry(
     place: str = msgspec.field(name="p", default="")
     refusal: Refusal | None = msgspec.field(name="r", default=None)
     login: LoginRefusal | None = None
+    run: RunNote | None = None
     writer: str = ""
     number: int = 0
+
+
+class What(TypedDict, total=False):
+    """What an entry may be about."""
+
+    refusal: Refusal
+    login: LoginRefusal
+    run: RunNote
 
 
 class Notes:
@@ -85,6 +115,7 @@ class Notes:
     def __init__(self) -> None:
         self._refusals: dict[str, list[Refusal]] = {}
         self._login: LoginRefusal | None = None
+        self._runs: list[RunNote] = []
         self._writer = secrets.token_hex(4)
         self._known: set[tuple[str, int]] = set()
         self._lock = threading.Lock()
@@ -105,7 +136,7 @@ class Notes:
         place = _place(division, endpoint)
         with self._lock:
             self._take(place, refusal)
-            self._write(place, refusal, None)
+            self._write(place, refusal=refusal)
 
     @property
     def login(self) -> LoginRefusal | None:
@@ -118,7 +149,25 @@ class Notes:
     def login(self, refused: LoginRefusal) -> None:
         with self._lock:
             self._login = refused
-            self._write("", None, refused)
+            self._write("", login=refused)
+
+    @property
+    def runs(self) -> list[RunNote]:
+        """The last runs, the latest one first."""
+        with self._lock:
+            self._read()
+            return sorted(self._runs, key=lambda one: -one.at)[:MOST_RUNS]
+
+    @property
+    def last_run(self) -> RunNote | None:
+        """The latest run; None if none is known."""
+        return next(iter(self.runs), None)
+
+    def add_run(self, run: RunNote) -> None:
+        """Note what a run brought."""
+        with self._lock:
+            self._runs.append(run)
+            self._write("", run=run)
 
     def flush(self) -> None:
         """Write what has not been written yet."""
@@ -137,26 +186,33 @@ class Notes:
             self._take(entry.place, entry.refusal)
         if entry.login is not None:
             self._login = entry.login
+        if entry.run is not None:
+            self._runs.append(entry.run)
 
-    def _entry(self, name: str, place: str, refusal: Refusal | None, login: LoginRefusal | None) -> Entry:
+    def _entry(self, name: str, place: str, **what: Unpack[What]) -> Entry:
         """An entry of this process."""
-        entry = Entry(name, place, refusal, login, self._writer, len(self._known))
+        entry = Entry(name, place, **what, writer=self._writer, number=len(self._known))
         self._known.add((entry.writer, entry.number))
         return entry
 
     def _read(self) -> None:
         """Take in what others have written."""
 
-    def _write(self, place: str, refusal: Refusal | None, login: LoginRefusal | None) -> None:
+    def _write(self, place: str, **what: Unpack[What]) -> None:
         """Write one note."""
 
 
 def lasting(entries: Iterable[Entry], now: float) -> list[Entry]:
-    """The entries that may still matter: refusals of the last hour, and of each record the last refused login."""
+    """The entries that may still matter: refusals of the last hour, and of each record the last refused login and runs."""
     logins = {entry.name: entry for entry in entries if entry.login is not None}
+    runs: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.run is not None:
+            runs[entry.name] = [*runs.get(entry.name, ()), entry][-MOST_RUNS:]
     return [
         *(entry for entry in entries if entry.refusal is not None and _holds(entry.refusal, now)),
         *logins.values(),
+        *(one for kept in runs.values() for one in kept),
     ]
 
 

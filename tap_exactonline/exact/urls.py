@@ -29,6 +29,17 @@ def api_url_for(country: str) -> str:
     return f"https://start.exactonline.{ending}"
 
 
+def address_of(host: str) -> tuple[str, str] | None:
+    """Country and address of a host in the name of a record; None if it is neither Exact's nor this machine.
+
+    Whoever can write into a store must not choose where the client secret is sent.
+    """
+    for country in COUNTRIES:
+        if api_url_for(country) == f"https://{host}":
+            return country, f"https://{host}"
+    return ("nl", f"http://{host}") if is_loopback(urlsplit(f"//{host}").hostname or "") else None
+
+
 def check_api_url(url: str) -> str:
     """An address in its plain form: scheme, host, port and base path, without a final slash.
 

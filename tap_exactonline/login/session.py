@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import threading
+import time
+from collections.abc import Sequence
 from dataclasses import replace
+
+import msgspec
 
 from tap_exactonline.config import Config
 from tap_exactonline.connection import Connection
 from tap_exactonline.exact.auth.credentials import authorize_url
-from tap_exactonline.exact.errors import ExactError, SettingsError
-from tap_exactonline.exact.foreign_text import clean_text
-from tap_exactonline.exact.odata import read_rows, select_query
+from tap_exactonline.exact.auth.store import list_connections
+from tap_exactonline.exact.auth.tokens import user_in
+from tap_exactonline.exact.divisions import ask_me
+from tap_exactonline.exact.errors import ExactError, OtherUser, SettingsError, TokenStoreError
 from tap_exactonline.exact.secret_text import check_secret
 from tap_exactonline.login.redirect import check_redirect_uri, read_code
 
@@ -51,32 +57,78 @@ class LoginSession:
         config = self.connection.config
         return authorize_url(config.api_url, config.client_id, self.redirect_uri, self.state)
 
-    def finish(self, pasted: str, *, bare: bool) -> None:
+    def finish(self, pasted: str, *, bare: bool, replace_user: bool = False) -> None:
         """Trade what the person brought back for tokens, and save them.
 
         Args:
             pasted: The address that they landed on.
             bare: Whether the code alone will do.
+            replace_user: Let it replace the login of another user at Exact.
 
         Raises:
             RedirectError: There is no usable code in it.
+            OtherUser: The connection belongs to another user. The login is not kept, unless `replace_user` follows.
             LoginError: Exact refuses the code or the app.
             TokenStoreError: The login can't be kept.
             TemporaryError: Exact does not answer.
         """
-        self.connection.credentials.exchange_code(read_code(pasted, self.state, bare=bare), self.redirect_uri)
+        code = read_code(pasted, self.state, bare=bare)
+        try:
+            self.connection.credentials.exchange_code(code, self.redirect_uri)
+        except OtherUser:
+            if not replace_user:
+                raise
+            self.replace_user()
+
+    def replace_user(self) -> None:
+        """Keep the login that `finish` refused to keep.
+
+        Raises:
+            TokenStoreError: It can't be kept.
+        """
+        self.connection.credentials.take_over()
 
     def user(self) -> str:
-        """Name of the user who logged in; "" if Exact does not tell. Costs no call of the day."""
+        """Name of the user who logged in; "" if Exact does not tell. Costs no call of the day.
+
+        From now on the connection belongs to that user.
+        """
         try:
-            page = self.connection.client.get(
-                "current/Me",
-                division=None,
-                query=select_query(["FullName"]),
-                decode=read_rows,
-                stream="system_me",
-            )
+            rows = ask_me(self.connection.client)
+            self.connection.credentials.bind(rows)
         except ExactError:
             return ""
-        name = page.rows[0].get("FullName") if page.rows else None
-        return clean_text(str(name), most=100) if name else ""
+        user = user_in(rows)
+        return user.name if user else ""
+
+    def note_choices(self, divisions: Sequence[int] | None) -> None:
+        """Keep with the login what was chosen for it.
+
+        Args:
+            divisions: The administrations to read; None for all, also those to come.
+        """
+        api_url, chosen = self.connection.config.api_url, None if divisions is None else tuple(divisions)
+        self.connection.store.change(
+            lambda about: msgspec.structs.replace(
+                about, api_url=api_url, divisions=chosen, made_at=about.made_at or time.time()
+            )
+        )
+
+    def same_user(self) -> list[str]:
+        """Names of the other connections of this app that belong to the same user.
+
+        Exact keeps one login for each app and user: the latest one ends the others.
+        """
+        config, own = self.connection.config, self.connection.store.load()
+        if own is None or not own.about.user:
+            return []
+        kept = list_connections(
+            config.token_store, client_id=config.client_id, passphrase=config.token_store_passphrase
+        )
+        found = []
+        for one in kept:
+            with contextlib.suppress(TokenStoreError):
+                other = one.store.load()
+                if one.connection != config.connection and other and other.about.user == own.about.user:
+                    found.append(one.connection)
+        return found

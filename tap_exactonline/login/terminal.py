@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from tap_exactonline.config import Config, parse
-from tap_exactonline.console import ask, interactive, name_of, next_steps
+from tap_exactonline.console import ask, confirm, interactive, name_of, next_steps
 from tap_exactonline.exact.counted import counted
-from tap_exactonline.exact.errors import ExactError, NotLoggedIn, SettingsError
+from tap_exactonline.exact.errors import ExactError, NotLoggedIn, OtherUser, SettingsError
 from tap_exactonline.login.browser import open_browser
 from tap_exactonline.login.redirect import RedirectError, check_redirect_uri
 from tap_exactonline.login.session import LoginSession
@@ -23,12 +23,13 @@ _SHOWN = 20
 _TRIES = 4
 
 
-def log_in(raw: Mapping[str, Any], *, browser: bool) -> None:
+def log_in(raw: Mapping[str, Any], *, browser: bool, replace_user: bool = False) -> None:
     """Lead a person through the login and keep it.
 
     Args:
         raw: The settings.
         browser: Open Exact's page where there is a graphical browser.
+        replace_user: Without asking, let the login replace that of another user.
 
     Raises:
         ExactError: The login failed; nothing was kept.
@@ -42,9 +43,14 @@ def log_in(raw: Mapping[str, Any], *, browser: bool) -> None:
     click.echo(f"   {session.address}\n")
     if browser and interactive() and open_browser(session.address):
         click.echo("   (It has been opened in your browser.)\n")
+    click.echo(
+        "   A user whose One Exact Identity spans several environments cannot allow access there: log in as"
+    )
+    click.echo("   a user of this environment alone.\n")
     click.echo("2. Your browser lands on the redirect address. If it shows an error page there, never mind:")
     click.echo("   copy the whole address out of the address bar and paste it here within three minutes.\n")
-    _finish(session)
+    _finish(session, replace_user=replace_user)
+    session.note_choices(config.divisions)
     _tell(session, asked=config != given or not raw.get("redirect_uri"))
 
 
@@ -71,13 +77,21 @@ def _complete(config: Config, redirect_uri: str) -> tuple[Config, str]:
     return config, redirect_uri
 
 
-def _finish(session: LoginSession) -> None:
+def _finish(session: LoginSession, *, replace_user: bool) -> None:
     """Read the pasted line; on a terminal, a slip may be corrected."""
     person = interactive()
     for attempt in range(1, _TRIES + 1):
         pasted = ask("Address (or code)") if person else sys.stdin.readline()
         try:
-            session.finish(pasted, bare=True)
+            session.finish(pasted, bare=True, replace_user=replace_user)
+        except OtherUser as exc:
+            if not person:
+                raise
+            click.echo(f"\n{exc.what}.")
+            if not confirm("Shall it belong to this user from now on?"):
+                raise
+            session.replace_user()
+            return
         except (RedirectError, NotLoggedIn) as exc:
             final = isinstance(exc, RedirectError) and exc.kind in ("denied", "refused")
             if not person or final or attempt == _TRIES:
@@ -93,6 +107,12 @@ def _tell(session: LoginSession, *, asked: bool) -> None:
     click.echo(
         f"\nLogged in{f' as {user}' if user else ''}. The login is kept in {connection.store.describe()}"
     )
+    for other in session.same_user():
+        click.echo(
+            f"The connection {other} is of the same user, and Exact keeps one login for each app and user: it has ended. Use one "
+            "connection for both, or another user at Exact for one of them.",
+            err=True,
+        )
     try:
         open_ones = connection.chosen.selected
         every = connection.accessible

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -10,6 +11,8 @@ from typing import Any, cast
 from tap_exactonline.exact.counted import counted
 from tap_exactonline.exact.divisions import HR_LINKED, MOVED, Division
 from tap_exactonline.exact.errors import DivisionError, ExactError, Stopped
+from tap_exactonline.exact.foreign_text import clean_text
+from tap_exactonline.exact.notes import RunNote
 from tap_exactonline.exact.responses import MANAGE_COMPANIES
 from tap_exactonline.stdout import OutputError
 from tap_exactonline.sync.messages import RunContext
@@ -27,6 +30,7 @@ _UNSEEN = (
     "are kept as they are, and the field is asked for again after a week. If Exact moves one of your administrations to "
     "another database meanwhile, run once with --full-refresh"
 )
+_MOST_SAID = 1000
 _NOTHING_TO_READ = "There is no administration to read. `tap-exactonline divisions` lists them"
 
 
@@ -83,7 +87,12 @@ class Run:
             RunIncomplete: If something that was asked for is missing.
             ExactError: If the administrations can't even be listed.
         """
-        chosen = self.context.connection.chosen
+        try:
+            chosen = self.context.connection.chosen
+            self.context.connection.check_state(self.state.others)
+        except ExactError as exc:
+            self._note(Report(problems=[str(exc)]))
+            raise
         reads = self._reads()
         writer = self._make_writer(reads, chosen.selected)
         report = writer.report
@@ -223,10 +232,23 @@ class Run:
         } - left_out
         return codes & set(wanted) if wanted else codes
 
+    def _note(self, report: Report) -> None:
+        """Tell `connections` what the run brought."""
+        self.context.connection.notes.add_run(
+            RunNote(
+                at=time.time(),
+                rows=sum(outcome.rows for outcome in report.outcomes),
+                calls=self.context.client.calls(),
+                complete=report.complete,
+                said=clean_text(report.last_line(), most=_MOST_SAID),
+            )
+        )
+
     def _conclude(self, report: Report) -> None:
         if self.stopped_by is not None:
             report.stopped = signal.Signals(self.stopped_by).name
             self.context.connection.credentials.settle()
+        self._note(report)
         for line in report.table():
             self.context.logger.info(line)
         if report.complete:

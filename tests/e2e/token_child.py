@@ -102,8 +102,19 @@ def run(job: Job, results: Connection | None) -> None:
 
 
 def _work(job: Job, told: dict[str, Any]) -> None:
+    """With the names of connections: use each of them, and tell who Exact says it is, and where."""
+    for name in job.extra.get("connections", ["default"]):
+        one: dict[str, Any] = {}
+        _use(job, name, one)
+        told["calls"] = told.get("calls", 0) + one.pop("calls")
+        if "me" in one:
+            told.setdefault("seen", {})[name] = one.pop("me")
+        told |= one
+
+
+def _use(job: Job, connection: str, told: dict[str, Any]) -> None:
     given: dict[str, Any] = {"client_id": job.client_id, "api_url": job.url}
-    store = open_store(job.location, passphrase=job.passphrase, **given)
+    store = open_store(job.location, passphrase=job.passphrase, connection=connection, **given)
     login = Credentials(
         **given,
         client_secret=job.client_secret,
@@ -116,9 +127,12 @@ def _work(job: Job, told: dict[str, Any]) -> None:
         for number in range(job.rounds):
             time.sleep(job.pause if number else 0)
             told["token"] = login.access_token()
-        header = {"Authorization": f"Bearer {told['token']}"}
+        header = {"Authorization": f"Bearer {told['token']}", "Accept": "application/json"}
         me = requests.get(f"{job.url}/api/v1/current/Me", headers=header, timeout=30)
         told["works"] = me.status_code == 200
+        if "connections" in job.extra:
+            row = me.json()["d"]["results"][0]
+            told["me"] = [row["FullName"], row["CurrentDivision"]]
     except ExactError as error:
         logging.getLogger("child").exception("failed")
         told |= {"error": str(error), "kind": type(error).__name__}

@@ -94,6 +94,7 @@ def answer(
     """Answer a GET, faults included; adds the rate headers and counts errors."""
     reply: Reply | None
     refused = exact.oauth.bearer(headers.get("authorization"))
+    exact.asking = exact.oauth.user_of(headers.get("authorization"))
     # What has no administration, current/Me, counts for no minute and day; its errors count all the same.
     limits = exact.limits_of(target.division or 0)
     where = target.name or call.path.lower()
@@ -158,7 +159,7 @@ def _division_refuses(exact: ExactOnline, target: Target) -> Reply | None:
         division = division or next(iter(exact.divisions.values()), None)
         if division is None:
             return refusal("plain")
-    elif division is None or not division.in_scope:
+    elif division is None or not exact.may_open(division):
         return refusal("division")
     elif not division.licence_ok:
         return refusal("licence")

@@ -200,10 +200,10 @@ def me(exact: ExactOnline) -> dict[str, Any]:
     current = exact.current_division()
     offset = exact.utc_offset_hours()
     known: dict[str, Any] = {
-        "UserID": generate.guid(exact.seed, "user"),
+        "UserID": generate.guid(exact.seed, f"user{exact.asking}"),
         "CurrentDivision": current,
         "AccountingDivision": current,
-        "FullName": "Stand In",
+        "FullName": exact.asking or "Stand In",
         "FirstName": "Stand",
         "LastName": "In",
         "UserName": "stand.in",

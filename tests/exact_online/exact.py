@@ -42,6 +42,8 @@ class ExactOnline(Record):
         scopes: The app's scopes as the reference names them; None means all.
         withheld_fields: Stream → fields that may be asked for, and are left out of the answers.
         type_names: Stream → the name of its type in refusals.
+        people: Users beside the one of most tests, by name, with the administrations that each may open.
+        asking: Whose request is answered: a name in ``people``, or "".
         lock: Held while a request is answered; hold it for changes that must be seen as one.
     """
 
@@ -58,6 +60,8 @@ class ExactOnline(Record):
         self.scopes: set[str] | None = None
         self.divisions: dict[int, Division] = {}
         self.current: int | None = None
+        self.people: dict[str, tuple[int, ...]] = {}
+        self.asking = ""
         self.refused_fields: dict[str, set[str]] = {}
         self.withheld_fields: dict[str, set[str]] = {}
         self.type_names: dict[str, str] = {}
@@ -136,6 +140,17 @@ class ExactOnline(Record):
         with self.lock:
             return self.oauth.code(redirect_uri)
 
+    def add_user(self, name: str, *divisions: int) -> None:
+        """Another user, who may open these administrations and whom the next logins are of."""
+        with self.lock:
+            self.people[name] = divisions
+            self.oauth.user = name
+
+    def may_open(self, division: Division) -> bool:
+        """Whether the user whose request is answered granted it to the app."""
+        mine = self.people.get(self.asking)
+        return division.in_scope and (mine is None or division.code in mine)
+
     # -- administrations -------------------------------------------------------------------------
 
     def add_division(self, code: int, *, rows: int | Mapping[str, int] = 0, **attributes: Any) -> Division:
@@ -174,7 +189,7 @@ class ExactOnline(Record):
         """The user's last used administration."""
         if self.current is not None:
             return self.current
-        return min(self.divisions, default=0)
+        return min(self.people.get(self.asking, self.divisions), default=0)
 
     def expected(
         self, division: int | Division, stream: str, columns: list[str] | None = None
@@ -198,7 +213,7 @@ class ExactOnline(Record):
             return [me(self)]
         shown = [self.divisions[c] for c in sorted(self.divisions)]
         if endpoint.name != "system_all_divisions":
-            shown = [d for d in shown if d.in_scope]
+            shown = [d for d in shown if self.may_open(d)]
         if endpoint.name != "system_divisions":
             shown = [d for d in shown if d.same_licence]
         return [d.as_row(endpoint, self.current_division()) for d in shown]

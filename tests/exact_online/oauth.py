@@ -1,4 +1,4 @@
-"""Exact's OAuth 2: one app, one user, refresh tokens that rotate, no second access token within 570 s."""
+"""Exact's OAuth 2: one app, its users, refresh tokens that rotate, no second access token within 570 s."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ class Refresh:
 class Chain:
     """What one consent gave: every refresh token since then, the last of which is the good one."""
 
+    user: str = ""
     tokens: list[Refresh] = field(default_factory=list)
     alive: bool = True
     last_issued: float = -1e18
@@ -43,6 +44,7 @@ class Code:
     redirect_uri: str
     until: float
     used: bool = False
+    user: str = ""
 
 
 def failure(status: int, error: str, description: str, reason: str | None = None) -> Reply:
@@ -62,6 +64,7 @@ class OAuth:
     Attributes:
         issued: Every access and refresh token and code ever given out, for greps after leaks.
         redirect_uris: What the app registered; must match exactly.
+        user: Who consents next; "" is the one user of most tests. Each has consents of their own.
     """
 
     def __init__(self, clock: Clock, switches: Switches) -> None:
@@ -72,6 +75,7 @@ class OAuth:
         self.redirect_uris = {"https://tap.example/callback"}
         self.issued: set[str] = set()
         self.chain: Chain | None = None
+        self.user = ""
         self._chains: list[Chain] = []
         self._codes: dict[str, Code] = {}
         self._access: dict[str, tuple[Chain, Refresh, float]] = {}
@@ -82,7 +86,7 @@ class OAuth:
         """What the browser brings back after consent, decoded (it has an exclamation mark)."""
         code = self._new("c!")
         uri = redirect_uri or min(self.redirect_uris)
-        self._codes[code] = Code(uri, self.clock.now() + CODE_SECONDS)
+        self._codes[code] = Code(uri, self.clock.now() + CODE_SECONDS, user=self.user)
         return code
 
     def redirect(self, redirect_uri: str, state: str | None) -> str:
@@ -102,10 +106,16 @@ class OAuth:
         """A fresh consent's answer, with an access token that is good now."""
         return self._answer(self._issue(self._consent(), self.clock.now()))
 
-    def _consent(self) -> Chain:
+    def user_of(self, header: str | None) -> str:
+        """Whose access token stands in an Authorization header."""
+        held = self._access.get((header or "").partition(" ")[2].strip())
+        return held[0].user if held else ""
+
+    def _consent(self, user: str | None = None) -> Chain:
+        user = self.user if user is None else user
         for earlier in self._chains:
-            earlier.alive = False
-        self.chain = Chain()
+            earlier.alive = earlier.alive and earlier.user != user
+        self.chain = Chain(user=user)
         self._chains.append(self.chain)
         return self.chain
 
@@ -157,7 +167,7 @@ class OAuth:
         if redirect_uri != held.redirect_uri:
             return failure(400, "invalid_grant", "The redirect_uri is not the one of the authorization.")
         held.used = True
-        return json_reply(self.pair())
+        return json_reply(self._answer(self._issue(self._consent(held.user), self.clock.now())))
 
     def _find(self, token: str) -> tuple[Chain, Refresh] | None:
         for chain in self._chains:

@@ -14,22 +14,35 @@ import logging
 import math
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
 
 from tap_exactonline.exact.auth.current import CurrentToken
 from tap_exactonline.exact.auth.dead_logins import DeadLogins
 from tap_exactonline.exact.auth.grants import GrantOutcome, TokenAnswer, TokenEndpoint, authorize_url
 from tap_exactonline.exact.auth.refresh import Unsaved, refresh, save_granted
-from tap_exactonline.exact.auth.renewal import Renewal, RetryLater, choose_renewal, logged_in
+from tap_exactonline.exact.auth.renewal import LOGIN, Renewal, RetryLater, choose_renewal, logged_in
 from tap_exactonline.exact.auth.signals import SETTLE_TIMEOUT, settle, unbroken
 from tap_exactonline.exact.auth.store import LOCK_TIMEOUT, LockedStore, TokenStore
 from tap_exactonline.exact.auth.store.holder import is_gone, new_mark
-from tap_exactonline.exact.auth.tokens import LoginStatus, Tokens, clean_token, fingerprint, status_of
+from tap_exactonline.exact.auth.tokens import (
+    About,
+    LoginStatus,
+    Tokens,
+    User,
+    clean_token,
+    fingerprint,
+    status_of,
+    user_in,
+)
 from tap_exactonline.exact.clock import ServerClock, local_time
 from tap_exactonline.exact.errors import (
     ExactError,
     LoginError,
     NotExactOnline,
+    NotLoggedIn,
+    OtherUser,
     SettingsError,
     Stopped,
     TokenStoreError,
@@ -38,7 +51,7 @@ from tap_exactonline.exact.secret_text import check_secret, is_sendable
 from tap_exactonline.exact.urls import check_api_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from tap_exactonline.exact.notes import Notes
 
@@ -118,6 +131,8 @@ class Credentials:
         self._watched: tuple[tuple[str, float], float] | None = None
         self._unsaved: Unsaved | None = None
         self._failed: tuple[str, float, ExactError] | None = None
+        self._owner: _Owner | None = None
+        self._declined: tuple[Tokens, User] | None = None
         self.token_calls = 0
 
     def __repr__(self) -> str:
@@ -178,7 +193,66 @@ class Credentials:
             except Unsaved as unsaved:
                 saved = self._keep(held, unsaved)
             self._failed = self._unsaved = None
+            if saved.before is not None:
+                saved = self._decide(held, saved)
+                if self._declined:
+                    raise other_user(saved.about, self._declined[1])
+            self._owner = None
             return self._current.take_up(saved)
+
+    def take_over(self) -> Tokens:
+        """Let the login that `exchange_code` declined, as another user's, replace the one that was kept.
+
+        Raises:
+            TokenStoreError: It could not be saved; the one from before stands.
+        """
+        if self._declined is None:
+            raise NotLoggedIn("There is no login to take over", LOGIN)
+        tokens, user = self._declined
+        about = About(user=user.id, user_name=user.name, made_at=self._clock.now())
+        with self._mutex, self._store.lock(LOCK_TIMEOUT, cancelled=self._stop.is_set) as held, unbroken():
+            held.load()
+            saved = held.save(msgspec.structs.replace(tokens, about=about, before=None))
+            self._declined = self._owner = None
+            return self._current.take_up(saved)
+
+    @property
+    def owner(self) -> str:
+        """``Me.UserID`` of the user that the stored login belongs to; "" if there is none, or nobody knows."""
+        if self._owner is not None:
+            return self._owner.id
+        stored = self._store.load()
+        return stored.standing().about.user if stored else ""
+
+    def bind(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Take in the rows of ``current/Me``: from now on the login belongs to that user.
+
+        Args:
+            rows: As Exact gave them to the access token that is in use.
+
+        Raises:
+            OtherUser: It belongs to another one.
+            TokenStoreError: The store can't be used.
+        """
+        user, current = user_in(rows), self._current.tokens
+        if user is None or current is None or (self._owner and self._owner.id == user.id):
+            return
+        with self._mutex:
+            stored = self._store.load()
+            if stored is not None and not stored.about.user and _same_login(stored, current):
+                stored = self._write_owner(user, current)
+            if stored is not None and stored.standing().about.user not in {"", user.id}:
+                raise other_user(stored.standing().about, user)
+            self._owner = _Owner(user.id, current.logged_in_at)
+
+    def _write_owner(self, user: User, current: Tokens) -> Tokens | None:
+        with self._store.lock(LOCK_TIMEOUT, cancelled=self._stop.is_set) as held:
+            stored = held.load()
+            if stored is None or stored.about.user or not _same_login(stored, current):
+                return stored
+            made = stored.about.made_at or stored.logged_in_at
+            about = msgspec.structs.replace(stored.about, user=user.id, user_name=user.name, made_at=made)
+            return held.save(msgspec.structs.replace(stored, about=about))
 
     def status(self) -> LoginStatus:
         """What is known of the login, without asking Exact."""
@@ -212,7 +286,7 @@ class Credentials:
             if isinstance(outcome, Tokens):
                 return self._current.take_up(outcome)
             now = self._clock.now()
-            if outcome.until <= now:
+            if outcome is None or outcome.until <= now:
                 continue
             if error is None or outcome.asked:
                 error = outcome.error
@@ -247,10 +321,12 @@ class Credentials:
             return self._token_timeout
         return _EARLY_PATIENCE if early else _PATIENCE
 
-    def _step(self) -> Tokens | RetryLater:
-        """One look at the store under its lock, and at most one token request."""
+    def _step(self) -> Tokens | RetryLater | None:
+        """One look at the store under its lock, and at most one token request; None to look again at once."""
         with self._store.lock(LOCK_TIMEOUT, cancelled=self._stop.is_set) as held:
             stored = self._rescue(held, held.load())
+            if stored is not None and stored.before is not None and self._current.is_usable(stored):
+                stored = self._decide(held, stored)
             if (tokens := self._good(stored)) is not None:
                 return tokens
             renewal = choose_renewal(stored, self._seed, self._given, seed_counts=self._seed_counts(stored))
@@ -262,6 +338,8 @@ class Credentials:
             if later is None:
                 with unbroken():
                     outcome = self._refresh(held, renewal)
+                if isinstance(outcome, Tokens) and outcome.before is not None:
+                    return None  # whose it is, is asked in the next step
                 if isinstance(outcome, Tokens):
                     log.info("The login was renewed; its access token is good for %.0f s", outcome.expires_in)
                     return outcome
@@ -271,7 +349,8 @@ class Credentials:
                 log.info("Exact Online says that the access token has not expired yet: it is used on")
                 self._current.confirm_valid(later.confirmed_valid)
             standing = held.load()
-            return standing if standing and self._current.is_usable(standing) else later
+            usable = standing and standing.before is None and self._current.is_usable(standing)
+            return standing if standing and usable else later
 
     def _under_way(self, renewal: Renewal) -> RetryLater | None:
         """Whether somebody who has lost the lock may still be waiting for Exact's answer to this renewal."""
@@ -288,11 +367,32 @@ class Credentials:
         try:
             return refresh(held, renewal, self._post, self._clock, self._mark)
         except (LoginError, NotExactOnline, SettingsError) as error:
+            if isinstance(error, LoginError) and renewal.base.before is not None and not renewal.is_seed:
+                held.save(renewal.base.before.with_old_seeds(renewal.base.seed))
+                return RetryLater(0.0, renewal.spend_print, error)
             self._failed = (renewal.spend_print, math.inf, error)
             self._dead.note(renewal.spend_print, error, self._current.rejected)
             raise
         except Unsaved as unsaved:
             return self._keep(held, unsaved)
+
+    def _decide(self, held: LockedStore, stored: Tokens) -> Tokens:
+        """Find out whose a new login is, and let it replace the one from before only if both are of one user.
+
+        Returns:
+            The record that stands now.
+
+        Raises:
+            ExactError: Exact does not say. The record stays as it is: the new login is used by nobody.
+        """
+        user = self._endpoint.whose(stored.access_token)
+        standing = stored.standing()
+        if user.id == standing.about.user:
+            about = msgspec.structs.replace(standing.about, user_name=user.name)
+            return held.save(msgspec.structs.replace(stored, about=about, before=None))
+        if not stored.seed or stored.seed == standing.seed:
+            self._declined = stored, user
+        return held.save(stored.put_off(user.name))
 
     def _keep(self, held: LockedStore, unsaved: Unsaved) -> Tokens:
         """Try again to save what Exact granted. If that fails, the next call for a token begins with it."""
@@ -328,9 +428,30 @@ class Credentials:
         if stored is None:
             alone = self._given is not None and not self._seed and self._given != self._current.rejected
             return Tokens(access_token=self._given or "", expires_in=math.inf) if alone else None
-        if self._seed_counts(stored):
+        self._check_owner(stored)
+        if self._seed_counts(stored) or stored.before is not None:
             return None
         return stored if self._current.is_good(stored) and not self._dead.knows(stored) else None
+
+    def _check_owner(self, stored: Tokens) -> None:
+        """Make sure that the record is still of the user for whom this process reads.
+
+        Raises:
+            OtherUser: It is not, or the configured refresh token is another user's.
+        """
+        about = stored.standing().about
+        for seed, name in about.foreign_seeds:
+            if seed == fingerprint(self._seed):
+                raise other_user(about, User("", name), "The configured refresh_token")
+        owner = self._owner
+        if owner is None:
+            if about.user:
+                self._owner = _Owner(about.user, stored.standing().logged_in_at)
+        elif about.user != owner.id and (about.user or stored.logged_in_at != owner.since):
+            raise OtherUser(
+                "The login was replaced by another user's while this run was reading",
+                "Give each customer a 'connection' of its own, then run again",
+            )
 
     def _seed_counts(self, stored: Tokens | None) -> bool:
         if not self._seed or self._seed_failed:
@@ -355,3 +476,24 @@ class Credentials:
     def _post(self, refresh_token: str) -> TokenAnswer:
         self.token_calls += 1
         return self._endpoint.refresh(refresh_token)
+
+
+class _Owner(NamedTuple):
+    """The user for whom this process reads, and when that user logged in."""
+
+    id: str
+    since: float
+
+
+def _same_login(one: Tokens, other: Tokens) -> bool:
+    """Whether both come from one consent, whatever was renewed since."""
+    return one.before is None and one.logged_in_at == other.logged_in_at
+
+
+def other_user(about: About, user: User, which: str = "This login") -> OtherUser:
+    """The error for a login of another user than the one that the connection belongs to."""
+    return OtherUser(
+        f"{which} is of {user.name}, and the connection belongs to {about.user_name}",
+        "Use another name in the setting 'connection' for each customer; to replace the user on purpose, run "
+        "'tap-exactonline login --replace'",
+    )

@@ -13,12 +13,18 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from tap_exactonline.exact.auth.tokens import LIFETIME
+from tap_exactonline.exact.auth.tokens import LIFETIME, User, user_in
 from tap_exactonline.exact.bodies import mend
 from tap_exactonline.exact.clock import ServerClock, retry_after
-from tap_exactonline.exact.errors import ExactError, NotConnected, NotExactOnline, SettingsError
+from tap_exactonline.exact.errors import (
+    ExactError,
+    NotConnected,
+    NotExactOnline,
+    ServerFault,
+    SettingsError,
+)
 from tap_exactonline.exact.foreign_text import clean_text
-from tap_exactonline.exact.odata import BOM, MalformedPage, decode_json
+from tap_exactonline.exact.odata import BOM, MalformedPage, decode_json, read_rows
 from tap_exactonline.exact.transport import MEGABYTE, Bounds, Response, Transport
 from tap_exactonline.exact.urls import check_api_url
 
@@ -113,6 +119,7 @@ class TokenEndpoint:
         self._clock = clock or ServerClock(time.time)
         self._start_page = f"{api_url}/"
         self._url = f"{api_url}/api/oauth2/token"
+        self._me = f"{api_url}/api/v1/current/Me?$select=UserID,FullName"
         self._client = {"client_id": client_id, "client_secret": client_secret}
         # It knows of no stop: once the request is sent, its answer has to be taken in and saved.
         self._transport = Transport(api_url, user_agent, bounds or BOUNDS, clock=self._clock.local)
@@ -125,6 +132,26 @@ class TokenEndpoint:
     def exchange(self, code: str, redirect_uri: str) -> TokenAnswer:
         """The authorization code grant."""
         return self._post({"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri})
+
+    def whose(self, access_token: str) -> User:
+        """Ask ``current/Me`` whose access token it is; that counts for no day's budget.
+
+        Raises:
+            ExactError: Exact does not say.
+        """
+        response = self._transport.get(self._me, access_token)
+        self._learn(response)
+        user = None
+        if response.status == 200:  # noqa: PLR2004 - HTTP
+            with contextlib.suppress(MalformedPage):
+                user = user_in(read_rows(response.body).rows)
+        if user is None:
+            raise ServerFault(
+                "Exact Online does not say whose the new login is",
+                "Start this again later",
+                status=response.status,
+            )
+        return user
 
     def ask_time(self) -> None:
         """Learn Exact's clock from its start page: whatever that answers has a date, and is not a call of the API."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 from msgspec.structs import replace
 
 from tap_exactonline.exact.auth.grants import GrantOutcome, TokenAnswer
-from tap_exactonline.exact.auth.tokens import LIFETIME, Tokens, fingerprint
+from tap_exactonline.exact.auth.tokens import LIFETIME, About, Tokens, fingerprint
 from tap_exactonline.exact.clock import local_time
 from tap_exactonline.exact.errors import (
     AppRefused,
@@ -157,16 +158,19 @@ def logged_in(answer: TokenAnswer, standing: Tokens | None, seed: str, now: floa
     again = "Start the login again"
     match answer.outcome:
         case GrantOutcome.GRANTED if answer.refresh_token:
+            inherited = _inherited(standing, another=True)
             fresh = Tokens(
                 access_token=answer.access_token,
                 refresh_token=answer.refresh_token,
                 obtained_at=now,
                 expires_in=answer.expires_in,
-                seed=seed,
+                # Not begun from the configured token: whether that is another user's, this login does not say.
+                seed="" if inherited["before"] else seed,
                 logged_in_at=now,
                 old_seeds=standing.old_seeds if standing else (),
+                **inherited,
             )
-            return fresh.with_old_seeds(standing.seed) if standing else fresh
+            return fresh.with_old_seeds(standing.seed, seed) if standing else fresh
         case GrantOutcome.GRANTED:
             raise BrokenAnswer(
                 "Exact Online's token service gave no refresh token", again, status=answer.status
@@ -200,8 +204,29 @@ def granted(renewal: Renewal, answer: TokenAnswer, now: float) -> Tokens:
         logged_in_at=login_time or now,
         version=base.version,
         old_seeds=base.old_seeds,
+        **_inherited(base, another=renewal.is_seed),
     )
     return fresh.with_old_seeds(base.seed) if renewal.is_seed else fresh
+
+
+class _Inherited(TypedDict):
+    about: About
+    before: Tokens | None
+
+
+def _inherited(base: Tokens | None, *, another: bool) -> _Inherited:
+    """What the record after a success takes over from the one that stands.
+
+    Args:
+        base: That one.
+        another: Whether the new tokens come from another login, which may be another user's.
+    """
+    if base is None:
+        return {"about": About(), "before": None}
+    before = base.before
+    if before is None and another and base.about.user:
+        before = base
+    return {"about": base.about, "before": before}
 
 
 def after_failure(renewal: Renewal, marked: Tokens, answer: TokenAnswer, now: float) -> Tokens | Refusal:

@@ -3,17 +3,62 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote
 
 import msgspec
+
+from tap_exactonline.exact.foreign_text import clean_text
 
 #: Seconds that an access token lives when the answer does not say (Exact, OAuth step 3).
 LIFETIME = 600.0
 #: Seconds that a refresh token lives unused: 30 days (Exact, OAuth step 4).
 REFRESH_LIFETIME = 30 * 86400.0
 _KEPT_SEEDS = 32
+
+
+class User(NamedTuple):
+    """A user at Exact: ``Me.UserID``, and the name for people."""
+
+    id: str
+    name: str
+
+
+def user_in(rows: Sequence[Mapping[str, Any]]) -> User | None:
+    """The user in the rows of ``current/Me``; None if Exact does not say."""
+    found = rows[0].get("UserID") if rows else None
+    if not isinstance(found, str) or not found.strip("{} "):
+        return None
+    name = clean_text(str(rows[0].get("FullName") or ""), most=100)
+    return User(found.strip("{} ").lower(), name or "a user without name")
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a connection is, beside its tokens: whose it is, and what was chosen for it.
+
+    Attributes:
+        user: ``Me.UserID`` of the user at Exact that the connection belongs to; "" as long as Exact has not said.
+        user_name: That user's name, for people.
+        api_url: Address of Exact's country; "" in records of older versions.
+        divisions: The administrations to read; None for all, also those to come.
+        paused: Runs read nothing.
+        made_at: When the connection was made, epoch seconds.
+        tested_at: When Exact last answered a test of it.
+        foreign_seeds: Configured refresh tokens that turned out to be another user's: fingerprint, name of that user.
+        moving_to: The name that a renaming, begun and not ended, gives to the connection.
+    """
+
+    user: str = ""
+    user_name: str = ""
+    api_url: str = ""
+    divisions: tuple[int, ...] | None = None
+    paused: bool = False
+    made_at: float = 0.0
+    tested_at: float = 0.0
+    foreign_seeds: tuple[tuple[str, str], ...] = ()
+    moving_to: str = ""
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +80,9 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
         tries: Token calls that failed since the last success.
         early: The last failure was that Exact called it too early.
         trouble: Why the last token call failed, for people; "" if it did not.
+        about: Whose login it is, and what was chosen for it.
+        before: The login that these tokens are to replace. As long as it is there, nobody knows whether both are of
+            the same user, and the access token is given out to nobody.
     """
 
     access_token: str
@@ -52,6 +100,8 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     tries: int = 0
     early: bool = False
     trouble: str = ""
+    about: About = About()
+    before: Tokens | None = None
 
     @property
     def chain(self) -> str:
@@ -71,6 +121,23 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
         """A copy that remembers more fingerprints (the newest few are kept)."""
         merged = dict.fromkeys([*self.old_seeds, *(s for s in seeds if s)])
         return msgspec.structs.replace(self, old_seeds=tuple(merged)[-_KEPT_SEEDS:])
+
+    def standing(self) -> Tokens:
+        """The login of whose user Exact has spoken: this one, or the one that it is to replace."""
+        return self.before or self
+
+    def put_off(self, other: str) -> Tokens:
+        """The login from before, since the new one is another user's; it remembers the configured token, if that was it.
+
+        Args:
+            other: Name of that other user.
+        """
+        before = self.standing()
+        if not self.seed or self.seed == before.seed:
+            return before
+        foreign = (*before.about.foreign_seeds, (self.seed, other))[-_KEPT_SEEDS:]
+        about = msgspec.structs.replace(before.about, foreign_seeds=foreign)
+        return msgspec.structs.replace(before, about=about).with_old_seeds(self.seed)
 
     def is_other_than(self, loaded: Tokens | None) -> bool:
         """Whether this record is not the one that was loaded."""

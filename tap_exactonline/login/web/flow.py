@@ -31,12 +31,16 @@ class PageFlow:
         config: What is known already; the page asks for the rest.
         redirect_uri: Of the app, if it is known.
         stop: Set to end waiting.
+        replace_user: Let the login replace that of another user.
     """
 
-    def __init__(self, config: Config, redirect_uri: str, stop: threading.Event) -> None:
+    def __init__(
+        self, config: Config, redirect_uri: str, stop: threading.Event, *, replace_user: bool = False
+    ) -> None:
         self._config = config
         self._redirect_uri = redirect_uri
         self._stop = stop
+        self._replace_user = replace_user
         self._own_address = config.api_url != api_url_for(config.country)
         self._lock = threading.RLock()
         self._session: LoginSession | None = None
@@ -106,7 +110,7 @@ class PageFlow:
             session = self._needed()
             if not self.logged_in:
                 if not self._kept:
-                    session.finish(_text(asked, "pasted"), bare=False)
+                    session.finish(_text(asked, "pasted"), bare=False, replace_user=self._replace_user)
                     self._kept = True  # the code is spent: if the list fails, only that is tried again
                 self._user = session.user()
                 self._every = list(session.connection.accessible)
@@ -134,6 +138,7 @@ class PageFlow:
                 if not wanted:
                     raise SettingsError("divisions", "none was chosen", "Tick at least one administration")
             self._chosen = wanted
+            self._needed().note_choices(wanted)
             return self.overview()
 
     def test(self, asked: Mapping[str, Any]) -> JsonObject:

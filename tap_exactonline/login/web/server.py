@@ -35,20 +35,23 @@ _ASSETS = {
 }
 
 
-def log_in_by_page(raw: Mapping[str, Any], *, port: int, browser: bool, idle: float = IDLE) -> None:
+def log_in_by_page(
+    raw: Mapping[str, Any], *, port: int, browser: bool, replace_user: bool = False, idle: float = IDLE
+) -> None:
     """Serve the page until the person is done.
 
     Args:
         raw: The settings; the page asks for what is missing.
         port: Fixed port of the loopback address; 0 for any.
         browser: Open the page where there is a graphical browser.
+        replace_user: Let the login replace that of another user.
         idle: Seconds without activity after which to end.
 
     Raises:
         ExactError: The page was left without a login.
     """
     stop = threading.Event()
-    flow = PageFlow(parse(raw), str(raw.get("redirect_uri") or "").strip(), stop)
+    flow = PageFlow(parse(raw), str(raw.get("redirect_uri") or "").strip(), stop, replace_user=replace_user)
     try:
         server = PageServer(flow, port)
     except OSError as exc:

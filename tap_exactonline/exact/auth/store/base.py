@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tap_exactonline.exact.auth.tokens import Tokens
+from tap_exactonline.exact.auth.tokens import About, Tokens
+from tap_exactonline.exact.errors import NotLoggedIn
 from tap_exactonline.exact.notes import Notes
 from tap_exactonline.exact.shared_row import SharedRow
 
@@ -151,6 +152,22 @@ class TokenStore(ABC):
         with self.lock() as held:
             held.load()
             return held.save(tokens)
+
+    def change(self, edit: Callable[[About], About]) -> About:
+        """Lock, change what is noted about the connection, release.
+
+        Raises:
+            NotLoggedIn: There is no record.
+            TokenStoreError: It can't be changed.
+        """
+        with self.lock() as held:
+            stored = held.load()
+            if stored is None:
+                raise NotLoggedIn(f"There is no login in {self.describe()}", "Run 'tap-exactonline login'")
+            before = stored.before
+            if before is not None:
+                before = replace(before, about=edit(before.about))
+            return held.save(replace(stored, about=edit(stored.about), before=before)).about
 
     def delete(self) -> None:
         """Lock, remove the record, release."""

@@ -74,6 +74,11 @@ class FileStore(TokenStore):
         """``file /home/me/.local/state/…``."""
         return f"file {self.path}"
 
+    def names(self) -> list[str]:
+        """Names of all records of the file."""
+        document = self.read(self.path)
+        return list(document.logins) if document else []
+
     def notes(self) -> Notes:
         """A file beside the tokens'."""
         return FileNotes(self.sibling(".notes"), self.cipher.name)

@@ -8,10 +8,11 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Unpack
 
 import msgspec
 
-from tap_exactonline.exact.notes import Entry, LoginRefusal, Notes, Refusal, lasting
+from tap_exactonline.exact.notes import Entry, Notes, What, lasting
 
 _TIDY_BEYOND = 256 * 2**10
 _MOST_BYTES = 4 * 2**20
@@ -63,8 +64,8 @@ class FileNotes(Notes):
             with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 yield msgspec.json.decode(line, type=Entry)
 
-    def _write(self, place: str, refusal: Refusal | None, login: LoginRefusal | None) -> None:
-        entry = self._entry(self._name, place, refusal, login)
+    def _write(self, place: str, **what: Unpack[What]) -> None:
+        entry = self._entry(self._name, place, **what)
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | _SAFE

@@ -6,12 +6,12 @@ import atexit
 import contextlib
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import msgspec
 
 from tap_exactonline.exact.errors import Stopped, TokenStoreError
-from tap_exactonline.exact.notes import Entry, LoginRefusal, Notes, Refusal, lasting
+from tap_exactonline.exact.notes import Entry, Notes, What, lasting
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -65,10 +65,10 @@ class SqlNotes(Notes):
             self._asked = True
             self._try("read", self._take_row, make=False)
 
-    def _write(self, place: str, refusal: Refusal | None, login: LoginRefusal | None) -> None:
+    def _write(self, place: str, **what: Unpack[What]) -> None:
         if not self._pending:
             atexit.register(self.flush)
-        self._pending.append(self._entry(self._name, place, refusal, login))
+        self._pending.append(self._entry(self._name, place, **what))
         if self._steady() - self._written >= _PAUSE:
             self._exchange()
 

@@ -49,6 +49,7 @@ _SAVE_TRIES = 10
 # Seconds that a save waits for a table that is locked. It is tried several times, and signals wait for it.
 _SAVE_TIMEOUT = 15.0
 _READ = "SELECT version, chain, payload FROM tap_exactonline_tokens WHERE id = %s"
+_NAMES = "SELECT id FROM tap_exactonline_tokens WHERE id NOT LIKE '%#%' ORDER BY id"
 _INSERT = """
     INSERT INTO tap_exactonline_tokens (id, version, chain, payload) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
@@ -97,6 +98,13 @@ class SqlStore(TokenStore):
     def describe(self) -> str:
         """Without user and password."""
         return self.database.where
+
+    def names(self) -> list[str]:
+        """Names of all records of the table."""
+        if not self.database.exists():
+            return []
+        rows = self.database.run("read", lambda c: c.execute(_NAMES).fetchall())
+        return [str(name) for (name,) in rows]
 
     def notes(self) -> Notes:
         """A row beside the tokens'."""

@@ -1,0 +1,63 @@
+"""Giving a connection another name.
+
+The record is bound to its name, so it is written under the new one and removed under the old one. In between, both would
+hold the same refresh token, and whoever used one would end the other. So the old record says first where it is moving
+to: nobody uses it from then on, and doing the same again ends what was cut off.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from tap_exactonline.exact.auth.store.factory import StoredConnection, check_name, open_store
+from tap_exactonline.exact.auth.tokens import Tokens
+from tap_exactonline.exact.errors import ExactError, NotLoggedIn
+
+
+def move(
+    old: StoredConnection, name: str, location: str | None, *, client_id: str, passphrase: str | None
+) -> None:
+    """Give a connection another name.
+
+    Args:
+        old: The connection.
+        name: Its new name.
+        location: Of the store.
+        client_id: Of the app.
+        passphrase: Of the store.
+
+    Raises:
+        SettingsError: The name is none.
+        ExactError: Another connection has that name.
+        TokenStoreError: The store can't be used.
+    """
+    if check_name(name) == old.connection:
+        return
+    scheme = "http" if ":" in old.host else "https"
+    new = open_store(
+        location,
+        client_id=client_id,
+        api_url=f"{scheme}://{old.host}",
+        passphrase=passphrase,
+        connection=name,
+    )
+    with old.store.lock() as held:
+        stored = held.load()
+        if stored is None:
+            raise NotLoggedIn(f"There is no login in {old.store.describe()}", "Run 'tap-exactonline login'")
+        standing = new.load()
+        if standing is not None and not _same(standing, stored, name):
+            raise ExactError(f"There is a connection {name} already", "Choose another name, or remove it")
+        if standing is None:
+            held.save(replace(stored, about=replace(stored.about, moving_to=name)))
+            new.save(replace(stored, about=replace(stored.about, moving_to="")))
+        held.delete()
+
+
+def _same(new: Tokens, old: Tokens, name: str) -> bool:
+    """Whether the new record comes from a renaming of the old one that was cut off."""
+    return (
+        old.about.moving_to == name
+        and new.logged_in_at == old.logged_in_at
+        and new.about.user == old.about.user
+    )
