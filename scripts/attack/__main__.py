@@ -24,12 +24,12 @@ from scripts.attack.report import table, write
 # ten minutes; a machine at rest needs five.
 THEMES = {
     "damage": 80,
-    "links": 20,
-    "wire": 70,
-    "secrets": 30,
-    "files": 180,
+    "links": 10,
+    "wire": 60,
+    "secrets": 20,
+    "files": 170,
     "renewal": 80,
-    "memory": 120,
+    "memory": 110,
 }
 _HARD_LIMIT = 600
 
