@@ -31,7 +31,7 @@ _STATUS = {0: "inactive", 1: "active", 2: "archived", None: "unknown"}
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedDivision:
     """One administration as it is shown.
 
     Attributes:
@@ -97,7 +97,7 @@ def show(raw: Mapping[str, Any], style: str) -> None:
         )
 
 
-def listed(connection: Connection) -> list[Listed]:
+def listed(connection: Connection) -> list[ListedDivision]:
     """Every administration that the login, its licence or the settings know, in the order of their numbers."""
     granted = {division.code: division for division in connection.accessible}
     chosen = {division.code for division in connection.chosen.selected}
@@ -114,7 +114,7 @@ def listed(connection: Connection) -> list[Listed]:
     for code, division in sorted((granted | others).items()):
         in_scope = code in granted
         rows.append(
-            Listed(
+            ListedDivision(
                 division=code,
                 name=division.description,
                 hid=division.hid,

@@ -1,4 +1,4 @@
-"""Modules import one way: nothing that is imported imports back, not even for types."""
+"""Modules import one way: nothing that is imported imports back, not even for types. And each name is there once."""
 
 from __future__ import annotations
 
@@ -56,3 +56,16 @@ def circles(start: str) -> list[list[str]]:
 def test_nothing_imports_in_a_circle(start: str) -> None:
     assert any(name.startswith(start) for name in modules())
     assert circles(start) == []
+
+
+def test_no_class_and_no_module_has_the_name_of_another() -> None:
+    paths = [path for path in modules().values() if path.name != "__init__.py"]
+    names = [path.stem for path in paths]
+    classes = [
+        node.name
+        for path in paths
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    ]
+    for kind in (names, classes):
+        assert sorted(kind) == sorted(set(kind)), {name for name in kind if kind.count(name) > 1}
