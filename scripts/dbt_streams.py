@@ -117,7 +117,7 @@ STAGED = {
     "sync_purchase_order_purchase_orders": Staged("purchase_order_lines", "purchase_order_line_id", "Lines of purchase orders."),
     "sync_sales_invoice_sales_invoices": Staged(
         "sales_invoice_lines", "sales_invoice_line_id",
-        "Lines of sales invoices: line 0 is the total and 9999 and down the VAT, with the sign of the books.",
+        "Lines of sales invoices: line 0 is the total and 9999 the VAT, with the sign of the books.",
     ),
     "sync_sales_order_goods_deliveries": Staged("goods_deliveries", "goods_delivery_id", "Deliveries of goods."),
     "sync_sales_order_goods_delivery_lines": Staged("goods_delivery_lines", "goods_delivery_line_id", "Lines of deliveries."),

@@ -51,7 +51,7 @@ _KNOWN = {
     "employee_hid": "Number of the employee that people see in Exact.",
     "hour_status": "1 draft, 2 rejected, 10 submitted, 20 approved, and more.",
     "intra_stat": "Whether it counts for Intrastat.",
-    "line_number": "Number of the line in its document. In entries and invoices 0 is the total, 9999 and down the VAT.",
+    "line_number": "Number of the line in its document. In entries and invoices 0 is the total, 9999 the VAT.",
     "line_type": "Exact's kind of the line.",
     "main": "Whether it is the main one.",
     "milestone": "Whether it is a milestone.",

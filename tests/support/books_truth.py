@@ -226,7 +226,8 @@ class Truth:
                 )
         return {
             (division, one.number): (
-                self.name(division, one.party), one.started, one.ended, one.ended is None or one.ended > self.as_of, 1,
+                self.name(division, one.party), one.started, one.ended,
+                one.started <= self.as_of and (one.ended is None or one.ended > self.as_of), 1,
                 one.item.price * one.quantity, sums[division, one.number], last.get((division, one.number)),
             )
             for division, company in self.companies.items()

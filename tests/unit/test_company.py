@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 TODAY = date(2026, 11, 27)
 DIVISIONS = (101, 102)
 SHARED = {"Creator", "Modifier"}
-INSIDE = {"EntryID", "TransactionEntryID", "OrderID", "InvoiceID"}
+INSIDE = {"EntryID", "TransactionEntryID", "OrderID", "InvoiceID", "PurchaseOrderID", "QuotationID"}
 """Fields that hold rows of one document together; what they name is that document, not a row of another stream."""
 
 
@@ -79,6 +79,20 @@ def test_every_reference_resolves(code: int) -> None:
                 if refers and value is not None and value not in known:
                     dangling.add((stream, name))
     assert dangling == set()
+
+
+def test_all_that_a_trading_company_has_is_there() -> None:
+    """Without rows are the default streams of those who make things, and of serial numbers, shelves and price lists."""
+    empty = {
+        endpoint.name for endpoint in load() if endpoint.selected and not endpoint.login_wide and not rows(101, endpoint.name)
+    } - {"system_divisions"}  # fmt: skip
+    allowed = (
+        "sync_manufacturing_",
+        "sync_inventory_",
+        "sync_project_project_planning",
+        "sync_sales_sales_price_list",
+    )
+    assert {name for name in empty if not name.startswith(allowed)} == set()
 
 
 @pytest.mark.parametrize("code", DIVISIONS)

@@ -10,6 +10,7 @@ from .rows_ledger import ledger_rows
 from .rows_master import master_rows
 from .rows_open import open_rows
 from .rows_trade import trade_rows
+from .rows_work import work_rows
 
 if TYPE_CHECKING:
     from tests.exact_online import ExactOnline
@@ -56,6 +57,7 @@ class Publisher:
             | ledger_rows(company, ids)
             | open_rows(company, ids)
             | trade_rows(company, ids)
+            | work_rows(company, ids, START)
         )
 
     def _apply(self, stream: str, rows: Rows, shown: Rows) -> tuple[int, int, int]:
