@@ -16,6 +16,7 @@ from tap_exactonline.config import Config, require_app
 from tap_exactonline.config.readers import ZONES
 from tap_exactonline.exact.auth.credentials import Credentials
 from tap_exactonline.exact.auth.store import TokenStore, list_connections, open_store
+from tap_exactonline.exact.auth.token_command import CommandCredentials
 from tap_exactonline.exact.auth.tokens import About, fingerprint
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.contract_calls import ContractCalls
@@ -81,6 +82,11 @@ class Connection:
             connection=self.config.connection,
         )
 
+    @property
+    def has_record(self) -> bool:
+        """Whether the login is kept in the token store. Tokens of a command, and one that stands alone, are not."""
+        return bool(self.config.client_id) and not self.config.access_token_command
+
     @cached_property
     def about(self) -> About:
         """What was chosen for the connection. Taken in once: it completes the settings.
@@ -89,7 +95,7 @@ class Connection:
             SettingsError: The connection exists in several countries.
             TokenStoreError: The store can't be used.
         """
-        if not self.config.client_id:
+        if not self.has_record:
             return About()
         stored = self.store.load()
         if stored is None and not self.config.address_given and self._find_address():
@@ -150,16 +156,23 @@ class Connection:
     @cached_property
     def notes(self) -> Notes:
         """What Exact refused lately. An access token alone, which ends in ten minutes, keeps none."""
-        return self.store.notes() if self.config.client_id else Notes()
+        return self.store.notes() if self.has_record else Notes()
 
     @cached_property
-    def credentials(self) -> Credentials:
-        """The login.
+    def credentials(self) -> Credentials | CommandCredentials:
+        """What gives out access tokens.
 
         Raises:
             SettingsError: If client id or secret is missing.
         """
         require_app(self.config)
+        if self.config.access_token_command:
+            return CommandCredentials(self.config.access_token_command, self.stop)
+        return self.login
+
+    @cached_property
+    def login(self) -> Credentials:
+        """The login in the token store."""
         return Credentials(
             api_url=self.config.api_url,
             client_id=self.config.client_id,
@@ -217,9 +230,7 @@ class Connection:
     def accessible(self) -> list[Division]:
         """All administrations that the login may open. Parts of one login take the list over from each other."""
         _ = self.about  # which completes the settings
-        row = (
-            self.store.shared("divisions") if self.config.client_id and self.config.shard.parts > 1 else None
-        )
+        row = self.store.shared("divisions") if self.has_record and self.config.shard.parts > 1 else None
         return (
             SharedList(row, self.stop).get(self.list_again, self.list_refusals) if row else self.list_again()
         )

@@ -110,7 +110,7 @@ def _store(found: Findings, connection: Connection) -> LoginStatus:
     """Is the token store readable and writable?"""
     where = connection.store.describe()
     found.facts["token_store"] = {"where": where, "ok": False}
-    alone = connection.config.access_token and not connection.config.client_id
+    alone = not connection.has_record
     if not alone:
         connection.store.probe()
         found.add("ok", "token store", f"{where}: readable and writable")

@@ -27,7 +27,7 @@ _SHORT = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ConnectionRow:
     """One connection as it is shown. Moments are in UTC, None where unknown.
 
     Attributes:
@@ -83,7 +83,7 @@ def show(raw: Mapping[str, Any], style: str) -> None:
             click.echo(f"{row.connection}: {row.trouble}", err=True)
 
 
-def listed(one: StoredConnection) -> Listed:
+def listed(one: StoredConnection) -> ConnectionRow:
     """What the store knows of a connection."""
     address = address_of(one.host)
     country = address[0] if address and address[1].startswith("https") else ""
@@ -97,7 +97,7 @@ def listed(one: StoredConnection) -> Listed:
     run = one.store.notes().last_run
     if about.moving_to:
         trouble = f"its renaming to {about.moving_to} was cut off; do it again"
-    return Listed(
+    return ConnectionRow(
         connection=one.connection,
         user=about.user_name,
         country=country,
@@ -176,7 +176,7 @@ def _named(config: Config, name: str) -> StoredConnection:
     return found[0]
 
 
-def _cells(row: Listed) -> tuple[str, ...]:
+def _cells(row: ConnectionRow) -> tuple[str, ...]:
     if row.divisions is None:
         chosen = "all"
     else:
@@ -197,7 +197,7 @@ def _cells(row: Listed) -> tuple[str, ...]:
     )
 
 
-def _ends(row: Listed) -> str:
+def _ends(row: ConnectionRow) -> str:
     if row.login_ends_at is None:
         return ""
     left = datetime.fromisoformat(row.login_ends_at).timestamp() - time.time()

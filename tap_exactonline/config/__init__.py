@@ -13,7 +13,13 @@ from tap_exactonline.exact.foreign_text import clean_text
 
 __all__ = ["Config", "parse", "require_app"]
 
-_SECRETS = ("client_secret", "refresh_token", "access_token", "token_store_passphrase")
+_SECRETS = (
+    "client_secret",
+    "refresh_token",
+    "access_token",
+    "access_token_command",
+    "token_store_passphrase",
+)
 _MOST_SHOWN = 400
 # An object or a long list in place of a value is not quoted: who knows what stands in it.
 _QUOTED_WHOLE = re.compile(r"(?<=': )[\[{].{40,}[\]}]", re.DOTALL)
@@ -42,6 +48,8 @@ def require_app(config: Config) -> None:
     Raises:
         SettingsError: If client id or secret is missing.
     """
+    if config.access_token_command:
+        return
     if config.access_token and not config.refresh_token and not config.client_id:
         return
     for name, value in (("client_id", config.client_id), ("client_secret", config.client_secret)):

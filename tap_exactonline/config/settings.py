@@ -61,6 +61,14 @@ def _integer(*, default: int, least: int, most: int | None = None, **described: 
     return _setting(th.IntegerType, read=integer(default, least, most), default=default, **described)
 
 
+def _token_command(raw: Mapping[str, Any], name: str) -> str | None:
+    command = text(raw, name)
+    for other in ("access_token", "refresh_token"):
+        if command and text(raw, other):
+            raise SettingsError(name, f"it does not go together with {other}", "Leave one of them out")
+    return command
+
+
 def _connection(raw: Mapping[str, Any], name: str) -> str:
     return check_name(text(raw, name) or DEFAULT)
 
@@ -141,6 +149,15 @@ class Config:
         secret=True,
         title="Access token",
         description="An access token from elsewhere, used without a login until it expires, ten minutes after it was made.",
+    )
+    access_token_command: str | None = _setting(
+        th.StringType,
+        read=_token_command,
+        secret=True,  # it may hold a key of the broker or vault
+        title="Command for access tokens",
+        description='A command that prints `{"access_token": …, "expires_in": …}`, for who keeps the logins elsewhere. It is '
+        "started without a shell whenever a token is needed, so runs may take longer than ten minutes.",
+        examples=["vault-exact-token --customer 17"],
     )
     connection: str = _setting(
         th.StringType,

@@ -48,7 +48,7 @@ class LoginSession:
         self.redirect_uri = check_redirect_uri(redirect_uri)
         self.state = secrets.token_urlsafe(24)
         # A configured access token would be used instead of the login that is being made.
-        alone = replace(config, access_token=None)
+        alone = replace(config, access_token=None, access_token_command=None)
         self.connection = Connection(alone, stop or threading.Event(), max_tries=_TRIES)
 
     @property
@@ -74,7 +74,7 @@ class LoginSession:
         """
         code = read_code(pasted, self.state, bare=bare)
         try:
-            self.connection.credentials.exchange_code(code, self.redirect_uri)
+            self.connection.login.exchange_code(code, self.redirect_uri)
         except OtherUser:
             if not replace_user:
                 raise
@@ -86,7 +86,7 @@ class LoginSession:
         Raises:
             TokenStoreError: It can't be kept.
         """
-        self.connection.credentials.take_over()
+        self.connection.login.take_over()
 
     def user(self) -> str:
         """Name of the user who logged in; "" if Exact does not tell. Costs no call of the day.
@@ -95,7 +95,7 @@ class LoginSession:
         """
         try:
             rows = ask_me(self.connection.client)
-            self.connection.credentials.bind(rows)
+            self.connection.login.bind(rows)
         except ExactError:
             return ""
         user = user_in(rows)
