@@ -22,6 +22,7 @@ import yaml
 
 from tap_exactonline.endpoints import load
 from tap_exactonline.endpoints.spelling import stream
+from tap_exactonline.sync.run_log import RUN_LOG
 from tap_exactonline.tap import TapExactOnline
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -165,7 +166,7 @@ def selection() -> list[str]:
         for endpoint in load()
         if endpoint.selected and not endpoint.name.startswith(tuple(prefixes))
     ]
-    return [f"{prefix}*.*" for prefix in sorted(prefixes)] + [f"{name}.*" for name in rest]
+    return [f"{prefix}*.*" for prefix in sorted(prefixes)] + [f"{name}.*" for name in (*rest, RUN_LOG)]
 
 
 def _prefix(path: str) -> str:

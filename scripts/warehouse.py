@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 
 from scripts.compare import Row, differences, plain
 from scripts.meltano_project import executable
+from tap_exactonline.sync.run_log import RUN_LOG
 
 # The rows of a sync stream that still exist in Exact Online, while `deletions` is `log`: a row that was deleted there
 # stays in its table, and the log of deletions, itself the stream sync_deleted, names it.
@@ -42,12 +43,14 @@ class Stream:
 
 
 def streams() -> dict[str, Stream]:
-    """All streams, by name, from `tap-exactonline --discover`."""
+    """All streams of Exact, by name, from `tap-exactonline --discover`."""
     done = subprocess.run(
         [executable("tap-exactonline"), "--discover"], check=True, capture_output=True, text=True
     )
     found = {}
     for entry in json.loads(done.stdout)["streams"]:
+        if entry["tap_stream_id"] == RUN_LOG:
+            continue  # of the tap itself: nothing at Exact equals it
         top = next(item["metadata"] for item in entry["metadata"] if not item["breadcrumb"])
         found[entry["tap_stream_id"]] = Stream(
             name=entry["tap_stream_id"],

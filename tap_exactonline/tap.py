@@ -37,7 +37,10 @@ from tap_exactonline.extra_streams.stream import remarks
 from tap_exactonline.sync.messages import RunContext
 from tap_exactonline.sync.output import LineWriter
 from tap_exactonline.sync.records.schema import Naming
-from tap_exactonline.sync.run import Run
+from tap_exactonline.sync.report import Report
+from tap_exactonline.sync.run import Run, RunIncomplete
+from tap_exactonline.sync.run_log import RUN_LOG, RunLog
+from tap_exactonline.sync.run_log_stream import RunLogStream
 from tap_exactonline.sync.slots import WorkerSlots
 from tap_exactonline.sync.state.envelope import unwrap
 from tap_exactonline.sync.state.state import State, StateError
@@ -116,7 +119,11 @@ class TapExactOnline(Tap):
                 raise ConfigValidationError(str(exc), errors=[str(exc)]) from exc
             self.checked = parse({})
             return [str(exc)]
-        maps = unknown_streams(self._config, self._known()) if self._config.get("stream_maps") else ()
+        maps = (
+            unknown_streams(self._config, {*self._known(), RUN_LOG})
+            if self._config.get("stream_maps")
+            else ()
+        )
         for remark in (*remarks(self.checked.extra_streams), *maps):
             self.logger.warning(remark)
         self._config = {**self._config}
@@ -195,7 +202,7 @@ class TapExactOnline(Tap):
         """
         wanted = None if self.input_catalog is None else set(self.input_catalog)
         with _one_line():
-            check_known(wanted or (), self._known())
+            check_known(wanted or (), {*self._known(), RUN_LOG})
         endpoints = [endpoint for endpoint in load() if wanted is None or endpoint.name in wanted]
         if self.checked.extra_streams:
             from tap_exactonline.discovery import extra_endpoints  # noqa: PLC0415 - most runs have none
@@ -208,7 +215,12 @@ class TapExactOnline(Tap):
             for sentence in self._undescribed:
                 self.logger.warning(sentence)
         naming = self._naming()
-        return [ExactStream(self, endpoint, naming, self.run_context) for endpoint in endpoints]
+        streams: list[Stream] = [
+            ExactStream(self, endpoint, naming, self.run_context) for endpoint in endpoints
+        ]
+        if wanted is None or RUN_LOG in wanted:
+            streams.append(RunLogStream(self, fast=self.run_context.fast))
+        return streams
 
     def _known(self) -> dict[str, Endpoint]:
         """All streams by name; of some the columns may not be known yet."""
@@ -264,11 +276,22 @@ class TapExactOnline(Tap):
             )  # fmt: skip
             return
         with _one_line():
-            self._run = self._make_run()
             if self.checked.only_schemas:
+                self._run = self._make_run()
                 self._run.write_schemas()
-            else:
+                if log_stream := self._log_stream():
+                    log_stream.write(())
+                return
+            log = self._make_run_log()
+            # Before anything is asked: a run that can't even log in is told in the log.
+            log.begin()
+            try:
+                self._run = self._make_run()
                 self._run.read()
+            except (Exception, SystemExit) as exc:
+                self._end_run_log(log, exc)
+                raise
+            self._end_run_log(log)
 
     def run_connection_test(self) -> bool:  # type: ignore[misc]
         """Log in, list the administrations, and write them.
@@ -281,6 +304,32 @@ class TapExactOnline(Tap):
         """
         self._make_run().test()
         return True
+
+    def _log_stream(self) -> RunLogStream | None:
+        stream = self.streams.get(RUN_LOG)
+        return stream if isinstance(stream, RunLogStream) and stream.selected else None
+
+    def _make_run_log(self) -> RunLog:
+        return RunLog(
+            stream=self._log_stream(),
+            file=self.checked.report,
+            full=self.checked.run_log == "full",
+            connection=self.checked.connection,
+            state=self._remembered,
+            output=self.run_context.output,
+            logger=self.logger,
+        )
+
+    def _end_run_log(self, log: RunLog, error: BaseException | None = None) -> None:
+        report = Report() if self._run is None else self._run.report
+        unread = self._run.divisions if self._run else ()
+        log.end(
+            report,
+            complete=error is None,
+            error=None if isinstance(error, RunIncomplete) else error,
+            unread=[division.code for division in unread],
+            left=lambda division: self.connection.client.budget(division).day_left,
+        )
 
     def _make_run(self) -> Run:
         streams = {name: stream for name, stream in self.streams.items() if isinstance(stream, ExactStream)}

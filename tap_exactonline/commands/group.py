@@ -32,7 +32,7 @@ from tap_exactonline.config.sources import (
     read_text,
 )
 from tap_exactonline.config.unknown import unknown_settings, unknown_variables
-from tap_exactonline.exact.errors import ExactError
+from tap_exactonline.exact.errors import ExactError, SettingsError
 
 HELP = """Read Exact Online: every administration that the login may read.
 
@@ -48,6 +48,7 @@ class TapGroup(SingerCommand, click.Group):
 
         Exit codes: 0 all is in, 1 something is missing or wrong, 2 wrong usage, 128 + number of a signal.
         """
+        from tap_exactonline.sync.again import again, sentence
         from tap_exactonline.sync.run import RunIncomplete
 
         logging.captureWarnings(capture=True)
@@ -62,8 +63,11 @@ class TapGroup(SingerCommand, click.Group):
         except RunIncomplete as exc:
             self.logger.error("%s", exc)  # noqa: TRY400
             sys.exit(exc.exit_code)
-        except ExactError as exc:
+        except SettingsError as exc:
             self.logger.error("%s", exc)  # noqa: TRY400
+            sys.exit(1)
+        except ExactError as exc:
+            self.logger.error("%s. %s", str(exc).rstrip(". "), sentence({again(exc)}))  # noqa: TRY400
             sys.exit(1)
 
     def invoke(self, ctx: click.Context) -> Any:

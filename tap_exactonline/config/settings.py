@@ -322,6 +322,21 @@ class Config:
             ]
         ],
     )
+    run_log: str = _choice(
+        default="short",
+        allowed_values=["short", "full"],
+        title="Run log",
+        description="How much the stream `run_log` tells. `short`: reads that brought nothing share a row for each "
+        "administration. `full`: a row for each stream and administration.",
+    )
+    report: str | None = _setting(
+        th.StringType,
+        read=text,
+        title="Report",
+        description="A file that each run replaces with what became of it: the rows of the stream `run_log` as JSON lines, for "
+        "monitors and schedulers.",
+        examples=["output/report.jsonl"],
+    )
     user_agent: str | None = _setting(
         th.StringType,
         read=text,

@@ -55,11 +55,15 @@ class ExactError(Exception):
         status: HTTP status of the answer, if there was one.
 
     Attributes:
+        temporary: It may be over soon, and nobody needs to act.
+        again_at: Before this moment (seconds since 1970) another try makes no sense; None if nobody knows.
         refusal_kind: What it is as a refusal, in one word. States and the notes beside the token keep it, so it never
             changes.
     """
 
     refusal_kind: ClassVar[str] = "other"
+    temporary: bool = False
+    again_at: float | None = None
 
     def __init__(
         self,
@@ -233,6 +237,8 @@ class AnswerTooLarge(StreamError):
 class TemporaryError(ExactError):
     """Exact or the network failed, also after the retries."""
 
+    temporary = True
+
 
 class Unreachable(TemporaryError):
     """No answer in time, or the connection broke before it came."""
@@ -262,3 +268,5 @@ class NotExactOnline(ExactError):
 
 class Stopped(ExactError):
     """The run was asked to stop."""
+
+    temporary = True

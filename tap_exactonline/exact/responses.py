@@ -8,6 +8,7 @@ in known words (`words`); everything else that is refused is a failure.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -376,12 +377,14 @@ def left_alone(context: RequestContext, kinds: set[str], seconds: float) -> Exac
         error.what += f"; it was refused several times, and is not asked for another {minutes} min"
         error.status = None
         return error
-    return key_blocked(
+    blocked = key_blocked(
         context,
         f"{context.endpoint} has failed so often that Exact Online blocks it or soon would; "
         f"it is not asked for another {minutes} min",
         status=None,
     )
+    blocked.again_at = time.time() + seconds
+    return blocked
 
 
 def web_page(context: RequestContext) -> NotExactOnline:
@@ -415,13 +418,15 @@ def day_spent(
         what = f"{counted(spent.left, 'call')} of the day {are(spent.left)} left, and reserve_calls keeps {reserve} for others"
     else:
         what = "all calls of the day are used"
-    return DayBudgetSpent(
+    error = DayBudgetSpent(
         what,
         f"A run after {clock_time(spent.resets)} goes on from here",
         division=context.division,
         stream=context.stream_name,
         status=429,
     )
+    error.again_at = spent.resets
+    return error
 
 
 # An answer of each kind that says the same whenever it comes.

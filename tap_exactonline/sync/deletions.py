@@ -9,6 +9,7 @@ were renewed in between; then it is read again from the beginning.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -87,6 +88,8 @@ class Tombstones:
         self._shown = 0
         self.rows = 0
         """Rows of the log that were read."""
+        self.written: Counter[str] = Counter()
+        """Rows that were written because of them, by stream."""
 
     def start(self) -> int | None:
         """The Timestamp from which the log must be read, None for all of it."""

@@ -30,6 +30,7 @@ class DivisionAnswers:
 
     Attributes:
         closed: Why its other streams are not asked for; None as long as they are.
+        failure: What closed it.
     """
 
     def __init__(self, division: int) -> None:
@@ -37,11 +38,13 @@ class DivisionAnswers:
         self._streams = 0
         self._unauthorized = 0
         self.closed: str | None = None
+        self.failure: ExactError | None = None
 
     def add(self, failure: ExactError | None) -> None:
         """Take in how the read of a stream ended; None: not by a refusal or failure of Exact's."""
         self._streams += 1
         self._unauthorized += isinstance(failure, Unauthorized)
+        self.failure = failure
         if isinstance(failure, DivisionError):
             self.closed = str(failure)
         elif self._unauthorized == self._streams == _ENOUGH_401:

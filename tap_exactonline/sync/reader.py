@@ -291,7 +291,7 @@ class _ReadQuery:
             raise self._read.query.explained(refusal) from refusal
         if self._refusals >= self._most:
             forms = "1 form" if self._refusals == 1 else f"{self._refusals} forms"
-            raise StreamError(
+            error = StreamError(
                 f"Exact Online has refused {forms} of the query one after the other, the last one with: "
                 f"{shown(refusal.message)}",
                 "Run again: what was learnt is kept, and the next run goes on from there. More refusals in an hour could block "
@@ -299,7 +299,9 @@ class _ReadQuery:
                 division=self.make.division,
                 stream=self._read.name,
                 status=refusal.status,
-            ) from refusal
+            )
+            error.temporary = True
+            raise error from refusal
 
     def answered(self) -> None:
         """What was asked for in doubt is known to Exact again."""

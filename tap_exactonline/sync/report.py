@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tap_exactonline.exact.counted import are, counted
+from tap_exactonline.exact.errors import ExactError
+from tap_exactonline.sync.again import PERSON, SOON, again, sentence
 
 _MOST_LINES = 150
 
@@ -20,6 +23,8 @@ class Status(StrEnum):
     NOT_COVERED = "not covered"
     INCOMPLETE = "incomplete"
     NOT_READ = "not read"
+    KILLED = "killed"
+    """Of a run as a whole, told by the run after it."""
 
 
 _MISSING = (Status.INCOMPLETE, Status.NOT_READ)
@@ -41,6 +46,11 @@ class Outcome:
         note: What happened and what to do, for whoever must act.
         from_scratch: Everything was read, not only what is new.
         doubtful: No rows came, and nobody could tell whether the user may see any: no row may be declared gone by it.
+        began: When the read began, in seconds since 1970.
+        deletions: Deletions written into the stream itself.
+        what: What happened, if a failure says it; ``note`` may say more.
+        remedy: What to do about it.
+        again: When it makes sense to run again (:mod:`tap_exactonline.sync.again`); empty for once a person has acted.
     """
 
     stream: str
@@ -53,6 +63,15 @@ class Outcome:
     note: str = ""
     from_scratch: bool = False
     doubtful: bool = False
+    began: float = field(default_factory=time.time)
+    deletions: int = 0
+    what: str = ""
+    remedy: str = ""
+    again: str = ""
+
+    def blame(self, error: ExactError) -> None:
+        """Take over what a failure says of itself."""
+        self.what, self.remedy, self.again = error.what, error.remedy, again(error)
 
 
 @dataclass(slots=True)
@@ -63,11 +82,27 @@ class Report:
         outcomes: In the order in which they ended.
         problems: What concerns the run as a whole: configured divisions that can't be read, a failed login.
         stopped: Name of the signal that ended the run early, if one did.
+        failures: Those of the problems that are failures; each is in ``problems``, too.
     """
 
     outcomes: list[Outcome] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     stopped: str | None = None
+    failures: list[ExactError] = field(default_factory=list)
+
+    def fail(self, *errors: ExactError) -> None:
+        """Add failures that concern the run as a whole."""
+        self.problems += map(str, errors)
+        self.failures += errors
+
+    @property
+    def agains(self) -> set[str]:
+        """When it makes sense to run again, for all that is missing."""
+        lacking = [*self.missing(), *(one for outcomes in self.refused().values() for one in outcomes)]
+        found = {outcome.again or PERSON for outcome in lacking} | {again(error) for error in self.failures}
+        if len(self.problems) > len(self.failures):
+            found.add(PERSON)
+        return found | ({SOON} if self.stopped else set())
 
     @property
     def complete(self) -> bool:
@@ -110,10 +145,15 @@ class Report:
         ]
 
     def last_line(self) -> str:
-        """What is missing and what to do about it; or that all is in."""
-        rows = sum(outcome.rows for outcome in self.outcomes)
+        """What is missing, what to do about it, and when to run again; or that all is in."""
         if self.complete:
-            return f"Complete: {counted(rows, 'row')}."
+            return f"Complete: {counted(sum(outcome.rows for outcome in self.outcomes), 'row')}."
+        line = self.missing_line()
+        return f"{line.rstrip('. ')}. {sentence(self.agains or {PERSON})}"
+
+    def missing_line(self) -> str:
+        """What is missing and what to do about it."""
+        rows = sum(outcome.rows for outcome in self.outcomes)
         parts = list(dict.fromkeys(self.problems))
         if self.stopped:
             parts.append(f"stopped by {self.stopped}; the next run goes on where this one ended")

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from tap_exactonline.exact.counted import counted
 from tap_exactonline.exact.divisions import HR_LINKED, MOVED, Division
-from tap_exactonline.exact.errors import DivisionError, ExactError, Stopped
+from tap_exactonline.exact.errors import DivisionError, ExactError, Stopped, without_frames
 from tap_exactonline.exact.foreign_text import clean_text
 from tap_exactonline.exact.notes import RunNote
 from tap_exactonline.exact.responses import MANAGE_COMPANIES
@@ -67,6 +67,8 @@ class Run:
     def __post_init__(self) -> None:
         self.stopped_by: int | None = None
         self._writer: Writer | None = None
+        self.report = Report()
+        self.divisions: Sequence[Division] = ()
 
     def end(self, signum: int) -> None:
         """End the run early. For a signal handler.
@@ -93,11 +95,13 @@ class Run:
         except ExactError as exc:
             self._note(Report(problems=[str(exc)]))
             raise
+        self.divisions = chosen.selected
         reads = self._reads()
         writer = self._make_writer(reads, chosen.selected)
-        report = writer.report
+        report = self.report = writer.report
         self._remember_list_refusals(report)
-        report.problems += [*(str(problem) for problem in chosen.problems), *self.problems]
+        report.fail(*chosen.problems)
+        report.problems += self.problems
         vanished = self._vanished()
         for problem in [*report.problems, *vanished]:
             self.context.logger.error(problem)
@@ -116,7 +120,7 @@ class Run:
                 if self.stopped_by is None:
                     raise
             except ExactError as exc:
-                report.problems.append(str(exc))
+                report.fail(without_frames(exc))
             except (OutputError, MappingFailed) as exc:
                 report.problems.append(str(exc))
         # Only now: what has left the list does not hold back what the others declare gone.

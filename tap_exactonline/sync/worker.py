@@ -21,6 +21,7 @@ from tap_exactonline.exact.errors import (
     Stopped,
     TokenStoreError,
 )
+from tap_exactonline.sync.again import SOON, as_text
 from tap_exactonline.sync.deletions import NO_RIGHTS, Tombstones, log_is_due
 from tap_exactonline.sync.evidence import DivisionAnswers, of_cooldown, of_refusal
 from tap_exactonline.sync.messages import Event, PageReady, RunContext, StreamDone, Task, WorkerDone
@@ -140,17 +141,21 @@ class _DivisionRead:
             if self._context.stop.is_set():
                 raise Stopped("the run was asked to stop")
             if self._answers.closed is not None:
-                note = self._answers.closed
-                self._worker.done(stream, Outcome(stream.name, self._place, Status.NOT_READ, note=note))
+                unread = Outcome(stream.name, self._place, Status.NOT_READ, note=self._answers.closed)
+                if self._answers.failure is not None:
+                    unread.blame(self._answers.failure)
+                self._worker.done(stream, unread)
                 continue
             bookmark = self._bookmarks[stream.name]
+            deletions = 0
             if tombstones is not None:
                 bookmark = after(bookmark, tombstones.changes(stream.name))
-            self._read(stream, bookmark)
+                deletions = tombstones.written[stream.name]
+            self._read(stream, bookmark, deletions)
 
-    def _read(self, stream: StreamRead, bookmark: Bookmark) -> None:
-        """Read one stream."""
-        outcome = Outcome(stream.name, self._place, from_scratch=not bookmark.begun)
+    def _read(self, stream: StreamRead, bookmark: Bookmark, deletions: int) -> None:
+        """Read one stream, of which the log of deletions has already brought ``deletions``."""
+        outcome = Outcome(stream.name, self._place, from_scratch=not bookmark.begun, deletions=deletions)
         if self._is_left_alone(stream, outcome, bookmark, had_rows=bookmark.delivered):
             return
         reader = Reader(
@@ -217,6 +222,7 @@ class _DivisionRead:
         def read() -> None:
             for page in tombstones.pages(reader):
                 outcome.rows += sum(payload.count for payload in page.payloads)
+                tombstones.written.update({payload.read.name: payload.count for payload in page.payloads})
                 self._worker.hand_over(self._code, page.payloads, page.changes)
                 del page
 
@@ -241,6 +247,7 @@ class _DivisionRead:
         if rest is None:
             return False
         outcome.status, outcome.note = of_cooldown(rest, had_rows=had_rows)
+        outcome.again = as_text(rest.until)
         self._worker.done(stream, outcome)
         return True
 
@@ -282,9 +289,11 @@ class _DivisionRead:
             raise
         except DivisionError as exc:
             outcome.status, outcome.note = Status.INCOMPLETE, str(exc)
+            outcome.blame(exc)
             failure = exc
         except ExactError as exc:
             outcome.status, outcome.note = of_refusal(exc, had_rows=had_rows())
+            outcome.blame(exc)
             failure = exc
         except Exception as exc:  # one stream's bug must not end the others
             self._logger.debug("%s, division %d", outcome.stream, self._code, exc_info=True)
@@ -329,3 +338,4 @@ def _mark_left_out(outcome: Outcome, reader: Reader, stream: StreamRead) -> None
             f"Exact refuses {stream.names(lacking)}, which is left out: what was delivered before stays as it is. Runs go on "
             "without it, and ask for it again after a week. If you do not need the column, deselect it"
         )
+        outcome.again = SOON

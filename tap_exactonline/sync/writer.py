@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from tap_exactonline.exact.divisions import Division
+from tap_exactonline.sync.again import SOON
 from tap_exactonline.sync.messages import Event, PageReady, RunContext, StreamDone, Task, WorkerDone
 from tap_exactonline.sync.metrics import log_metrics
 from tap_exactonline.sync.report import DivisionTotal, Outcome, Report, Status, log_outcome, shorten
@@ -120,7 +121,7 @@ class Writer:
             self._activate()
         self._write_state(force=True)
         self.report.outcomes += [
-            Outcome(stream, division, Status.INCOMPLETE, rows=rows, note="not finished")
+            Outcome(stream, division, Status.INCOMPLETE, rows=rows, note="not finished", again=SOON)
             for (stream, division), rows in self._under_way.items()
         ]
         if failure is not None:

@@ -11,6 +11,7 @@ Shape (the SDK's, one partition a division, with members of our own; see `bookma
          "learnt": {"fields": {"Logo": "2026-11-20T12:00:00+00:00"},
                     "filter": {"at": "2026-11-20T12:00:00+00:00", "demanded": ["ID", "Code"]}}}},
      "divisions": {"refused": {"DivisionMoveDate": "2026-11-20T12:00:00+00:00"}},
+     "run": {"id": "0b5f…", "started": "2026-11-20T12:00:00.000+00:00", "open": false},
      "state_version": 1}
 
 What belongs to streams that this version does not know, and members beside ``bookmarks``, are written again as they came.
