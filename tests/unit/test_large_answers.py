@@ -22,6 +22,7 @@ from tap_exactonline.tap import TapExactOnline
 from tests.exact_online import Clock, ExactOnline, faults
 from tests.support.in_process import Sink, catalog
 from tests.support.scripted import Reply, rows, world
+from tests.support.tap_runs import TapRunner
 
 pytestmark = pytest.mark.slow
 
@@ -216,3 +217,16 @@ def test_nothing_of_a_bad_answer_is_kept_while_the_next_try_is_waited_for() -> N
             tracemalloc.stop()
     assert len(kept) == 3 * 6
     assert max(kept) < len(body) / 2
+
+
+@pytest.mark.process
+def test_the_setting_says_how_large_an_answer_may_be(exact: ExactOnline, runner: TapRunner) -> None:
+    exact.add_division(101, rows={"sync_crm_accounts": 1000})
+    runner.config["max_response_mb"] = 1
+    refused = runner.sync("sync_crm_accounts")
+    assert refused.code == 1
+    assert "the answer has more than 1 MB. If rows may be so large, set max_response_mb higher" in refused.err
+    assert refused.counts["sync_crm_accounts"] == 0
+    runner.config["max_response_mb"] = 20
+    read = runner.sync("sync_crm_accounts")
+    assert (read.code, read.counts["sync_crm_accounts"]) == (0, 1000)
