@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from singer_sdk.helpers.capabilities import FLATTENING_CONFIG, STREAM_MAPS_CONFIG
+from singer_sdk.helpers.capabilities import BATCH_CONFIG, FLATTENING_CONFIG, STREAM_MAPS_CONFIG
 
 from scripts import personal
 from scripts.build_docs_streams import bulk_twins, entity_types, group, index, page
@@ -32,7 +32,13 @@ _BLOCK = "<!-- {name}: begin -->\n{text}\n<!-- {name}: end -->"
 
 def sdk_settings() -> frozenset[str]:
     """The names of the settings that the SDK adds."""
-    return frozenset({**STREAM_MAPS_CONFIG["properties"], **FLATTENING_CONFIG["properties"]})
+    return frozenset(
+        {
+            **STREAM_MAPS_CONFIG["properties"],
+            **FLATTENING_CONFIG["properties"],
+            **BATCH_CONFIG["properties"],
+        }
+    )
 
 
 def own_settings() -> dict[str, dict[str, Any]]:

@@ -214,14 +214,15 @@ def _type(name: str, schema: Mapping[str, Any]) -> str:
 
 def option_label(value: str) -> str:
     """A label as the Hub's script makes it: `snake_case` becomes `Snake Case`."""
-    return re.sub(r"[_.-]", " ", value).title()
+    words = re.sub(r"[_.-]", " ", value).title()
+    return words.replace("Gzip", "GZIP").replace("Jsonl", "JSONL")
 
 
 def members(properties: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of `--about` as the Hub counts them: the members of an object are settings of their own."""
     found: dict[str, Any] = {}
     for name, schema in properties.items():
-        inner = schema.get("properties") or {}
+        inner = members(schema.get("properties") or {})
         found |= {f"{name}.{member}": part for member, part in inner.items()} or {name: schema}
     return found
 

@@ -24,6 +24,7 @@ from singer_sdk.singerlib import Catalog
 from tap_exactonline import DISTRIBUTION, interrupts
 from tap_exactonline.catalog import CatalogError, check_known, check_shape, selected_only, with_keys
 from tap_exactonline.config import Config, parse
+from tap_exactonline.config.sdk_settings import batch_config
 from tap_exactonline.config.settings import SCHEMA
 from tap_exactonline.config.sources import environment_settings
 from tap_exactonline.config.unknown import unknown_settings, unknown_streams, unknown_variables
@@ -83,6 +84,7 @@ class TapExactOnline(Tap):
         TapCapabilities.TEST,
         PluginCapabilities.ABOUT,
         PluginCapabilities.ACTIVATE_VERSION,
+        PluginCapabilities.BATCH,
         PluginCapabilities.STREAM_MAPS,
         PluginCapabilities.FLATTENING,
         PluginCapabilities.STRUCTURED_LOGGING,
@@ -153,14 +155,21 @@ class TapExactOnline(Tap):
         output = self.message_writer
         if not isinstance(output, LineWriter):
             raise TypeError("the message writer must be a LineWriter")
+        fast = not any(self.config.get(name) for name in _SLOW_PATH)
+        batch = batch_config(self.config)
+        if batch and not fast:
+            self.logger.warning(
+                "Setting 'batch_config' has no effect together with stream maps or flattening"
+            )
         return RunContext(
             connection=self.connection,
             output=output,
             slots=self.slots,
             stop=self.stop,
             logger=self.logger,
-            fast=not any(self.config.get(name) for name in _SLOW_PATH),
+            fast=fast,
             versions=bool(self.config.get("emit_activate_version_messages")),
+            batch=batch if fast else None,
         )
 
     @classproperty

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from singer_sdk.helpers._batch import BaseBatchFileEncoding, BatchConfig, StorageTarget
 from singer_sdk.helpers.capabilities import BATCH_CONFIG, FLATTENING_CONFIG, STREAM_MAPS_CONFIG
 
 from tap_exactonline.exact.errors import SettingsError
@@ -12,7 +13,7 @@ from tap_exactonline.exact.errors import SettingsError
 NAMES = frozenset(
     name for config in (STREAM_MAPS_CONFIG, FLATTENING_CONFIG, BATCH_CONFIG) for name in config["properties"]
 )
-"""Settings that are not a mistake, although this tap does not make use of all of them (``batch_config``)."""
+"""Settings that are not a mistake."""
 
 FAKER = frozenset(STREAM_MAPS_CONFIG["properties"]["faker_config"]["properties"])
 """Members of ``faker_config``."""
@@ -20,7 +21,39 @@ FAKER = frozenset(STREAM_MAPS_CONFIG["properties"]["faker_config"]["properties"]
 _MAPS = "stream_maps"
 _ELSE = "__else__"
 _NOTHING = "__NULL__"
+_SEE_BATCH = "See https://sdk.meltano.com/en/latest/batch.html"
 _SEE = "See https://sdk.meltano.com/en/latest/stream_maps.html"
+
+
+def batch_config(raw: Mapping[str, Any]) -> BatchConfig | None:
+    """The setting ``batch_config``: into which files records go; None for messages.
+
+    Raises:
+        SettingsError: If it is not as the SDK documents it, or wants a format that this tap does not write.
+    """
+    given = raw.get("batch_config")
+    if not given:
+        return None
+    try:
+        config = BatchConfig.from_dict(dict(given))
+    except (TypeError, ValueError, KeyError) as exc:
+        raise SettingsError("batch_config", "it has another form than the SDK documents", _SEE_BATCH) from exc
+    encoding, storage = config.encoding, config.storage
+    if not isinstance(encoding, BaseBatchFileEncoding) or not isinstance(storage, StorageTarget):
+        raise SettingsError("batch_config", "it lacks encoding or storage", _SEE_BATCH)
+    if encoding.compression == "none":
+        encoding.compression = None
+    if encoding.format != "jsonl" or encoding.compression not in (None, "gzip"):
+        raise SettingsError(
+            "batch_config.encoding", "the tap writes the format jsonl, with gzip or without", _SEE_BATCH
+        )
+    if not isinstance(storage.root, str) or "://" not in storage.root:
+        raise SettingsError(
+            "batch_config.storage.root", "it is not an address", "Write file:///path or s3://bucket/path"
+        )
+    if type(config.batch_size) is not int or config.batch_size < 1:
+        raise SettingsError("batch_config.batch_size", "it is not a number of records", "Use 1 or more")
+    return config
 
 
 def check(raw: Mapping[str, Any]) -> None:
@@ -29,6 +62,7 @@ def check(raw: Mapping[str, Any]) -> None:
     Raises:
         SettingsError: If one has another shape than the SDK documents.
     """
+    batch_config(raw)
     for name in (_MAPS, "stream_map_config", "faker_config"):
         value = raw.get(name)
         if value is not None and not isinstance(value, Mapping):

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from singer_sdk.helpers._batch import BatchConfig
+
 from tap_exactonline.config import Config
 from tap_exactonline.connection import Connection
 from tap_exactonline.exact.client import ExactClient
@@ -63,6 +65,7 @@ class RunContext:
         logger: Where a person reads along.
         fast: Nothing is configured that needs the SDK's own path for each record.
         versions: Table versions are wanted.
+        batch: Where records are written into files instead of messages; None if they are not. Only with ``fast``.
     """
 
     connection: Connection
@@ -72,6 +75,7 @@ class RunContext:
     logger: logging.Logger
     fast: bool = True
     versions: bool = False
+    batch: BatchConfig | None = None
 
     @property
     def client(self) -> ExactClient:

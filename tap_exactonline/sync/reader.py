@@ -85,7 +85,14 @@ class Reader:
         self._start_date = context.config.start_date if read.endpoint.dated else None
         self._logger = context.logger
         self._zone = context.config.timezone
-        make = PageMaker(read, division.code, context.slots.page_lock, context.fast, share=share)
+        make = PageMaker(
+            read,
+            division.code,
+            context.slots.page_lock,
+            context.fast,
+            bare=context.batch is not None,
+            share=share,
+        )
         self._query = _ReadQuery(make, min(refusals, MOST_REFUSALS))
         self.unreadable: Counter[str] = Counter()
         self.nul = 0

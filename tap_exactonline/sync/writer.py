@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.sync.again import SOON
+from tap_exactonline.sync.batches import Batches
 from tap_exactonline.sync.messages import Event, PageReady, RunContext, StreamDone, Task, WorkerDone
 from tap_exactonline.sync.metrics import log_metrics
 from tap_exactonline.sync.report import DivisionTotal, Outcome, Report, Status, log_outcome, shorten
@@ -62,6 +63,7 @@ class Writer:
         self._client = context.client
         self._output = context.output
         self._logger = context.logger
+        self._batches = Batches(context.batch, context.output) if context.batch else None
         self._streams = streams
         self._reads = list(reads)
         self._log_read = log_read
@@ -193,10 +195,12 @@ class Writer:
             read, content = payload.read, payload.content
             if payload.without is not None:
                 self._introduce(read, payload.without)
-            if isinstance(content, bytes):
-                self._output.write(content)
-            else:
+            if not isinstance(content, bytes):
                 self._streams[read.name].write_records(content, read.version)
+            elif self._batches is not None:
+                self._batches.add(read.name, content, payload.count, read.version)
+            else:
+                self._output.write(content)
             self._under_way[read.name, event.division] += payload.count
         for stream, changes in event.changes.items():
             self._state.update(stream, event.division, changes)
@@ -247,6 +251,8 @@ class Writer:
         if self._introduced.get(read.name) == missing:
             return
         self._introduced[read.name] = missing
+        if self._batches is not None:
+            self._batches.close(read.name)  # its records fit the schema from before
         self._streams[read.name].write_schema(missing)
         # Rows without the column need it once it is back.
         before = self._state.known(read.name).columns
@@ -262,6 +268,8 @@ class Writer:
             self._divisions, self._context.connection.list_again, self._logger
         ):
             ready = [read for read in ready if read.endpoint.kind != "sync"]
+        if self._batches is not None:
+            self._batches.flush()
         for read in ready:
             if read.version is not None:
                 self._streams[read.name].write_activation(read.version)
@@ -279,6 +287,11 @@ class Writer:
         """Write a STATE if one is due, small ones at once and large ones now and then."""
         if not self._state_due and not force:
             return
+        if self._batches is not None:
+            if not (force or self._batches.due):
+                return
+            self._batches.flush()  # what a STATE tells is with the target
+            force = True
         bytes_then, time_then = self._state_at
         enough = self._output.written - bytes_then >= _STATE_SHARE * self._state_size
         if not (force or enough or time.monotonic() - time_then >= _STATE_SECONDS):

@@ -75,7 +75,8 @@ def test_the_hubs_script_would_write_the_settings_as_they_are(facts: dict[str, A
         assert (one["kind"] == "password") == one.get("sensitive", False), name
         assert one["kind"] != "password" or secret, name
         for option in one.get("options", ()):
-            assert option["label"] == option["value"].replace("_", " ").title()
+            label = {"gzip": "GZIP", "jsonl": "JSONL"}.get(option["value"])
+            assert option["label"] == (label or option["value"].replace("_", " ").title())
         # It parts words at a dot in their middle, and writes what follows a full stop with a capital.
         kept = ("http", '"', "`", "()", ".com")
         assert not [word for word in words if "." in word[1:-1] and not any(mark in word for mark in kept)], (
@@ -85,6 +86,10 @@ def test_the_hubs_script_would_write_the_settings_as_they_are(facts: dict[str, A
             assert sentence[0] == sentence.capitalize()[0] or sentence[0].isupper(), name
     # Members of objects are settings of their own, and nothing but these.
     assert {one["name"] for one in settings if "." in one["name"]} == {
+        "batch_config.encoding.compression",
+        "batch_config.encoding.format",
+        "batch_config.storage.prefix",
+        "batch_config.storage.root",
         "faker_config.locale",
         "faker_config.seed",
     }

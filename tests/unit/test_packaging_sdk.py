@@ -29,6 +29,9 @@ OURS = (TapExactOnline, ExactStream, LineWriter, TapGroup)
 # Name in the SDK → fingerprint of its source; for attributes of instances, of the line that makes them.
 TOUCHED: dict[str, str] = {
     "singer_sdk.configuration._dict_config:parse_environment_config": "8795a086c3e4",
+    "singer_sdk.helpers._batch:BaseBatchFileEncoding": "7bb7394bd4dd",
+    "singer_sdk.helpers._batch:BatchConfig": "8554fc7fed4f",
+    "singer_sdk.helpers._batch:StorageTarget": "5f84f1d9706b",
     "singer_sdk.helpers._classproperty:classproperty": "033fad34bfcf",
     "singer_sdk.helpers._util:load_json": "153066c79ac5",
     "singer_sdk.helpers:_typing": "4feb77e1a9c1",

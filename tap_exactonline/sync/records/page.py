@@ -75,6 +75,7 @@ class PageMaker:
         division: Number of the administration that is asked.
         lock: Shared by all workers. Whoever holds it waits for nothing else.
         fast: Make lines; else plain records, for the SDK's own path.
+        bare: The lines hold the record alone, without a message around it: for files.
         without: The fields that are not asked for because Exact refuses them.
         parameters: The values of the endpoint's parameters.
         oldest: Rows modified before are left out.
@@ -86,6 +87,7 @@ class PageMaker:
     division: int
     lock: threading.Lock
     fast: bool
+    bare: bool = False
     without: frozenset[str] = frozenset()
     parameters: tuple[Any, ...] = ()
     oldest: datetime | None = None
@@ -131,7 +133,13 @@ class PageMaker:
         lowest: int | None = None,
     ) -> Payload:
         """Encode records (structs or dictionaries) of a stream; the rest is as in `Payload`."""
-        content = record_lines(records, read.name, read.version) if self.fast else plain_records(records)
+        content: bytes | list[dict[str, Any]]
+        if not self.fast:
+            content = plain_records(records)
+        elif self.bare:
+            content = _encoder.encode_lines(records)
+        else:
+            content = record_lines(records, read.name, read.version)
         return Payload(read, content, len(records), without, lowest)
 
     def _payloads(self, codec: Codec, rows: Rows) -> tuple[Payload, ...]:
