@@ -5,11 +5,8 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import replace
-
-import msgspec
 
 from tap_exactonline.config import Config
 from tap_exactonline.connection import Connection
@@ -107,12 +104,7 @@ class LoginSession:
         Args:
             divisions: The administrations to read; None for all, also those to come.
         """
-        api_url, chosen = self.connection.config.api_url, None if divisions is None else tuple(divisions)
-        self.connection.store.change(
-            lambda about: msgspec.structs.replace(
-                about, api_url=api_url, divisions=chosen, made_at=about.made_at or time.time()
-            )
-        )
+        self.connection.store.choose(divisions)
 
     def same_user(self) -> list[str]:
         """Names of the other connections of this app that belong to the same user.

@@ -41,22 +41,18 @@ class About(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         user: ``Me.UserID`` of the user at Exact that the connection belongs to; "" as long as Exact has not said.
         user_name: That user's name, for people.
-        api_url: Address of Exact's country; "" in records of older versions.
         divisions: The administrations to read; None for all, also those to come.
         paused: Runs read nothing.
         made_at: When the connection was made, epoch seconds.
-        tested_at: When Exact last answered a test of it.
         foreign_seeds: Configured refresh tokens that turned out to be another user's: fingerprint, name of that user.
         moving_to: The name that a renaming, begun and not ended, gives to the connection.
     """
 
     user: str = ""
     user_name: str = ""
-    api_url: str = ""
     divisions: tuple[int, ...] | None = None
     paused: bool = False
     made_at: float = 0.0
-    tested_at: float = 0.0
     foreign_seeds: tuple[tuple[str, str], ...] = ()
     moving_to: str = ""
 

@@ -8,6 +8,7 @@ holder gives up by dying. Reading needs no lock: a record is replaced as a whole
 from __future__ import annotations
 
 import logging
+import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from tap_exactonline.exact.notes import Notes
 from tap_exactonline.exact.shared_row import SharedRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
 log = logging.getLogger("tap-exactonline.tokens")
@@ -168,6 +169,16 @@ class TokenStore(ABC):
             if before is not None:
                 before = replace(before, about=edit(before.about))
             return held.save(replace(stored, about=edit(stored.about), before=before)).about
+
+    def choose(self, divisions: Sequence[int] | None) -> None:
+        """Keep which administrations runs read that name none themselves; None for all, also those to come.
+
+        Raises:
+            NotLoggedIn: There is no record.
+            TokenStoreError: It can't be changed.
+        """
+        chosen = None if divisions is None else tuple(divisions)
+        self.change(lambda about: replace(about, divisions=chosen, made_at=about.made_at or time.time()))
 
     def delete(self) -> None:
         """Lock, remove the record, release."""
