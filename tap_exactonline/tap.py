@@ -37,8 +37,11 @@ from tap_exactonline.exact.errors import SettingsError
 from tap_exactonline.extra_streams.stream import remarks
 from tap_exactonline.sync.messages import RunContext
 from tap_exactonline.sync.output import LineWriter
+from tap_exactonline.sync.own_stream import OwnStream
 from tap_exactonline.sync.records.schema import Naming
 from tap_exactonline.sync.report import Report
+from tap_exactonline.sync.row_counts import ROW_COUNTS
+from tap_exactonline.sync.row_counts_stream import RowCountsStream
 from tap_exactonline.sync.run import Run, RunIncomplete
 from tap_exactonline.sync.run_log import RUN_LOG, RunLog
 from tap_exactonline.sync.run_log_stream import RunLogStream
@@ -57,6 +60,9 @@ _GRACE = 30.0
 
 _SAME_WISH = 0.5
 """Seconds in which further signals count as the first: a terminal and a parent process may both send one."""
+
+OWN_STREAMS = (RUN_LOG, ROW_COUNTS)
+"""Streams of the tap itself, not of Exact."""
 
 _SLOW_PATH = ("stream_maps", "stream_map_config", "flattening_enabled")
 
@@ -122,7 +128,7 @@ class TapExactOnline(Tap):
             self.checked = parse({})
             return [str(exc)]
         maps = (
-            unknown_streams(self._config, {*self._known(), RUN_LOG})
+            unknown_streams(self._config, {*self._known(), *OWN_STREAMS})
             if self._config.get("stream_maps")
             else ()
         )
@@ -211,7 +217,7 @@ class TapExactOnline(Tap):
         """
         wanted = None if self.input_catalog is None else set(self.input_catalog)
         with _one_line():
-            check_known(wanted or (), {*self._known(), RUN_LOG})
+            check_known(wanted or (), {*self._known(), *OWN_STREAMS})
         endpoints = [endpoint for endpoint in load() if wanted is None or endpoint.name in wanted]
         if self.checked.extra_streams:
             from tap_exactonline.discovery import extra_endpoints  # noqa: PLC0415 - most runs have none
@@ -227,8 +233,8 @@ class TapExactOnline(Tap):
         streams: list[Stream] = [
             ExactStream(self, endpoint, naming, self.run_context) for endpoint in endpoints
         ]
-        if wanted is None or RUN_LOG in wanted:
-            streams.append(RunLogStream(self, fast=self.run_context.fast))
+        own = [kind for kind in (RunLogStream, RowCountsStream) if wanted is None or kind.name in wanted]
+        streams += [kind(self, fast=self.run_context.fast) for kind in own]
         return streams
 
     def _known(self) -> dict[str, Endpoint]:
@@ -288,8 +294,9 @@ class TapExactOnline(Tap):
             if self.checked.only_schemas:
                 self._run = self._make_run()
                 self._run.write_schemas()
-                if log_stream := self._log_stream():
-                    log_stream.write(())
+                for name in OWN_STREAMS:
+                    if own := self._own_stream(name):
+                        own.write(())
                 return
             log = self._make_run_log()
             # Before anything is asked: a run that can't even log in is told in the log.
@@ -314,13 +321,14 @@ class TapExactOnline(Tap):
         self._make_run().test()
         return True
 
-    def _log_stream(self) -> RunLogStream | None:
-        stream = self.streams.get(RUN_LOG)
-        return stream if isinstance(stream, RunLogStream) and stream.selected else None
+    def _own_stream(self, name: str) -> OwnStream | None:
+        """A stream of the tap itself; None if it is not selected."""
+        stream = self.streams.get(name)
+        return stream if isinstance(stream, OwnStream) and stream.selected else None
 
     def _make_run_log(self) -> RunLog:
         return RunLog(
-            stream=self._log_stream(),
+            stream=self._own_stream(RUN_LOG),
             file=self.checked.report,
             full=self.checked.run_log == "full",
             connection=self.checked.connection,
@@ -351,6 +359,7 @@ class TapExactOnline(Tap):
             context=self.run_context,
             streams=streams,
             log_stream=log_stream,
+            counts=self._own_stream(ROW_COUNTS),
             state=self._remembered,
             problems=[*self._undescribed, *refused.values()],
         )

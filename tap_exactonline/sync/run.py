@@ -16,8 +16,10 @@ from tap_exactonline.exact.notes import RunNote
 from tap_exactonline.exact.responses import MANAGE_COMPANIES
 from tap_exactonline.stdout import OutputError
 from tap_exactonline.sync.messages import RunContext
+from tap_exactonline.sync.own_stream import OwnStream
 from tap_exactonline.sync.reader import Reader
 from tap_exactonline.sync.report import Report, shorten
+from tap_exactonline.sync.row_counts import RowCount, RowCounter
 from tap_exactonline.sync.state.bookmark import Bookmark
 from tap_exactonline.sync.state.state import State
 from tap_exactonline.sync.stream_maps import MappingFailed
@@ -54,6 +56,7 @@ class Run:
         context: What all parts of the run share.
         streams: The streams by name, selected or not.
         log_stream: ``sync_deleted``, if deletions are written as tombstones.
+        counts: The stream of row counts, if they are wanted.
         state: What was delivered before; changed.
         problems: What is missing before anything was read.
     """
@@ -61,6 +64,7 @@ class Run:
     context: RunContext
     streams: Mapping[str, ExactStream]
     log_stream: ExactStream | None
+    counts: OwnStream | None
     state: State
     problems: Sequence[str]
 
@@ -116,6 +120,7 @@ class Run:
             self._writer = writer
             try:
                 writer.run(home)
+                self._count(reads, report)
             except Stopped:
                 if self.stopped_by is None:
                     raise
@@ -126,6 +131,18 @@ class Run:
         # Only now: what has left the list does not hold back what the others declare gone.
         report.problems += vanished
         self._conclude(report)
+
+    def _count(self, reads: Sequence[StreamRead], report: Report) -> None:
+        """Ask Exact how many rows there are of what was read."""
+        if self.counts is None or self.context.stop.is_set():
+            return
+        endpoints = [read.endpoint for read in reads if not read.once]
+        counter = RowCounter(self.context.client, self.context.config, endpoints, report.outcomes)
+        counts: list[RowCount] = []
+        for outcome, rows in counter.count([division.code for division in self.divisions]):
+            report.outcomes.append(outcome)
+            counts += rows
+        self.counts.write(counts)
 
     def test(self) -> None:
         """List the administrations and write them: a test of the connection that costs three calls.

@@ -168,7 +168,7 @@ def test_an_empty_environment_discovers_and_syncs(wheel: Path, tmp_path: Path) -
     discovered = run(tap, "--discover", cwd=tmp_path)
     assert discovered.returncode == 0, discovered.stderr
     catalog = json.loads(discovered.stdout)
-    assert len(catalog["streams"]) == len(load()) + 1
+    assert len(catalog["streams"]) == len(load()) + 2
 
     exact = ExactOnline(seed=5)
     exact.add_division(101, rows={"sync_crm_accounts": 1003, "financial_journals": 61})
@@ -224,4 +224,4 @@ def test_every_declared_python_runs_it(version: str, wheel: Path, tmp_path: Path
     programs = install(wheel, python, tmp_path)
     done = run(programs / "tap-exactonline", "--discover", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert len(json.loads(done.stdout)["streams"]) == len(load()) + 1
+    assert len(json.loads(done.stdout)["streams"]) == len(load()) + 2
