@@ -22,6 +22,13 @@ DIVISIONS = (101, 102)
 LOG = "sync_deleted"
 STREAMS = tuple(endpoint.name for endpoint in load() if endpoint.selected)
 ROWS = 12
+DELETED, REFERRING, NAMED = 0, 2, 3
+"""Places of rows among the sorted keys of their table."""
+RENAMED = {
+    "sync_crm_accounts": "Name",
+    "sync_logistics_items": "Description",
+    "sync_crm_contacts": "FullName",
+}
 
 
 @pytest.fixture
@@ -35,6 +42,11 @@ def exact() -> Iterator[ExactOnline]:
         yield made
 
 
+def row_of(exact: ExactOnline, code: int, stream: str, place: int) -> Any:
+    """The key of one and the same row, whatever has happened to the others, as long as none is deleted."""
+    return sorted(exact.table(code, stream).keys(), key=str)[place]
+
+
 def refer(exact: ExactOnline) -> None:
     """Let a row of each stream refer to existing rows of others, with the names that they had once."""
     for stream, staged in STAGED.items():
@@ -44,31 +56,24 @@ def refer(exact: ExactOnline) -> None:
             values: dict[str, Any] = {}
             for join, _ in lookups(endpoint, staged.model).values():
                 other = exact.table(code, join.source.stream)
-                named = other.rows()[3]
+                named = other.get(row_of(exact, code, join.source.stream, NAMED))
                 key = "Code" if join.refers.type == "string" else by_name(join.source.stream).key[0]
                 values[join.refers.name] = named[key]
             if values:
-                table.update(table.keys()[2], **values)
+                table.update(row_of(exact, code, stream, REFERRING), **values)
 
 
 def pass_time(exact: ExactOnline) -> None:
-    """Rows are deleted, changed and renamed; one comes back."""
+    """Names change without a change of the rows that show them, and a row of each stream is deleted."""
     exact.clock.advance(timedelta(hours=1).total_seconds())
-    for stream in STREAMS:
-        endpoint = by_name(stream)
-        if stream in (LOG, "system_divisions") or endpoint.entity_type is None:
-            continue
-        for code in DIVISIONS:
-            table = exact.table(code, stream)
-            table.delete(table.keys()[0])
     for code in DIVISIONS:
-        for stream, name in (
-            ("sync_crm_accounts", "Name"),
-            ("sync_logistics_items", "Description"),
-            ("sync_crm_contacts", "FullName"),
-        ):
-            table = exact.table(code, stream)
-            table.update(table.rows()[3][by_name(stream).key[0]], **{name: f"Renamed in {code}"})
+        for stream, name in RENAMED.items():
+            exact.table(code, stream).update(
+                row_of(exact, code, stream, NAMED), **{name: f"Renamed in {code}"}
+            )
+        for stream in STREAMS:
+            if stream not in (LOG, "system_divisions") and by_name(stream).entity_type is not None:
+                exact.table(code, stream).delete(row_of(exact, code, stream, DELETED))
 
 
 def assert_staged(database: Database, exact: ExactOnline, streams: Sequence[str]) -> None:
