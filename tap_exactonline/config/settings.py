@@ -329,6 +329,14 @@ class Config:
         description="How much the stream `run_log` tells. `short`: reads that brought nothing share a row for each "
         "administration. `full`: a row for each stream and administration.",
     )
+    count_rows: bool = _setting(
+        th.BooleanType,
+        read=flag,
+        default=False,
+        title="Count rows",
+        description="Ask Exact how many rows there are before a stream is read from the beginning, one call each. A read that "
+        "brings fewer is incomplete, and the next run reads the stream from the beginning again.",
+    )
     report: str | None = _setting(
         th.StringType,
         read=text,

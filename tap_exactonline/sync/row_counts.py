@@ -132,15 +132,7 @@ class RowCounter:
 
     def _ask(self, endpoint: Endpoint, division: int) -> RowCount:
         asked = counted_by(endpoint) or endpoint
-        number = self._client.get(
-            asked.path,
-            division=division,
-            query=select_query(asked.key, extra={"$inlinecount": "allpages"}),
-            decode=announced,
-            stream=ROW_COUNTS,
-            scope=asked.scope,
-            beta=asked.beta,
-        )
+        number = ask(self._client, asked, division, ROW_COUNTS)
         return RowCount(
             division=division,
             stream=endpoint.name,
@@ -148,6 +140,29 @@ class RowCounter:
             counted_by=asked.path,
             reason="Exact does not say how many rows there are" if number is None else None,
         )
+
+
+def ask(client: ExactClient, endpoint: Endpoint, division: int, stream: str) -> int | None:
+    """How many rows an endpoint has; None if Exact does not say.
+
+    Args:
+        client: The way to Exact.
+        endpoint: One that can be counted.
+        division: Where.
+        stream: Name for messages.
+
+    Raises:
+        ExactError: If it can't be asked.
+    """
+    return client.get(
+        endpoint.path,
+        division=division,
+        query=select_query(endpoint.key, extra={"$inlinecount": "allpages"}),
+        decode=announced,
+        stream=stream,
+        scope=endpoint.scope,
+        beta=endpoint.beta,
+    )
 
 
 def announced(body: bytes) -> int | None:

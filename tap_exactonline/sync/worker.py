@@ -22,6 +22,7 @@ from tap_exactonline.exact.errors import (
     TokenStoreError,
 )
 from tap_exactonline.sync.again import SOON, as_text
+from tap_exactonline.sync.announced import Announced
 from tap_exactonline.sync.deletions import NO_RIGHTS, Tombstones, log_is_due
 from tap_exactonline.sync.evidence import DivisionAnswers, of_cooldown, of_refusal
 from tap_exactonline.sync.messages import Event, PageReady, RunContext, StreamDone, Task, WorkerDone
@@ -31,6 +32,7 @@ from tap_exactonline.sync.report import Outcome, Status
 from tap_exactonline.sync.rights import look_into, user_has_rights
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes, after
 from tap_exactonline.sync.state.cooldown import cooldown, left, remember
+from tap_exactonline.sync.state.resets import RESET
 from tap_exactonline.sync.stream_read import LOG, StreamRead
 
 _FATAL = (LoginError, NotExactOnline, TokenStoreError)
@@ -165,8 +167,17 @@ class _DivisionRead:
         known = bookmark.delivered
         moved = False
 
+        announced: Announced | None = None
+
         def read() -> None:
-            nonlocal known, moved, said
+            nonlocal known, moved, said, announced
+            announced = Announced(
+                self._client,
+                self._context.config,
+                stream.endpoint,
+                self._code,
+                from_scratch=not bookmark.begun,
+            )
             for batch in reader.batches():
                 rows = sum(payload.count for payload in batch.payloads)
                 outcome.rows += rows
@@ -190,6 +201,7 @@ class _DivisionRead:
         failure = self._guarded(outcome, read, had_rows=lambda: known)
         self._look_closer(reader, outcome)
         changes = self._after(outcome, bookmark, failure, self._errors(stream) - errors)
+        changes |= self._compare(outcome, announced)
         if outcome.status is Status.OK and stream.name == LOG:
             changes |= self._trust(outcome, stream, outcome.rows, bookmark.read_at, known=known)
         elif outcome.status is Status.OK and not (outcome.rows or (moved and stream.endpoint.kind == "sync")):
@@ -250,6 +262,16 @@ class _DivisionRead:
         outcome.again = as_text(rest.until)
         self._worker.done(stream, outcome)
         return True
+
+    def _compare(self, outcome: Outcome, announced: Announced | None) -> Changes:
+        """Look whether a complete read brought what Exact announced; returns what the bookmark becomes if not."""
+        if outcome.status is not Status.OK or announced is None:
+            return {}
+        lacking = announced.lacking(outcome.rows)
+        if lacking is None:
+            return {}
+        outcome.status, outcome.note, outcome.again = Status.INCOMPLETE, lacking, SOON
+        return {**RESET}
 
     def _errors(self, stream: StreamRead) -> int:
         return self._client.errors(None if stream.endpoint.login_wide else self._code, stream.endpoint.path)

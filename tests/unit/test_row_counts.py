@@ -89,6 +89,56 @@ def test_a_day_that_is_spent_costs_the_counts_and_nothing_else(home: SyncFixture
     assert any(row["rows_at_exact"] is None and row["reason"] for row in counts(done).values())
 
 
+def lose_one(home: SyncFixture, stream: str) -> None:
+    def lacking(rows: list[dict[str, Any]]) -> None:
+        del rows[-1]
+
+    home.exact.faults.add(stream, faults.edit_rows(lacking))
+
+
+def test_a_read_that_brings_fewer_rows_than_announced_is_incomplete_and_starts_over(
+    home: SyncFixture,
+) -> None:
+    lose_one(home, ITEMS)
+    assert home.run(ITEMS).complete, "without the setting nobody can tell"
+    home.state = None
+    home.settings["count_rows"] = True
+    assert home.run(ITEMS).complete
+    home.state = None
+    lose_one(home, ITEMS)
+
+    done = home.run(ITEMS)
+
+    assert not done.complete
+    assert "Exact has 7 rows, and the read from the beginning brought 6" in str(done.error)
+    again = home.run(ITEMS)
+    assert again.complete
+    assert len(again.records(ITEMS)) == 7
+
+
+def test_rows_that_are_deleted_during_the_read_are_not_missed(home: SyncFixture) -> None:
+    home.settings["count_rows"] = True
+    table = home.table(ITEMS)
+
+    def shrink(rows: list[dict[str, Any]]) -> None:
+        key = table.keys()[-1]
+        if rows[-1]["ID"] != key:
+            table.delete(key)
+
+    home.exact.faults.add(ITEMS, faults.edit_rows(shrink))
+
+    assert home.run(ITEMS).complete
+
+
+def test_only_a_read_from_the_beginning_is_compared(home: SyncFixture) -> None:
+    home.settings["count_rows"] = True
+    home.run(ITEMS)
+    home.exact.log.clear()
+
+    assert home.run(ITEMS).complete
+    assert [call for call in home.exact.log if "$inlinecount" in call.query] == []
+
+
 def test_twins_have_the_same_key_and_lines_have_none() -> None:
     for endpoint in load():
         twin = counted_by(endpoint)
