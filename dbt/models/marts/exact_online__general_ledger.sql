@@ -1,6 +1,5 @@
 {{ config(
   enabled=has_ledger(),
-  materialized='incremental',
   unique_key=['division', 'line_id'],
   on_schema_change='sync_all_columns',
   post_hook="{{ delete_gone('stg_exact_online__transaction_lines', ['division', 'line_id']) }}",
