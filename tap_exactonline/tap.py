@@ -33,7 +33,7 @@ from tap_exactonline.endpoints import Endpoint, by_name, load
 from tap_exactonline.exact.auth.signals import settle
 from tap_exactonline.exact.counted import counted
 from tap_exactonline.exact.divisions import recall_refused
-from tap_exactonline.exact.errors import SettingsError
+from tap_exactonline.exact.errors import ExactError, SettingsError
 from tap_exactonline.extra_streams.stream import remarks
 from tap_exactonline.sync.messages import RunContext
 from tap_exactonline.sync.output import LineWriter
@@ -284,12 +284,6 @@ class TapExactOnline(Tap):
             RunIncomplete: If something that was asked for is missing.
             ExactError: If the administrations can't even be listed.
         """
-        if self.connection.about.paused:
-            self.logger.info(
-                "The connection %s is paused: nothing is read. `tap-exactonline connections resume %s` lets runs read again",
-                self.checked.connection, self.checked.connection,
-            )  # fmt: skip
-            return
         with _one_line():
             if self.checked.only_schemas:
                 self._run = self._make_run()
@@ -297,6 +291,8 @@ class TapExactOnline(Tap):
                 for name in OWN_STREAMS:
                     if own := self._own_stream(name):
                         own.write(())
+                return
+            if self._is_paused():
                 return
             log = self._make_run_log()
             # Before anything is asked: a run that can't even log in is told in the log.
@@ -308,6 +304,19 @@ class TapExactOnline(Tap):
                 self._end_run_log(log, exc)
                 raise
             self._end_run_log(log)
+
+    def _is_paused(self) -> bool:
+        """Whether the connection is paused; then the log says so."""
+        try:
+            paused = self.connection.about.paused
+        except ExactError:
+            return False  # the run meets the same failure, and tells it in its log
+        if paused:
+            self.logger.info(
+                "The connection %s is paused: nothing is read. `tap-exactonline connections resume %s` lets runs read again",
+                self.checked.connection, self.checked.connection,
+            )  # fmt: skip
+        return paused
 
     def run_connection_test(self) -> bool:  # type: ignore[misc]
         """Log in, list the administrations, and write them.

@@ -9,8 +9,15 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from tap_exactonline.exact.counted import counted
-from tap_exactonline.exact.divisions import HR_LINKED, MOVED, Division
-from tap_exactonline.exact.errors import DivisionError, ExactError, Stopped, without_frames
+from tap_exactonline.exact.divisions import HR_LINKED, MOVED, Chosen, Division
+from tap_exactonline.exact.errors import (
+    DivisionError,
+    ExactError,
+    SettingsError,
+    Stopped,
+    TokenStoreError,
+    without_frames,
+)
 from tap_exactonline.exact.foreign_text import clean_text
 from tap_exactonline.exact.notes import RunNote
 from tap_exactonline.exact.responses import MANAGE_COMPANIES
@@ -93,12 +100,7 @@ class Run:
             RunIncomplete: If something that was asked for is missing.
             ExactError: If the administrations can't even be listed.
         """
-        try:
-            chosen = self.context.connection.chosen
-            self.context.connection.check_state(self.state.others)
-        except ExactError as exc:
-            self._note(Report(problems=[str(exc)]))
-            raise
+        chosen = self._choose()
         self.divisions = chosen.selected
         reads = self._reads()
         writer = self._make_writer(reads, chosen.selected)
@@ -143,6 +145,17 @@ class Run:
             report.outcomes.append(outcome)
             counts += rows
         self.counts.write(counts)
+
+    def _choose(self) -> Chosen:
+        """The administrations to read, once it is clear that login and state belong together."""
+        try:
+            chosen = self.context.connection.chosen
+            self.context.connection.check_state(self.state.others)
+        except ExactError as exc:
+            if not isinstance(exc, SettingsError | TokenStoreError):  # else there is nowhere to note it
+                self._note(Report(problems=[str(exc)]))
+            raise
+        return chosen
 
     def test(self) -> None:
         """List the administrations and write them: a test of the connection that costs three calls.
