@@ -144,10 +144,20 @@ class RunLog:
         self._before = dict(_bookmarks(self._state))
         last = self._state.others.get("run")
         if isinstance(last, Mapping) and last.get("open") is True:
-            self._killed = [self._killed_row(str(last.get("id")), str(last.get("started")))]
+            row = self._killed_row(str(last.get("id")), str(last.get("started")))
+            if isinstance(failed := last.get("failed"), Mapping):
+                row.status = Status.INCOMPLETE
+                row.message, row.remedy = str(failed.get("message")), str(failed.get("remedy"))
+                row.again = str(failed.get("again"))
+            self._killed = [row]
         # `open` stays, also when the run is over: Meltano merges the state of a failed run into the one before, and what is
         # absent there would not be taken away.
-        self._state.others["run"] = {"id": self._id, "started": _moment(self._began), "open": True}
+        self._state.others["run"] = {
+            "id": self._id,
+            "started": _moment(self._began),
+            "open": True,
+            "failed": None,
+        }
         self._write_state()
 
     def end(
@@ -174,7 +184,10 @@ class RunLog:
         rows = [*self._killed, *self._rows(report, error, unread, left)]
         if self._file is not None:
             self._write_file(self._file, rows)
-        self._state.others["run"] = {**self._state.others["run"], "open": False}
+        if isinstance(error, ExactError) and not report.outcomes:
+            self._leave_to_next_run(error)
+            return
+        self._state.others["run"] = {**self._state.others["run"], "open": False, "failed": None}
         # A target that is gone was told already.
         with contextlib.suppress(OutputError):
             if self._stream is not None:
@@ -182,6 +195,13 @@ class RunLog:
                     self._stream.write(rows)
                 except MappingFailed as exc:
                     self._logger.error("%s", exc)  # noqa: TRY400 - a sentence for a person
+            self._write_state()
+
+    def _leave_to_next_run(self, error: ExactError) -> None:
+        """Keep a failure of which nothing came in the state. `meltano config test` takes any record for a success."""
+        failed = {"message": error.what, "remedy": error.remedy, "again": again.again(error)}
+        self._state.others["run"] = {**self._state.others["run"], "failed": failed}
+        with contextlib.suppress(OutputError):
             self._write_state()
 
     def _write_state(self) -> None:

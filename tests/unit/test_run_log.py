@@ -224,7 +224,10 @@ def test_a_login_that_is_dead_is_logged(home: SyncFixture) -> None:
 
     done = home.run(*STREAMS)
 
-    (row,) = rows(done).values()
+    assert done.records(LOG) == [], "`meltano config test` would take a record for a success"
+    for name in ("access_token", "client_id", "client_secret", "refresh_token"):
+        del home.settings[name]
+    row = home.run(*STREAMS).records(LOG)[0]
     assert (row["division"], row["stream"], row["status"], row["again"]) == (0, "*", "incomplete", PERSON)
     assert row["remedy"]
     assert "no-such-token" not in json.dumps(row)
