@@ -3,7 +3,8 @@
 # jsonschema 2.6, Meltano SQLAlchemy 2.0). `make PYTHON=python3.13 test` tests with another Python.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-WORKERS ?= 2
+# One more than the cores of a small machine: many tests wait for programs rather than compute.
+WORKERS ?= 3
 
 # `make test WHEEL=dist/….whl` tests that file instead of the working copy. For a fresh environment: `make clean` before.
 WHEEL ?=

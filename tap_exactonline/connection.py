@@ -144,7 +144,7 @@ class Connection:
         if not self.credentials.owner:
             return
         own = fingerprint(self.credentials.owner)
-        if mark is not None and mark not in {own, self.config.adopt_state}:
+        if mark is not None and mark not in (own, self.config.adopt_state):  # a damaged mark may be anything
             raise OtherUser(
                 f"The state is another login's (its mark is {clean_text(str(mark), most=40)}), not that of the connection "
                 f"{self.config.connection}",

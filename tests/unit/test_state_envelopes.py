@@ -111,7 +111,7 @@ def test_a_run_goes_on_from_a_wrapped_state(exact: ExactOnline, tmp_path: Path, 
         f"Timestamp gt {10**12}L"
     ], done.err
     assert done.state is not None
-    assert set(done.state) == {"bookmarks", "state_version"}
+    assert set(done.state) == {"bookmarks", "state_version", "login"}
 
 
 @pytest.mark.process
