@@ -12,8 +12,10 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from tap_exactonline.exact.clock import clock_time
 from tap_exactonline.exact.counted import counted
 from tap_exactonline.exact.errors import DayBudgetSpent, TokenStoreError
+from tap_exactonline.exact.rate_limits import DAY, next_boundary
 from tap_exactonline.exact.shared_row import Content, SharedRow
 
 HANDFUL = 20
@@ -49,17 +51,24 @@ class ContractCalls:
             TokenStoreError: The database can't be asked.
         """
         with self._lock:
-            today = datetime.fromtimestamp(self._now(), UTC).date().isoformat()
+            now = self._now()
+            today = datetime.fromtimestamp(now, UTC).date().isoformat()
             if self._day != today:
                 self._left = 0
             if self._left == 0:
                 self._row.change(lambda content, _: self._grab(content, today))
             if self._left == 0:
-                raise DayBudgetSpent(
-                    f"the setting 'contract_calls' allows {counted(self._limit, 'call')} a day, and all are used",
-                    "A run after 00:00 UTC goes on from here",
-                )
+                raise self._spent(now)
             self._left -= 1
+
+    def _spent(self, now: float) -> DayBudgetSpent:
+        midnight = next_boundary(now, DAY)
+        error = DayBudgetSpent(
+            f"the setting 'contract_calls' allows {counted(self._limit, 'call')} a day, and all are used",
+            f"A run after {clock_time(midnight)} goes on from here",
+        )
+        error.again_at = midnight
+        return error
 
     def give_back(self) -> None:
         """Return what was taken and not used. To be called when the run is over."""

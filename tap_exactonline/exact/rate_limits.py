@@ -68,6 +68,11 @@ class Spent:
     left: int
 
 
+def next_boundary(now: float, length: float) -> float:
+    """The next clock boundary: windows are fixed minutes and UTC days."""
+    return (math.floor(now / length) + 1) * length
+
+
 class _Window:
     """Calls left until a reset."""
 
@@ -78,8 +83,8 @@ class _Window:
         self.resets: float | None = None
 
     def end(self, now: float) -> float:
-        """The next clock boundary: windows are fixed minutes and UTC days."""
-        return (math.floor(now / self.length) + 1) * self.length
+        """When the window that now is in will be over."""
+        return next_boundary(now, self.length)
 
     def observe(self, left: int | None, limit: int | None, resets: float | None, now: float) -> None:
         if limit is not None:

@@ -12,6 +12,7 @@ from scripts.postgres import Postgres
 from tap_exactonline.exact.contract_calls import HANDFUL, ContractCalls
 from tap_exactonline.exact.errors import DayBudgetSpent
 from tap_exactonline.exact.shared_row import SharedRow
+from tap_exactonline.sync.again import again
 from tests.support.token_stores import opened
 
 NOON = 1_795_867_200.0  # 2026-11-28 12:00 UTC
@@ -103,7 +104,10 @@ def test_who_has_none_left_says_when_there_are_some_and_does_not_ask_again(
     calls = counter(1)
     calls.take()
     for _ in range(2):
-        with pytest.raises(DayBudgetSpent, match=r"'contract_calls' allows 1 call a day.*00:00 UTC"):
+        with pytest.raises(
+            DayBudgetSpent, match=r"'contract_calls' allows 1 call a day.*2026-11-29 00:00 UTC"
+        ) as spent:
             calls.take()
+        assert again(spent.value) == "2026-11-29T00:00:00+00:00", "an engine is told not to try before"
     assert threading.active_count() < 50
     assert used(database) == 1
