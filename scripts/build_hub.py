@@ -2,7 +2,7 @@
 
 ``python -m scripts.build_hub`` renews plugins/hub/tap-exactonline.yml; a test tells when that is due. Variant and
 repository come from the address in pyproject.toml. Settings look as the Hub's own script (hub-utils, ``update_sdk``) would
-write them, because it merges them anew each week: a run of it must change nothing.
+write them, because it merges them again each week: a run of it must change nothing.
 """
 
 from __future__ import annotations

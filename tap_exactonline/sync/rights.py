@@ -14,6 +14,7 @@ from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.errors import ExactError
 from tap_exactonline.exact.odata import decode_json, string_literal
+from tap_exactonline.exact.refused_fields import moment
 from tap_exactonline.sync.report import Outcome, Status
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes
 from tap_exactonline.sync.stream_read import StreamRead
@@ -40,12 +41,8 @@ UNKNOWN = "no rows came, and Exact does not say whether the user has the rights 
 
 def is_due(asked_at: object, now: datetime) -> bool:
     """Whether an empty answer has to be looked into: never asked, or long ago."""
-    try:
-        last = datetime.fromisoformat(str(asked_at))
-    except ValueError:
-        return True
-    last = last if last.tzinfo else last.replace(tzinfo=UTC)
-    return not timedelta() <= now - last < TRUSTED
+    last = moment(asked_at)
+    return last is None or not timedelta() <= now - last < TRUSTED
 
 
 def look_into(

@@ -72,7 +72,7 @@ class RowCounter:
     Args:
         client: The way to Exact.
         config: The settings.
-        endpoints: The selected streams.
+        endpoints: The selected streams of administrations.
         outcomes: What became of them: only what was read is counted.
     """
 
@@ -85,7 +85,7 @@ class RowCounter:
     ) -> None:
         self._client = client
         self._config = config
-        self._endpoints = [endpoint for endpoint in endpoints if not endpoint.login_wide]
+        self._endpoints = list(endpoints)
         self._read = {
             (outcome.stream, outcome.division) for outcome in outcomes if outcome.status is Status.OK
         }

@@ -129,7 +129,6 @@ class RunLog:
         self.on = stream is not None or file is not None
         self._id = str(uuid.uuid4())
         self._began = time.time()
-        self._complete = False
         self._killed: list[LogRow] = []
         self._before: dict[tuple[str, int], Any] = {}
 
@@ -180,8 +179,10 @@ class RunLog:
         """
         if not self.on:
             return
-        self._complete = complete
-        rows = [*self._killed, *self._rows(report, error, unread, left)]
+        rows = [
+            *self._killed,
+            *self._rows(report, self._whole(report, error, complete=complete), unread, left),
+        ]
         if self._file is not None:
             self._write_file(self._file, rows)
         if isinstance(error, ExactError) and not report.outcomes:
@@ -207,15 +208,13 @@ class RunLog:
     def _write_state(self) -> None:
         self._output.write_object({"type": "STATE", "value": self._state.written()})
 
-    def _rows(
-        self, report: Report, error: BaseException | None, unread: Iterable[int], left: DayBudgets
-    ) -> list[LogRow]:
+    def _rows(self, report: Report, whole: LogRow, unread: Iterable[int], left: DayBudgets) -> list[LogRow]:
         after = dict(_bookmarks(self._state))
         rows = {}
         for row in (
             *self._outcomes(report.outcomes, after),
             *self._divisions(report, unread),
-            self._whole(report, error),
+            whole,
         ):
             if row.division != LOGIN:
                 row.calls_left_today = left(row.division)
@@ -290,7 +289,7 @@ class RunLog:
                     streams=0,
                 )
 
-    def _whole(self, report: Report, error: BaseException | None) -> LogRow:
+    def _whole(self, report: Report, error: BaseException | None, *, complete: bool) -> LogRow:
         """The run as a whole."""
         answer, message, remedy = again.first(report.agains), "", ""
         if isinstance(error, ExactError):
@@ -300,21 +299,21 @@ class RunLog:
             message = f"internal error {type(error).__name__}"
             if isinstance(error, SystemExit):
                 message = "The run was stopped before anything was read"
-        elif not self._complete:
+        elif not complete:
             answer, message = answer or again.PERSON, report.missing_line()
         return self._row(
             LOGIN,
             EVERYTHING,
             self._began,
             time.time(),
-            status=Status.OK if self._complete else Status.INCOMPLETE,
+            status=Status.OK if complete else Status.INCOMPLETE,
             rows=sum(outcome.rows for outcome in report.outcomes),
             deletions=sum(outcome.deletions for outcome in report.outcomes),
             calls=sum(outcome.calls for outcome in report.outcomes),
             streams=len({outcome.stream for outcome in report.outcomes}),
             message=message or None,
             remedy=remedy or None,
-            again=None if self._complete else answer,
+            again=None if complete else answer,
         )
 
     def _killed_row(self, run_id: str, started: str) -> LogRow:

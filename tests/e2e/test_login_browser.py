@@ -306,7 +306,7 @@ def test_the_dutch_page_has_no_english_left(chromium: Any, here: CliFixture) -> 
     assert sorted(english & words) == []
 
 
-def test_a_tunnel_makes_pasting_needless(chromium: Any, here: CliFixture) -> None:
+def test_with_a_tunnel_nothing_is_pasted(chromium: Any, here: CliFixture) -> None:
     with served(here, redirect_uri=REDIRECT) as running:
         person = Person(chromium, running)
         person.at("app")

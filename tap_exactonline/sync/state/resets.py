@@ -92,7 +92,7 @@ def _lost(
 ) -> tuple[str, Changes] | None:
     """Why a bookmark no longer holds, or never did, and what it becomes; None if it holds."""
     if moved := regenerated(endpoint, bookmark, division):
-        # New row versions make the place in the log worthless, too.
+        # New row versions make the place in the log void, too.
         reset: Changes = {**RESET, "deletions": None}
         if endpoint.definition != bookmark.definition:
             reset["had_rows"] = False  # other rows than before are wanted, perhaps none
