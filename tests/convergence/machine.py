@@ -328,8 +328,12 @@ class Histories(RuleBasedStateMachine):
 
     @rule(which=small)
     def restore_an_older_state(self, which: int) -> None:
-        if self.world.states:
-            self.world.state = self.world.states[which % len(self.world.states)]
+        states = self.world.states
+        if states:
+            # Those after it must not come back: a run from the older one writes old deletions again, and the rows that
+            # came back since are missing until it has read them (docs/reading-again.md).
+            del states[which % len(states) + 1 :]
+            self.world.state = states[-1]
 
     @rule()
     def two_months_pass(self) -> None:
