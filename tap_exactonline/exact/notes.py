@@ -9,9 +9,10 @@ Notes hold no secret, and nothing depends on them: a note that can't be written 
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypedDict, Unpack
 
 import msgspec
@@ -120,6 +121,14 @@ class Notes:
         self._known: set[tuple[str, int]] = set()
         self._lock = threading.Lock()
 
+    @classmethod
+    def of(cls, text: str) -> Notes:
+        """Notes as a text has them. What is added to them stays in this process."""
+        notes = Notes()
+        for entry in entries_in(text):
+            notes._take_in(entry)
+        return notes
+
     def refusals(self, division: int | None, endpoint: str, now: float) -> list[Refusal]:
         """What an endpoint refused within the last hour, the oldest first, and blocks that last."""
         with self._lock:
@@ -200,6 +209,13 @@ class Notes:
 
     def _write(self, place: str, **what: Unpack[What]) -> None:
         """Write one note."""
+
+
+def entries_in(text: str) -> Iterator[Entry]:
+    """The entries of a text, one a line; what is none is left out."""
+    for line in text.splitlines():
+        with contextlib.suppress(msgspec.DecodeError, RecursionError):
+            yield msgspec.json.decode(line, type=Entry)
 
 
 def lasting(entries: Iterable[Entry], now: float) -> list[Entry]:

@@ -44,6 +44,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         divisions: The administrations to read; None for all, also those to come.
         paused: Runs read nothing.
         made_at: When the connection was made, epoch seconds.
+        tested_at: When `check`, or the page, last found all well.
         foreign_seeds: Configured refresh tokens that turned out to be another user's: fingerprint, name of that user.
         moving_to: The name that a renaming, begun and not ended, gives to the connection.
     """
@@ -53,6 +54,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     divisions: tuple[int, ...] | None = None
     paused: bool = False
     made_at: float = 0.0
+    tested_at: float = 0.0
     foreign_seeds: tuple[tuple[str, str], ...] = ()
     moving_to: str = ""
 

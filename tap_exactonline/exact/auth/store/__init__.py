@@ -3,13 +3,17 @@
 from tap_exactonline.exact.auth.store.base import LOCK_TIMEOUT, LockedStore, TokenStore
 from tap_exactonline.exact.auth.store.factory import (
     DEFAULT,
-    StoredConnection,
     check_name,
     default_path,
-    list_connections,
     login_id,
     open_store,
     record_name,
+)
+from tap_exactonline.exact.auth.store.listing import (
+    Snapshot,
+    StoredConnection,
+    list_connections,
+    read_connections,
 )
 from tap_exactonline.exact.auth.store.moving import move
 
@@ -17,6 +21,7 @@ __all__ = [
     "DEFAULT",
     "LOCK_TIMEOUT",
     "LockedStore",
+    "Snapshot",
     "StoredConnection",
     "TokenStore",
     "check_name",
@@ -25,5 +30,6 @@ __all__ = [
     "login_id",
     "move",
     "open_store",
+    "read_connections",
     "record_name",
 ]

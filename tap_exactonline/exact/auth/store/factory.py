@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import os
 import re
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -19,8 +16,6 @@ from tap_exactonline.exact.auth.store.record import RecordCipher
 from tap_exactonline.exact.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
     from tap_exactonline.exact.auth.store.base import TokenStore
 
 DEFAULT = "default"
@@ -35,7 +30,7 @@ def login_id(client_id: str, api_url: str) -> str:
     host = (parts.hostname or "").lower()
     if parts.port is not None and parts.port != {"https": 443, "http": 80}.get(parts.scheme):
         host = f"{host}:{parts.port}"
-    return f"{_app(client_id)}@{host}"
+    return f"{app_hash(client_id)}@{host}"
 
 
 def record_name(client_id: str, api_url: str, connection: str = DEFAULT) -> str:
@@ -61,7 +56,7 @@ def check_name(connection: str) -> str:
 
 def default_path(client_id: str, api_url: str, connection: str = DEFAULT) -> Path:
     """Where tokens are kept unless ``token_store`` says otherwise."""
-    return _folder() / _file_name(login_id(client_id, api_url), connection)
+    return state_folder() / _file_name(login_id(client_id, api_url), connection)
 
 
 def open_store(
@@ -86,71 +81,19 @@ def open_store(
         TokenStoreError: A package that the URL or the passphrase needs is not installed.
     """
     cipher = RecordCipher(record_name(client_id, api_url, check_name(connection)), passphrase or None)
-    text = _database_or_path(location)
+    text = database_or_path(location)
     if isinstance(text, str):
         from tap_exactonline.exact.auth.store.sql import SqlStore  # noqa: PLC0415 - needs an extra
 
         return SqlStore(text, cipher)
     if text is None:
         return FileStore(default_path(client_id, api_url, connection), cipher)
-    if _is_folder(location, text):
+    if is_folder(location, text):
         return FileStore(text / _file_name(login_id(client_id, api_url), connection), cipher)
     return FileStore(text if connection == DEFAULT else _beside(text, connection), cipher)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredConnection:
-    """One connection that a store holds.
-
-    Attributes:
-        connection: Its name.
-        host: Of Exact's country.
-        store: Where it is.
-    """
-
-    connection: str
-    host: str
-    store: TokenStore
-
-
-def list_connections(
-    location: str | None, *, client_id: str, passphrase: str | None = None
-) -> list[StoredConnection]:
-    """The connections of an app that a store holds, by name. Reads names only; no passphrase is needed for that.
-
-    Raises:
-        SettingsError: The location makes no sense.
-        TokenStoreError: The store can't be read.
-    """
-    prefix = f"{_app(client_id)}@"
-    found: dict[str, StoredConnection] = {}
-
-    def add(names: Iterable[str], make: Callable[[RecordCipher], TokenStore]) -> None:
-        for name in names:
-            host, _, connection = name.removeprefix(prefix).partition("/")
-            if name.startswith(prefix) and name not in found:
-                store = make(RecordCipher(name, passphrase or None))
-                found[name] = StoredConnection(connection or DEFAULT, host, store)
-
-    text = _database_or_path(location)
-    if isinstance(text, str):
-        from tap_exactonline.exact.auth.store.sql import SqlStore  # noqa: PLC0415 - needs an extra
-
-        add(SqlStore(text, RecordCipher("")).names(), partial(SqlStore, text))
-    else:
-        for path in _files(location, text, client_id):
-            add(FileStore(path, RecordCipher("")).names(), partial(FileStore, path))
-    return sorted(found.values(), key=lambda one: (one.connection, one.host))
-
-
-def _files(location: str | None, path: Path | None, client_id: str) -> list[Path]:
-    """The files that may hold connections of an app."""
-    if path is None or _is_folder(location, path):
-        return sorted((path or _folder()).glob(f"tokens-{_app(client_id)}-*.json"))
-    return [path, *sorted(path.parent.glob(f"{glob.escape(path.stem)}-*{glob.escape(path.suffix)}"))]
-
-
-def _database_or_path(location: str | None) -> str | Path | None:
+def database_or_path(location: str | None) -> str | Path | None:
     """A database's URL as text, a path, or None for the default file."""
     text = (location or "").strip()
     if "://" in text and not text.startswith("file://"):
@@ -177,12 +120,14 @@ def _database_or_path(location: str | None) -> str | Path | None:
         ) from exc
 
 
-def _is_folder(location: str | None, path: Path) -> bool:
+def is_folder(location: str | None, path: Path) -> bool:
+    """Whether a location names a folder: each login has a file of its own in it."""
     # A path that can't be has its own failure later.
     return (location or "").strip().endswith(os.sep) or os.path.isdir(path)  # noqa: PTH112
 
 
-def _folder() -> Path:
+def state_folder() -> Path:
+    """Where tokens are kept if nobody says where."""
     system = os.environ.get("MELTANO_SYS_DIR_ROOT")
     return Path(system, "tap-exactonline") if system else Path(platformdirs.user_state_dir("tap-exactonline"))
 
@@ -196,7 +141,7 @@ def _beside(path: Path, connection: str) -> Path:
     return path.with_name(f"{path.stem}-{connection}{path.suffix}")
 
 
-def _app(client_id: str) -> str:
+def app_hash(client_id: str) -> str:
     """Hash of the client id, as in the names of records."""
     client = client_id.strip().strip("{}").lower()
     return hashlib.sha256(client.encode()).hexdigest()[:16]

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from tap_exactonline.exact.auth.store.factory import StoredConnection, check_name, open_store
+from tap_exactonline.exact.auth.store.factory import check_name, open_store
+from tap_exactonline.exact.auth.store.listing import StoredConnection
 from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import ExactError, NotLoggedIn
 

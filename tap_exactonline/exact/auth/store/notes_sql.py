@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Unpack
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 import msgspec
 
 from tap_exactonline.exact.errors import Stopped, TokenStoreError
-from tap_exactonline.exact.notes import Entry, Notes, What, lasting
+from tap_exactonline.exact.notes import Entry, Notes, What, entries_in, lasting
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -93,11 +92,7 @@ class SqlNotes(Notes):
 
     def _row(self, connection: Connection) -> list[Entry]:
         found = connection.execute(_READ, [self._key]).fetchone()
-        entries = []
-        for line in str(found[0]).splitlines() if found else ():
-            with contextlib.suppress(msgspec.DecodeError, RecursionError):
-                entries.append(msgspec.json.decode(line, type=Entry))
-        return entries
+        return list(entries_in(str(found[0]))) if found else []
 
     def _take_row(self, connection: Connection) -> None:
         for entry in self._row(connection):

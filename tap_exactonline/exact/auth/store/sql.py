@@ -50,6 +50,7 @@ _SAVE_TRIES = 10
 _SAVE_TIMEOUT = 15.0
 _READ = "SELECT version, chain, payload FROM tap_exactonline_tokens WHERE id = %s"
 _NAMES = "SELECT id FROM tap_exactonline_tokens WHERE id NOT LIKE '%#%' ORDER BY id"
+_READ_MANY = "SELECT id, version, chain, payload FROM tap_exactonline_tokens WHERE id LIKE %s"
 _INSERT = """
     INSERT INTO tap_exactonline_tokens (id, version, chain, payload) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
@@ -105,6 +106,17 @@ class SqlStore(TokenStore):
             return []
         rows = self.database.run("read", lambda c: c.execute(_NAMES).fetchall())
         return [str(name) for (name,) in rows]
+
+    def rows(self, beginning: str) -> dict[str, _Row]:
+        """All rows by name whose names begin like this; those of notes are among them.
+
+        Args:
+            beginning: Without ``%`` and ``_``.
+        """
+        if not self.database.exists():
+            return {}
+        found = self.database.run("read", lambda c: c.execute(_READ_MANY, [f"{beginning}%"]).fetchall())
+        return {str(name): _Row(*rest) for name, *rest in found}
 
     def notes(self) -> Notes:
         """A row beside the tokens'."""
