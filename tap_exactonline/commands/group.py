@@ -155,7 +155,7 @@ def build(command: click.Command, run: Callable[..., Any]) -> TapGroup:
         invoke_without_command=True,
         logger=logging.getLogger(command.name),
     )
-    for one in (login, connections, divisions, check, drift, reset, logout):
+    for one in (login, web, connections, divisions, check, drift, reset, logout):
         group.add_command(one)
     return group
 
@@ -200,7 +200,9 @@ as_json = click.option(
 @with_settings
 @click.option("--redirect-uri", help="The redirect address exactly as the app is registered with it.")
 @click.option("--no-browser", is_flag=True, help="Only print the address; do not open it.")
-@click.option("--web", is_flag=True, help="Do it in the browser, on a page that this program serves.")
+@click.option(
+    "--web", "by_web", is_flag=True, help="Do it in the browser, on a page that this program serves."
+)
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="With --web: a fixed port, for a tunnel."
 )
@@ -211,7 +213,7 @@ def login(  # noqa: PLR0917 - click gives its options by name
     config: _ConfigInput,
     redirect_uri: str | None,
     no_browser: bool,
-    web: bool,
+    by_web: bool,
     port: int,
     replace: bool,
 ) -> None:
@@ -223,14 +225,29 @@ def login(  # noqa: PLR0917 - click gives its options by name
     raw = settings_of(ctx, config)
     if redirect_uri:
         raw["redirect_uri"] = redirect_uri
-    if web:
-        from tap_exactonline.login.web.server import log_in_by_page
+    if by_web:
+        from tap_exactonline.login.web.wizard import log_in_by_page
 
         log_in_by_page(raw, port=port, browser=not no_browser, replace_user=replace)
     else:
         from tap_exactonline.login.terminal import log_in
 
         log_in(raw, browser=not no_browser, replace_user=replace)
+
+
+@click.command(cls=PlainCommand)
+@with_settings
+@click.option("--no-browser", is_flag=True, help="Only print the address; do not open it.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="A fixed port, for a tunnel.")
+@click.pass_context
+def web(ctx: click.Context, config: _ConfigInput, no_browser: bool, port: int) -> None:
+    """Look after the connections in the browser.
+
+    Serves a page to this computer alone: all connections, what their last runs brought, and what is wrong.
+    """
+    from tap_exactonline.login.web.board import serve_board
+
+    serve_board(settings_of(ctx, config), port=port, browser=not no_browser)
 
 
 @click.command(cls=PlainCommand)

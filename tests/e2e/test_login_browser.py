@@ -15,8 +15,7 @@ import pytest
 
 from tests.exact_online import faults
 from tests.support.cli import REDIRECT, CliFixture, lab
-
-from .login_page import Page, served
+from tests.support.login_page import Page, served
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
 expect = playwright.expect

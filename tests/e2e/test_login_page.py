@@ -14,8 +14,8 @@ import pytest
 
 from tests.e2e.token_torture import wait_until
 from tests.support.cli import REDIRECT, CliFixture, consent, lab
+from tests.support.login_page import ADDRESS, CODE, Page, served
 
-from .login_page import ADDRESS, CODE, Page, served
 from .terminal import Terminal
 
 
@@ -422,7 +422,7 @@ def test_control_c_ends_it_without_a_login(page: Page) -> None:
 
 def test_a_page_that_nobody_uses_ends_by_itself(here: CliFixture) -> None:
     (here.folder / "sitecustomize.py").write_text(
-        "import tap_exactonline.login.web.server as w\nw.log_in_by_page.__kwdefaults__['idle'] = 1.0\n"
+        "import tap_exactonline.login.web.wizard as w\nw.log_in_by_page.__kwdefaults__['idle'] = 1.0\n"
     )
     done = here.run(
         "login", "--web", "--config", here.config(redirect_uri=REDIRECT), PYTHONPATH=str(here.folder)

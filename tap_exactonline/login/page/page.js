@@ -4,59 +4,10 @@ const STEPS = ["app", "login", "divisions", "test", "settings"];
 const POLL = 2000; // ms between looks at whether a tunnel has brought the redirect
 const AT_ONCE = 4; // administrations that are tested side by side
 
-let texts = {};
 let known = null; // what the program last told
 let step = "app";
 let lastProblem = null;
 let tests = new Map(); // administration -> result
-
-const $ = (id) => document.getElementById(id);
-const language = () => document.documentElement.lang;
-const t = (path, values = {}) => {
-  let text = path.split(".").reduce((place, name) => (place || {})[name], texts[language()]);
-  for (const [name, value] of Object.entries(values)) text = String(text).replaceAll(`{${name}}`, value);
-  return text ?? "";
-};
-const element = (name, attributes = {}, ...children) => {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key in made) made[key] = value; else made.setAttribute(key, value);
-  }
-  made.append(...children);
-  return made;
-};
-const number = (value) => value.toLocaleString(language());
-
-// -- talking to the program
-
-async function ask(action, body) {
-  let answer, value;
-  try {
-    const headers = { "X-Login-Token": sessionStorage.getItem("token") || "" };
-    answer = await fetch(`/api/${action}`, body === undefined ? { headers } : {
-      method: "POST", headers: { ...headers, "Content-Type": "application/json" }, body: JSON.stringify(body),
-    });
-    value = await answer.json();
-  } catch {
-    throw { kind: "gone", what: texts.en.problems.gone[0], remedy: texts.en.problems.gone[1] };
-  }
-  if (!answer.ok) throw value.error;
-  return value;
-}
-
-async function attempt(button, work) {
-  tell(null);
-  const label = button && button.textContent;
-  if (button) { button.disabled = true; button.textContent = t("busy"); }
-  try {
-    await work();
-  } catch (problem) {
-    if (!problem.kind) throw problem;
-    tell(problem);
-  } finally {
-    if (button) { button.disabled = false; button.textContent = label; }
-  }
-}
 
 // What a person corrects in the first step.
 const FIELDS = {
@@ -65,33 +16,20 @@ const FIELDS = {
   "SettingsError.redirect_uri": "redirect_uri", "SettingsError.country": "country",
 };
 
-const translated = (kind) => {
-  const own = texts[language()].problems || {};
-  return own[kind] || own[String(kind).split(".")[0]];
-};
-
 function tell(problem) {
   if (problem && step === "login" && FIELDS[problem.kind]) go("app", false);
   lastProblem = problem;
   for (const field of document.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
-  $("problem").hidden = !problem;
+  showProblem(problem);
   if (!problem) return;
-  const own = translated(problem.kind);
-  $("problem").querySelector(".what").textContent = own ? own[0] : problem.what;
-  $("problem").querySelector(".remedy").textContent = own ? own[1] : problem.remedy;
   const field = $(FIELDS[problem.kind] || (step === "login" ? "pasted" : ""));
   if (field) { field.setAttribute("aria-invalid", "true"); field.focus(); }
-  $("problem").scrollIntoView({ block: "nearest" });
 }
 
 // -- showing
 
 function speak() {
-  for (const place of document.querySelectorAll("[data-t]")) place.textContent = t(place.dataset.t);
-  for (const place of document.querySelectorAll("[data-label]")) place.setAttribute("aria-label", t(place.dataset.label));
-  for (const button of document.querySelectorAll("[data-language]")) {
-    button.setAttribute("aria-pressed", String(button.dataset.language === language()));
-  }
+  speakEverywhere();
   $("secret-hint").textContent = t(known && known.has_secret ? "app.secret_known" : "app.secret_new");
   document.title = `${t("heading")} – tap-exactonline`;
   showProgress();
@@ -243,9 +181,7 @@ async function poll() {
 // -- what a person does
 
 function listen() {
-  for (const button of document.querySelectorAll("[data-language]")) {
-    button.addEventListener("click", () => { document.documentElement.lang = button.dataset.language; speak(); });
-  }
+  listenToLanguages(speak);
   for (const button of document.querySelectorAll(".back")) button.addEventListener("click", () => go(button.dataset.to));
   $("form-app").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -312,7 +248,7 @@ function listen() {
 }
 
 async function begin() {
-  texts = await (await fetch("/texts.json")).json();
+  await learn();
   listen();
   try {
     known = await ask("overview");

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from tap_exactonline.config import Config
 from tap_exactonline.endpoints import load
@@ -25,7 +25,7 @@ JsonObject = dict[str, Any]
 
 
 class PageFlow:
-    """The state of one login page.
+    """The state of one login page; a `Site` of its own.
 
     Args:
         config: What is known already; the page asks for the rest.
@@ -33,6 +33,9 @@ class PageFlow:
         stop: Set to end waiting.
         replace_user: Let the login replace that of another user.
     """
+
+    pages: ClassVar[Mapping[str, str]] = {"/": "index.html"}
+    watched: ClassVar[bool] = False
 
     def __init__(
         self, config: Config, redirect_uri: str, stop: threading.Event, *, replace_user: bool = False
@@ -91,14 +94,14 @@ class PageFlow:
         with self._lock:
             config = self._config
             if not self._own_address:
-                country = _text(asked, "country") or config.country
+                country = text_in(asked, "country") or config.country
                 config = replace(config, country=country, api_url=api_url_for(country))
             config = replace(
                 config,
-                client_id=_text(asked, "client_id") or config.client_id,
-                client_secret=_text(asked, "client_secret") or config.client_secret,
+                client_id=text_in(asked, "client_id") or config.client_id,
+                client_secret=text_in(asked, "client_secret") or config.client_secret,
             )
-            session = LoginSession(config, _text(asked, "redirect_uri") or self._redirect_uri, self._stop)
+            session = LoginSession(config, text_in(asked, "redirect_uri") or self._redirect_uri, self._stop)
             session.connection.store.probe()
             self._config, self._session, self._redirect_uri = config, session, session.redirect_uri
             self._every, self._user, self._kept = None, "", False
@@ -110,7 +113,7 @@ class PageFlow:
             session = self._needed()
             if not self.logged_in:
                 if not self._kept:
-                    session.finish(_text(asked, "pasted"), bare=False, replace_user=self._replace_user)
+                    session.finish(text_in(asked, "pasted"), bare=False, replace_user=self._replace_user)
                     self._kept = True  # the code is spent: if the list fails, only that is tried again
                 self._user = session.user()
                 self._every = list(session.connection.accessible)
@@ -163,7 +166,7 @@ class PageFlow:
 
     def settings(self, asked: Mapping[str, Any]) -> JsonObject:
         """Step 6: the settings to copy, in the language of the page."""
-        words = texts().get(_text(asked, "language"), texts()["en"])
+        words = texts().get(text_in(asked, "language"), texts()["en"])
         secret_place = words["settings"]["secret_place"]
         with self._lock:
             return {
@@ -177,6 +180,10 @@ class PageFlow:
         """The person is done."""
         self.finished = True
         return {"finished": True}
+
+    def views(self) -> dict[str, Callable[[], JsonObject]]:
+        """What the page may look at, by name."""
+        return {"overview": self.overview}
 
     def actions(self) -> dict[str, Callable[[Mapping[str, Any]], JsonObject]]:
         """What the page may ask for, by name."""
@@ -231,6 +238,6 @@ def _shown(division: Division) -> JsonObject:
     }
 
 
-def _text(asked: Mapping[str, Any], name: str) -> str:
+def text_in(asked: Mapping[str, Any], name: str) -> str:
     value = asked.get(name)
     return value.strip() if isinstance(value, str) else ""

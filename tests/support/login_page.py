@@ -1,4 +1,4 @@
-"""What the tests of the login page share: the program that serves it, and raw requests to it."""
+"""What the tests of the pages share: the program, or the server in this process, and raw requests to it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import http.client
 import json
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from tap_exactonline.login.web.server import PageServer, Site
 from tests.support.cli import CliFixture, read_until
 
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/")
@@ -35,19 +37,25 @@ class Page:
     """The running program.
 
     Attributes:
-        process: It.
+        running: It; None if the server is in this process.
         address: Of the page.
         code: Opens the page once.
         cookie: Of our session, once `enter` was called.
         token: The secret that lives in the page, once `enter` was called.
     """
 
-    process: subprocess.Popen[str]
+    running: subprocess.Popen[str] | None
     address: str
     code: str
     cookie: str = ""
     token: str = ""
     said: str = field(default="", repr=False)
+
+    @property
+    def process(self) -> subprocess.Popen[str]:
+        """The program."""
+        assert self.running is not None
+        return self.running
 
     @property
     def port(self) -> int:
@@ -98,9 +106,22 @@ class Page:
 
 
 @contextmanager
-def served(here: CliFixture, *arguments: str, **settings: Any) -> Iterator[Page]:
-    """``tap-exactonline login --web``."""
-    process = here.start("login", "--web", "--config", here.config(**settings), *arguments)
+def in_process(site: Site, **options: Any) -> Iterator[Page]:
+    """A server in this process."""
+    with PageServer(site, 0, **options) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        yield Page(None, server.address, server.guard.code)
+        server.shutdown()
+        thread.join(20)
+
+
+@contextmanager
+def served(
+    here: CliFixture, *arguments: str, command: Sequence[str] = ("login", "--web"), **settings: Any
+) -> Iterator[Page]:
+    """``tap-exactonline login --web``, or another command that serves a page."""
+    process = here.start(*command, "--config", here.config(**settings), *arguments)
     try:
         said, address = read_until(process, ADDRESS)
         more, code = read_until(process, CODE)
