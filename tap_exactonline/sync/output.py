@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import IO, Any
 
@@ -22,10 +23,12 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
 
     Attributes:
         written: Bytes written so far; those of a write that failed do not count.
+        holds_log: The log goes to the same place, such as a terminal: no target reads that.
     """
 
     def __init__(self) -> None:
         self.written = 0
+        self.holds_log = _holds_log()
         self._whole = True
 
     def serialize_message(self, message: Message) -> bytes:
@@ -66,6 +69,13 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
             write_fully(descriptor, lines)
         self._whole = True
         self.written += len(lines)
+
+
+def _holds_log() -> bool:
+    try:
+        return os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
+    except (AttributeError, OSError, ValueError):
+        return False
 
 
 def _write_into_memory(stdout: IO[str], lines: bytes) -> None:

@@ -41,6 +41,8 @@ _UNSEEN = (
 )
 _MOST_SAID = 1000
 _NOTHING_TO_READ = "There is no administration to read. `tap-exactonline divisions` lists them"
+_VANISHED = "read before, and no longer among those that the login may open"
+_BRING_BACK = f"{MANAGE_COMPANIES}; or leave it out: exclude_divisions"
 
 
 class RunIncomplete(Exception):
@@ -109,7 +111,7 @@ class Run:
         report.fail(*chosen.problems)
         report.problems += self.problems
         vanished = self._vanished()
-        for problem in [*report.problems, *vanished]:
+        for problem in [*report.problems, *_told(vanished)]:
             self.context.logger.error(problem)
         home = self._home(reads)
         if home is None and self.context.connection.everything.selected:
@@ -131,7 +133,8 @@ class Run:
             except (OutputError, MappingFailed) as exc:
                 report.problems.append(str(exc))
         # Only now: what has left the list does not hold back what the others declare gone.
-        report.problems += vanished
+        report.problems += _told(vanished)
+        report.failures += vanished
         self._conclude(report)
 
     def _count(self, reads: Sequence[StreamRead], report: Report) -> None:
@@ -237,7 +240,7 @@ class Run:
             state=self.state,
         )
 
-    def _vanished(self) -> list[str]:
+    def _vanished(self) -> list[DivisionError]:
         """Administrations that delivered rows and are not in Exact's list any more: their tables stand still.
 
         Configured ones that are not in the list are told by themselves.
@@ -252,11 +255,7 @@ class Run:
         }
         listed = {division.code for division in self.context.connection.accessible}
         gone = sorted(delivering - listed - set(self.context.config.exclude_divisions))
-        told = (
-            f"division {shorten(gone)}: read before, and no longer among those that the login may open. {MANAGE_COMPANIES}; "
-            "or leave it out: exclude_divisions"
-        )
-        return [told] if gone else []
+        return [DivisionError(_VANISHED, _BRING_BACK, division=code) for code in gone]
 
     def _closed(self) -> set[int]:
         """Administrations that are wanted and can't be read now: archived, blocked."""
@@ -289,3 +288,9 @@ class Run:
             self.context.logger.info(report.last_line())
             return
         raise RunIncomplete(report.last_line(), self.stopped_by)
+
+
+def _told(vanished: Sequence[DivisionError]) -> list[str]:
+    """One sentence for all administrations that have left, however many there are."""
+    codes = shorten(error.division for error in vanished)
+    return [f"division {codes}: {_VANISHED}. {_BRING_BACK}"] if vanished else []

@@ -185,7 +185,7 @@ class RunLog:
         ]
         if self._file is not None:
             self._write_file(self._file, rows)
-        if isinstance(error, ExactError) and not report.outcomes:
+        if isinstance(error, ExactError) and not report.outcomes and self._output.holds_log:
             self._leave_to_next_run(error)
             return
         self._state.others["run"] = {**self._state.others["run"], "open": False, "failed": None}
@@ -199,7 +199,10 @@ class RunLog:
             self._write_state()
 
     def _leave_to_next_run(self, error: ExactError) -> None:
-        """Keep a failure of which nothing came in the state. `meltano config test` takes any record for a success."""
+        """Keep a failure of which nothing came in the state.
+
+        `meltano config test` reads output and log as one, and takes any record for a success.
+        """
         failed = {"message": error.what, "remedy": error.remedy, "again": again.again(error)}
         self._state.others["run"] = {**self._state.others["run"], "failed": failed}
         with contextlib.suppress(OutputError):

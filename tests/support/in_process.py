@@ -35,6 +35,7 @@ class Sink(LineWriter):
 
     def __init__(self, after: int | None = None, cut: Callable[[], None] | None = None) -> None:
         super().__init__()
+        self.holds_log = False
         self.lines: list[bytes] = []
         self._after = after
         self._cut = cut

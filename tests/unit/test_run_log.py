@@ -17,7 +17,7 @@ from tap_exactonline.sync.report import Status
 from tests.exact_online import faults
 from tests.support.cli import CliFixture
 from tests.support.cli import lab as cli_lab
-from tests.support.in_process import InProcessRun
+from tests.support.in_process import InProcessRun, Sink
 from tests.support.sync import HOME, ITEMS, SyncFixture, lab
 from tests.support.tap_runs import TapRun
 
@@ -217,20 +217,59 @@ def test_a_configured_administration_that_does_not_exist_has_a_row(home: SyncFix
     assert found[999, "*"]["remedy"]
 
 
-def test_a_login_that_is_dead_is_logged(home: SyncFixture) -> None:
-    home.run(*STREAMS)
-    home.settings["access_token"] = "no-such-token"
-    home.settings |= {"client_id": None, "client_secret": None, "refresh_token": None}
+def test_an_administration_that_is_gone_has_a_row(home: SyncFixture) -> None:
+    for code in (102, 103):
+        home.exact.add_division(code, rows={ITEMS: 2})
+    assert home.run(*STREAMS).complete
+    for code in (102, 103):
+        home.exact.remove_division(code)
+
+    found = rows(home.run(*STREAMS))
+
+    for code in (102, 103):
+        row = found[code, "*"]
+        assert (row["status"], row["again"]) == ("not read", PERSON)
+        assert "no longer among those" in row["message"]
+        assert "exclude_divisions" in row["remedy"]
+    assert found[0, "*"]["message"].count("no longer among those") == 1
+
+
+DEAD = {
+    "access_token": "no-such-token", "client_id": None, "client_secret": None, "refresh_token": None
+}  # fmt: skip
+
+
+def assert_tells_of_the_login(found: list[dict[str, Any]]) -> None:
+    row = found[0]
+    assert (row["division"], row["stream"], row["status"], row["again"]) == (0, "*", "incomplete", PERSON)
+    assert row["message"]
+    assert row["remedy"]
+    assert "no-such-token" not in json.dumps(row)
+
+
+def test_a_login_that_is_dead_is_logged_at_once(home: SyncFixture) -> None:
+    home.settings |= DEAD
 
     done = home.run(*STREAMS)
 
-    assert done.records(LOG) == [], "`meltano config test` would take a record for a success"
-    for name in ("access_token", "client_id", "client_secret", "refresh_token"):
-        del home.settings[name]
-    row = home.run(*STREAMS).records(LOG)[0]
-    assert (row["division"], row["stream"], row["status"], row["again"]) == (0, "*", "incomplete", PERSON)
-    assert row["remedy"]
-    assert "no-such-token" not in json.dumps(row)
+    assert_tells_of_the_login(done.records(LOG))
+    assert len(done.records(LOG)) == 1
+    home.settings.clear()
+    assert {row["status"] for row in home.run(*STREAMS).records(LOG)} == {"ok"}
+
+
+def test_where_the_log_is_in_the_output_a_dead_login_is_left_to_the_next_run(
+    home: SyncFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.settings |= DEAD
+    with monkeypatch.context() as mixed:
+        mixed.setattr(Sink, "holds_log", property(lambda _: True, lambda *_: None), raising=False)
+        assert home.run(*STREAMS).records(LOG) == [], "`meltano config test` takes a record for a success"
+    home.settings.clear()
+    found = home.run(*STREAMS).records(LOG)
+    assert_tells_of_the_login(found)
+    assert found[0]["run_id"] != found[1]["run_id"]
+    assert not [row for row in home.run(*STREAMS).records(LOG) if row["status"] != "ok"]
 
 
 # -- the end of a run -----------------------------------------------------------------------------------
