@@ -61,6 +61,8 @@ def run(
         BenchmarkError: It ended with a failure; the text is the end of its log.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    # What is installed has its bytecode; to compile a package at each start would count as its own work.
+    inherited.pop("PYTHONDONTWRITEBYTECODE", None)
     # Rich draws progress for people; a log in a file is what production sees.
     environment = inherited | {"NO_COLOR": "1", "PYTHONPATH": str(ROOT)} | dict(env or {})
     with tempfile.TemporaryDirectory(prefix="bench-") as home:
