@@ -18,21 +18,17 @@ from tap_exactonline.exact.odata import BOM, is_markup
 
 _NAMESPACE = b"http://schemas.microsoft.com/ado/2007/08/dataservices"
 _XML_ERROR = re.compile(rb"<(?:\w+:)?error\b")
-_ALONE = re.compile(
-    r"(?:forbidden|verboden|access (?:is )?denied|toegang (?:is )?geweigerd)\W*", re.IGNORECASE
-)
+# Plain text: `re` compiles and keeps a pattern when it is first used, which most runs never do.
+_ALONE = r"(?:forbidden|verboden|access (?:is )?denied|toegang (?:is )?geweigerd)\W*"
 _LACK = r"(?:\b(?:no|not|cannot|insufficient|missing|lacks?|without|geen|niet|onvoldoende|ontbre\w*)|n['\u2019]t)\b"
 _THING = (
     r"\b(?:rights?|permissions?|access(?! token)|licen[cs]ed?|module\w*|authori[sz]\w*|entitled|"
     r"rechten|toegang|licentie\w*|bevoegd\w*|gemachtigd|geautoriseerd|autorisatie)\b"
 )
-_RIGHTS = re.compile(rf"{_LACK}[^.]{{0,80}}{_THING}|{_THING}[^.]{{0,80}}{_LACK}", re.IGNORECASE)
-_MISSING = re.compile(r"\bresource\b[^.]*\bnot found\b|\bniet gevonden\b", re.IGNORECASE)
+_RIGHTS = rf"{_LACK}[^.]{{0,80}}{_THING}|{_THING}[^.]{{0,80}}{_LACK}"
+_MISSING = r"\bresource\b[^.]*\bnot found\b|\bniet gevonden\b"
 # A sentence of this kind tells of a moment, even if it speaks of rights.
-_PASSING = re.compile(
-    r"temporar|tijdelijk|try again|\blater\b|opnieuw|maintenance|onderhoud|time.?out|\bbusy\b|\bbezet\b|moment",
-    re.IGNORECASE,
-)
+_PASSING = r"temporar|tijdelijk|try again|\blater\b|opnieuw|maintenance|onderhoud|time.?out|\bbusy\b|\bbezet\b|moment"
 
 
 class Form(Enum):
@@ -71,14 +67,18 @@ def form_of(body: bytes) -> Form:
 
 def about_rights(message: str) -> bool:
     """Whether Exact says, in words that are known, that the licence or the user's rights do not suffice."""
-    if _PASSING.search(message):
+    if _search(_PASSING, message):
         return False
-    return bool(_ALONE.fullmatch(message.strip()) or _RIGHTS.search(message))
+    return bool(re.fullmatch(_ALONE, message.strip(), re.IGNORECASE) or _search(_RIGHTS, message))
 
 
 def about_missing(message: str) -> bool:
     """Whether Exact says, in words that are known, that there is no such endpoint."""
-    return bool(_MISSING.search(message)) and not _PASSING.search(message)
+    return bool(_search(_MISSING, message)) and not _search(_PASSING, message)
+
+
+def _search(pattern: str, text: str) -> re.Match[str] | None:
+    return re.search(pattern, text, re.IGNORECASE)
 
 
 def _has_message(error: Any) -> bool:
