@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
+
+import msgspec
 
 from tap_exactonline.config import Config
 from tap_exactonline.endpoints import Endpoint
@@ -18,8 +19,7 @@ LIST_PAGE = 60
 """Administrations on a page of their list."""
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(msgspec.Struct, frozen=True):
     """Calls of the next run if nothing were new.
 
     Attributes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
+
+import msgspec
 
 from tap_exactonline.endpoints import Endpoint
 
@@ -14,8 +15,7 @@ from tap_exactonline.endpoints import Endpoint
 PARTS = re.compile(r"'(?:[^']|'')*'|\{([^{}]*)\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(msgspec.Struct, frozen=True):
     """One read of an endpoint: which values its parameters have.
 
     Attributes:
@@ -24,7 +24,7 @@ class Variant:
         values: Of each parameter, in the order of ``Endpoint.parameters``.
     """
 
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = msgspec.field(default_factory=dict)
     filter: str | None = None
     values: tuple[Any, ...] = ()
 

@@ -11,8 +11,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
+
+import msgspec
 
 from tap_exactonline.exact import responses
 from tap_exactonline.exact.attempts import Attempt, Backoff, CircuitBreaker, LoginDoubt
@@ -45,8 +46,7 @@ _UNAUTHORIZED, _TOO_MANY = 401, 429
 _MOST_WEB_PAGES = 2
 
 
-@dataclass(frozen=True, slots=True)
-class _Failed:
+class _Failed(msgspec.Struct, frozen=True):
     """A try that failed: why, and how long the server asks to wait."""
 
     error: ExactError
@@ -86,8 +86,7 @@ class PageQuery(Protocol[PageT_co]):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class FixedQuery(Generic[PageT]):
+class FixedQuery(msgspec.Struct, Generic[PageT], frozen=True):
     """A query that does not adapt."""
 
     text: str

@@ -12,14 +12,14 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 _PERIOD = 0.2
 _IDLE = 5.0
 
 
-@dataclass(slots=True, eq=False)
-class Watched:
+class Watched(msgspec.Struct, eq=False):
     """A request under way. ``late`` or ``stopped`` say that it was cut, and why.
 
     Attributes:

@@ -8,7 +8,8 @@ address is not sent twice in a run, and an endpoint that keeps failing is left a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from tap_exactonline.exact import responses
 from tap_exactonline.exact.clock import retry_after
@@ -30,8 +31,7 @@ _MOST = 10
 _MOST_UNEXPLAINED = 3
 
 
-@dataclass(slots=True)
-class TooMany:
+class TooMany(msgspec.Struct):
     """The answers 429 to one call so far."""
 
     count: int = 0

@@ -7,10 +7,11 @@ filtered, which scope is needed, or what a field means.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 # Entities can't be expanded here: a document type, where they would be declared, is refused (see `_no_doctype`).
 from xml.parsers import expat
+
+import msgspec
 
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.errors import StreamError
@@ -34,8 +35,7 @@ _NAME = re.compile(r"[A-Za-z_]\w{0,127}", re.ASCII)
 _REMEDY = "Check api_url; if this lasts, report it with this line"
 
 
-@dataclass(slots=True)
-class Entity:
+class Entity(msgspec.Struct):
     """The rows of an entity set.
 
     Attributes:
@@ -43,13 +43,12 @@ class Entity:
         key: Names of the fields that Exact marks as key.
     """
 
-    fields: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, str] = msgspec.field(default_factory=dict)
     key: tuple[str, ...] = ()
     base: str | None = None
 
 
-@dataclass(slots=True)
-class Service:
+class Service(msgspec.Struct):
     """A service's document.
 
     Attributes:
@@ -58,9 +57,9 @@ class Service:
         results: Name of a function → the rows that it gives.
     """
 
-    sets: dict[str, Entity] = field(default_factory=dict)
-    functions: dict[str, dict[str, str]] = field(default_factory=dict)
-    results: dict[str, Entity] = field(default_factory=dict)
+    sets: dict[str, Entity] = msgspec.field(default_factory=dict)
+    functions: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
+    results: dict[str, Entity] = msgspec.field(default_factory=dict)
 
     def is_function(self, name: str) -> bool:
         """Whether it can only be called, whatever the case of its name: reading and changing look alike there."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
@@ -44,8 +43,7 @@ class MalformedPage(ValueError):
     """The body is not a page of Exact Online: truncated, no JSON, or without the ``d`` around it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[Row]):
+class Page(msgspec.Struct, Generic[Row], frozen=True):
     """One page of rows. ``next_url`` is Exact's own link to the next, None on the last."""
 
     rows: list[Row]

@@ -14,7 +14,8 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+
+import msgspec
 
 from tap_exactonline.exact.clock import retry_after
 
@@ -35,8 +36,7 @@ _MOST_CALLS = 1e12
 _SECONDS_NOT_MILLISECONDS = 1e11  # as milliseconds this is 1973, as seconds the year 5138
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(msgspec.Struct, frozen=True):
     """What is known of a division's calls. None: unknown. Resets are seconds since the epoch."""
 
     day_left: int | None = None
@@ -47,21 +47,18 @@ class Budget:
     minute_resets: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Go:
+class Go(msgspec.Struct, frozen=True):
     """The next call may be made now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(msgspec.Struct, frozen=True):
     """The next call would be refused now."""
 
     seconds: float
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(msgspec.Struct, frozen=True):
     """No more calls before the day is over."""
 
     resets: float
@@ -212,14 +209,13 @@ class DivisionLimits:
         )
 
 
-@dataclass(slots=True)
-class DivisionGate:
+class DivisionGate(msgspec.Struct):
     """One division: its calls are serial, as Exact asks ("API limits"), and within its budget."""
 
     limits: DivisionLimits
     calls: int = 0
     seconds: float = 0.0
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: threading.Lock = msgspec.field(default_factory=threading.Lock)
 
 
 class DivisionGates:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from tap_exactonline.exact.clock import clock_time
 from tap_exactonline.exact.counted import are, counted
@@ -68,8 +69,7 @@ _KEY_BLOCK = re.compile(
 _DAY = re.compile(r"\b(?:daily|per day|day limit|dag(?:elijks\w*|limiet)?)\b", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What there is to know about a failed answer, without its body.
 
     Attributes:
@@ -108,8 +108,7 @@ class Answer:
         return bool(_KEY_BLOCK.search(f"{self.message} {self.reason}"))
 
 
-@dataclass(frozen=True, slots=True)
-class RequestContext:
+class RequestContext(msgspec.Struct, frozen=True):
     """What was asked for: the words that an error needs, and whether as XML."""
 
     division: int | None

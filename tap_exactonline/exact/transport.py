@@ -9,10 +9,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 import requests
 import requests.auth
 import urllib3
@@ -41,8 +41,7 @@ _GOOD = range(200, 300)
 _REMEDY = "Check the network of this machine and whether Exact Online is up; the next run goes on from here"
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(msgspec.Struct, frozen=True):
     """What a request may take.
 
     Attributes:
@@ -59,8 +58,7 @@ class Bounds:
     body: int = 64 * MEGABYTE
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True):
     """An answer with its body, decompressed; that of an error is cut after a megabyte. ``headers`` ignores case."""
 
     status: int

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+
+import msgspec
 
 from tap_exactonline.exact.errors import SettingsError
 
@@ -85,8 +86,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True):
     """A link that stays within the API.
 
     Attributes:

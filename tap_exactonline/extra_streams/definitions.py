@@ -10,7 +10,6 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace as changed
 from datetime import datetime
 from typing import Any, cast, get_args
 
@@ -137,7 +136,7 @@ def _define(given: Any, place: str, calendar: Calendar) -> ExtraStream:
     extra = ExtraStream(place, endpoint, asks, given, calendar, known)
     if asks:
         return extra
-    return changed(extra, asks=False, endpoint=extra.complete(_fields(given.get("columns"), known, place)))
+    return replace(extra, asks=False, endpoint=extra.complete(_fields(given.get("columns"), known, place)))
 
 
 def _address(given: Any, place: str) -> tuple[str, bool, Endpoint | Function | None]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast, get_args
 from uuid import UUID
+
+import msgspec
 
 from tap_exactonline.endpoints import FieldType
 from tap_exactonline.exact.errors import SettingsError
@@ -30,8 +31,7 @@ _MOST_VALUES = 1000
 WORDS = "current_year, current_month, today and start_date (also current_year-1, today-30)"
 
 
-@dataclass(frozen=True, slots=True)
-class Calendar:
+class Calendar(msgspec.Struct, frozen=True):
     """What relative values mean in this run, in the administration's wall clock."""
 
     now: datetime

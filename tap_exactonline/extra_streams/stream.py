@@ -7,10 +7,10 @@ service's ``$metadata`` has been read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, cast, get_args
 
+import msgspec
 from msgspec.structs import replace
 
 from tap_exactonline.endpoints import Endpoint, Field, FieldType
@@ -21,8 +21,7 @@ from tap_exactonline.extra_streams.filters import check_filter, holes
 from tap_exactonline.extra_streams.literals import Calendar, is_relative
 
 
-@dataclass(frozen=True, slots=True)
-class ExtraStream:
+class ExtraStream(msgspec.Struct, frozen=True):
     """A stream of the setting.
 
     Attributes:

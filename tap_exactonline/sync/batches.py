@@ -6,10 +6,10 @@ import gzip
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass, field
 from typing import IO, Any
 from uuid import uuid4
 
+import msgspec
 from singer_sdk.helpers._batch import BatchConfig
 
 from tap_exactonline.stdout import OutputError
@@ -22,8 +22,7 @@ _STATE_SECONDS = 60.0
 """How often a STATE may ask for the files that are under way. Each makes a file a stream, and targets like large ones."""
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(msgspec.Struct):
     """A file under way."""
 
     file: IO[bytes]
@@ -32,8 +31,7 @@ class _Open:
     rows: int = 0
 
 
-@dataclass(slots=True)
-class Batches:
+class Batches(msgspec.Struct):
     """Writes records into files, a stream at a time in each, and the message about a file when it is complete.
 
     A file lies in the temporary directory until then, so that memory stays flat and no target sees half of one.
@@ -45,8 +43,8 @@ class Batches:
 
     config: BatchConfig
     output: LineWriter
-    _open: dict[str, _Open] = field(default_factory=dict)
-    _flushed: float = field(default_factory=time.monotonic)
+    _open: dict[str, _Open] = msgspec.field(default_factory=dict)
+    _flushed: float = msgspec.field(default_factory=time.monotonic)
 
     @property
     def due(self) -> bool:

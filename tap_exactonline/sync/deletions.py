@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import msgspec
 from msgspec.structs import replace
 
 from tap_exactonline.exact.divisions import Division
@@ -39,8 +39,7 @@ NO_RIGHTS = (
 LOG_FIELDS = ("Timestamp", "ID", "EntityKey", "EntityType", "DeletedDate")
 
 
-@dataclass(slots=True)
-class LogPage:
+class LogPage(msgspec.Struct):
     """What one page of the log gives.
 
     Attributes:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from tap_exactonline.endpoints import Endpoint, Field, load
 from tap_exactonline.exact.odata import guid_literal
@@ -28,8 +29,7 @@ _TEXT = re.compile(r"'(?:[^']|'')*'")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
-@dataclass(frozen=True, slots=True)
-class Everything:
+class Everything(msgspec.Struct, frozen=True):
     """A filter that lets every row through, and the field that it uses."""
 
     field: str

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
+import msgspec
 from singer_sdk.helpers._batch import BatchConfig
 
 from tap_exactonline.config import Config
@@ -21,8 +21,7 @@ from tap_exactonline.sync.state.bookmark import Changes
 from tap_exactonline.sync.stream_read import StreamRead
 
 
-@dataclass(slots=True)
-class PageReady:
+class PageReady(msgspec.Struct):
     """A page, ready for the target.
 
     Attributes:
@@ -37,24 +36,21 @@ class PageReady:
     done: Callable[[], None]
 
 
-@dataclass(slots=True)
-class StreamDone:
+class StreamDone(msgspec.Struct):
     """A stream has ended in a division. ``changes`` are made to its bookmark."""
 
     read: StreamRead
     outcome: Outcome
-    changes: Changes = field(default_factory=Changes)
+    changes: Changes = msgspec.field(default_factory=Changes)
 
 
-@dataclass(slots=True)
-class WorkerDone:
+class WorkerDone(msgspec.Struct):
     """A worker has no more divisions. ``error`` ends the whole run."""
 
     error: BaseException | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunContext:
+class RunContext(msgspec.Struct, frozen=True):
     """What all parts of a run share; made once.
 
     Attributes:
@@ -88,8 +84,7 @@ class RunContext:
         return self.connection.config
 
 
-@dataclass(slots=True)
-class Task:
+class Task(msgspec.Struct):
     """A division and what to read in it; ``once`` for streams that are not of one division."""
 
     division: Division

@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+import msgspec
 
 from tap_exactonline.endpoints import Endpoint, Field, load
 from tap_exactonline.endpoints.variants import Variant
@@ -33,8 +34,7 @@ _PLAIN = Variant()
 _MOST_UNUSABLE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(msgspec.Struct, frozen=True):
     """One form of the query.
 
     Attributes:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
+
+import msgspec
+from msgspec.structs import replace
 
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.endpoints.variants import Variant, variants
@@ -33,8 +35,7 @@ _EVER = datetime(1753, 1, 1)  # noqa: DTZ001 - wall clock
 """Before this SQL Server's datetime has no moments, and a filter may be refused: everything is asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """What one page gives.
 
     Attributes:

@@ -6,8 +6,9 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
 
 from tap_exactonline.exact.counted import are, counted
 from tap_exactonline.exact.errors import ExactError
@@ -30,8 +31,7 @@ class Status(StrEnum):
 _MISSING = (Status.INCOMPLETE, Status.NOT_READ)
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct):
     """The end of one stream in one division.
 
     Attributes:
@@ -63,7 +63,7 @@ class Outcome:
     note: str = ""
     from_scratch: bool = False
     doubtful: bool = False
-    began: float = field(default_factory=time.time)
+    began: float = msgspec.field(default_factory=time.time)
     deletions: int = 0
     what: str = ""
     remedy: str = ""
@@ -74,8 +74,7 @@ class Outcome:
         self.what, self.remedy, self.again = error.what, error.remedy, again(error)
 
 
-@dataclass(slots=True)
-class Report:
+class Report(msgspec.Struct):
     """All outcomes of a run.
 
     Attributes:
@@ -85,10 +84,10 @@ class Report:
         failures: Those of the problems that are failures; each is in ``problems``, too.
     """
 
-    outcomes: list[Outcome] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    outcomes: list[Outcome] = msgspec.field(default_factory=list)
+    problems: list[str] = msgspec.field(default_factory=list)
     stopped: str | None = None
-    failures: list[ExactError] = field(default_factory=list)
+    failures: list[ExactError] = msgspec.field(default_factory=list)
 
     def fail(self, *errors: ExactError) -> None:
         """Add failures that concern the run as a whole."""
@@ -215,8 +214,7 @@ def _summed(outcomes: list[Outcome]) -> list[Outcome]:
     return [*rest, *good.values()]
 
 
-@dataclass(slots=True)
-class DivisionTotal:
+class DivisionTotal(msgspec.Struct):
     """What the streams of a division brought together."""
 
     streams: int = 0

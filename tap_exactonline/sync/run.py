@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
+
+from msgspec.structs import replace
 
 from tap_exactonline.exact.counted import counted
 from tap_exactonline.exact.divisions import HR_LINKED, MOVED, Chosen, Division

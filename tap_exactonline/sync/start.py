@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sized
-from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
 from msgspec.structs import replace
 
 from tap_exactonline.endpoints import Endpoint
@@ -28,8 +28,7 @@ FIRST_TIMESTAMP = 1
 """Where the first run of a sync stream starts (Exact, "Sync API": greater than 1)."""
 
 
-@dataclass(slots=True)
-class Start:
+class Start(msgspec.Struct):
     """The beginning of a read.
 
     Attributes:
@@ -45,8 +44,8 @@ class Start:
     continued: bool
     oldest: datetime | None = None
     modified: str | None = None
-    going_on: Changes = field(default_factory=Changes)
-    over: Changes = field(default_factory=Changes)
+    going_on: Changes = msgspec.field(default_factory=Changes)
+    over: Changes = msgspec.field(default_factory=Changes)
 
 
 def begin(

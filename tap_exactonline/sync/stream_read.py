@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.sync.query import AdaptiveQuery
@@ -16,8 +17,7 @@ ONCE = frozenset({"system_divisions"})
 """Streams that list what the login sees: the same from every division, so they are read once."""
 
 
-@dataclass(slots=True)
-class StreamRead:
+class StreamRead(msgspec.Struct):
     """One stream, as it is read in this run.
 
     Attributes:
@@ -35,9 +35,9 @@ class StreamRead:
     query: AdaptiveQuery
     bookmark_column: str | None = None
     version: int | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = msgspec.field(default_factory=dict)
     mapped: frozenset[str] = frozenset()
-    _codecs: dict[frozenset[str], Codec] = field(default_factory=dict)
+    _codecs: dict[frozenset[str], Codec] = msgspec.field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypedDict
 
+import msgspec
 from msgspec.structs import replace
 
 from tap_exactonline.exact.auth.grants import GrantOutcome, TokenAnswer
@@ -47,8 +47,7 @@ Refusal = LoginError | NotExactOnline | SettingsError
 _AGAIN = "The login itself is intact; start the run again later"
 
 
-@dataclass(frozen=True, slots=True)
-class Renewal:
+class Renewal(msgspec.Struct, frozen=True):
     """What to spend, and the record that stands meanwhile."""
 
     spend: str
@@ -91,8 +90,7 @@ class Renewal:
         return RetryLater(now + left, self.spend_print, error, asked=False)
 
 
-@dataclass(frozen=True, slots=True)
-class RetryLater:
+class RetryLater(msgspec.Struct, frozen=True):
     """No new token now.
 
     Attributes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote
 
@@ -165,8 +164,7 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
         return [("version", self.version), ("obtained_at", self.obtained_at)]
 
 
-@dataclass(frozen=True, slots=True)
-class LoginStatus:
+class LoginStatus(msgspec.Struct, frozen=True):
     """What `check` shows. Times are epoch seconds, None where unknown.
 
     Attributes:

@@ -10,7 +10,6 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, compress, repeat
 from typing import Annotated, Any
@@ -53,8 +52,7 @@ _LISTS = frozenset({"system/divisions", "system/alldivisions", "hrm/divisions"})
 """Paths whose rows are administrations themselves."""
 
 
-@dataclass(slots=True)
-class Rows:
+class Rows(msgspec.Struct):
     """A decoded page, column by column: what is done with many values at once takes a fraction of the time.
 
     Attributes:
@@ -70,7 +68,7 @@ class Rows:
     columns: list[Sequence[Any]]
     count: int
     next_url: str | None = None
-    unreadable: Counter[str] = field(default_factory=Counter)
+    unreadable: Counter[str] = msgspec.field(default_factory=Counter)
     nul: int = 0
 
     @classmethod

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,8 +21,7 @@ from tap_exactonline.sync.stream_read import StreamRead
 _encoder = msgspec.json.Encoder()
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(msgspec.Struct, frozen=True):
     """Records of one stream.
 
     Attributes:
@@ -41,8 +39,7 @@ class Payload:
     lowest: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PageLines:
+class PageLines(msgspec.Struct, frozen=True):
     """What a page gives: lines for the target, and what the bookmark needs to know of the rows.
 
     Attributes:
@@ -66,8 +63,7 @@ class PageLines:
     keyless: int
 
 
-@dataclass(frozen=True, slots=True)
-class PageMaker:
+class PageMaker(msgspec.Struct, frozen=True):
     """Makes lines of the pages of one read. Calling it changes nothing: a page may come, and be made, more than once.
 
     Attributes:

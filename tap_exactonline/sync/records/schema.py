@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from tap_exactonline.endpoints import Endpoint, Field, catalogue
 from tap_exactonline.endpoints.meanings import meaning
@@ -50,8 +51,7 @@ COMPUTED: Mapping[str, tuple[tuple[str, str, Callable[[Any], Any]], ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Naming:
+class Naming(msgspec.Struct, frozen=True):
     """How columns are called and which fields are offered.
 
     Attributes:

@@ -7,8 +7,9 @@ kind: what was a failure stays one while the endpoint is left alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 from tap_exactonline.exact.errors import ExactError, KeyBlocked
 from tap_exactonline.exact.refused_fields import moment as stored_moment
@@ -22,8 +23,7 @@ SPAN = timedelta(hours=1)
 _COUNTED = frozenset({400, 401, 403, 404})
 
 
-@dataclass(frozen=True, slots=True)
-class Cooldown:
+class Cooldown(msgspec.Struct, frozen=True):
     """An endpoint that is left alone.
 
     Attributes:
