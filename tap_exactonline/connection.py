@@ -23,8 +23,8 @@ from tap_exactonline.exact.contract_calls import ContractCalls
 from tap_exactonline.exact.divisions import Chosen, Division, ask_me, choose, list_divisions
 from tap_exactonline.exact.errors import OtherUser, SettingsError, TokenStoreError
 from tap_exactonline.exact.foreign_text import clean_text
-from tap_exactonline.exact.large_answers import LargeAnswers
 from tap_exactonline.exact.notes import Notes
+from tap_exactonline.exact.payload import LargeAnswers
 from tap_exactonline.exact.refused_fields import RefusedFields
 from tap_exactonline.exact.shared_list import SharedList
 from tap_exactonline.exact.transport import MEGABYTE

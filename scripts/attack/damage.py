@@ -49,8 +49,6 @@ class OnePage:
     def __init__(self, body: bytes) -> None:
         self.body = body
 
-    paginate = ExactClient.paginate
-
     def get(self, _path: str, *, decode: Callable[[bytes], Any], xml: bool = False, **_: Any) -> Any:
         """The body, decoded."""
         return read_body(200, self.body, decode, xml=xml)

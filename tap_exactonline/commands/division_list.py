@@ -11,12 +11,13 @@ import click
 
 from tap_exactonline.connection import Connection
 from tap_exactonline.console import connect, table
-from tap_exactonline.exact.client import ExactClient, FixedQuery
+from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.counted import are, counted
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import ExactError, LoginError, Stopped
 from tap_exactonline.exact.foreign_text import clean_text
 from tap_exactonline.exact.odata import read_rows, select_query
+from tap_exactonline.exact.paging import FixedQuery, paginate
 
 _BLOCKING = {
     0: "",
@@ -144,8 +145,8 @@ def _of_licence(client: ExactClient, start: int) -> list[Division]:
     found = []
     try:
         query = FixedQuery(select_query(fields), read_rows)
-        for page in client.paginate(
-            "system/AllDivisions", query, division=start, stream="system_all_divisions"
+        for page in paginate(
+            client, "system/AllDivisions", query, division=start, stream="system_all_divisions"
         ):
             found += [Division.of(row) for row in page.rows]
     except (LoginError, Stopped):

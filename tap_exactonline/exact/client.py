@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -25,15 +25,14 @@ from tap_exactonline.exact.errors import (
     DivisionError,
     ExactError,
     LoginError,
-    QueryRefused,
     Stopped,
     StreamError,
     TemporaryError,
     without_frames,
 )
-from tap_exactonline.exact.large_answers import LargeAnswers
 from tap_exactonline.exact.notes import Notes
 from tap_exactonline.exact.odata import read_rows, select_query
+from tap_exactonline.exact.payload import LargeAnswers
 from tap_exactonline.exact.rate_limits import Budget, DivisionGate, DivisionGates, Go, Spent, Wait
 from tap_exactonline.exact.responses import Answer, RequestContext
 from tap_exactonline.exact.transport import MEGABYTE, Bounds, Response, Transport
@@ -47,59 +46,10 @@ _MOST_WEB_PAGES = 2
 
 
 class _Failed(msgspec.Struct, frozen=True):
-    """A try that failed: why, and how long the server asks to wait."""
+    """A try that failed: why (None: the next one may begin at once), and how long the server asks to wait."""
 
-    error: ExactError
+    error: ExactError | None
     hint: float | None = None
-
-
-class _Again:
-    """A try after which the next one may begin at once."""
-
-
-class HasNextPage(Protocol):
-    """A page as `ExactClient.paginate` needs it."""
-
-    @property
-    def next_url(self) -> str | None:
-        """Exact's own link to the next page, None on the last."""
-        ...
-
-
-PageT = TypeVar("PageT", bound=HasNextPage)
-PageT_co = TypeVar("PageT_co", bound=HasNextPage, covariant=True)
-
-
-class PageQuery(Protocol[PageT_co]):
-    """A query for pages that may adapt to what Exact refuses."""
-
-    def form(self) -> tuple[str, Callable[[bytes], PageT_co]]:
-        """The query as it is now, encoded, and what reads its pages."""
-        ...
-
-    def learn(self, refusal: QueryRefused) -> None:
-        """Adapt to a refusal; raises if there is no other form to try."""
-        ...
-
-    def answered(self) -> None:
-        """The last form was answered."""
-        ...
-
-
-class FixedQuery(msgspec.Struct, Generic[PageT], frozen=True):
-    """A query that does not adapt."""
-
-    text: str
-    decode: Callable[[bytes], PageT]
-
-    def form(self) -> tuple[str, Callable[[bytes], PageT]]:
-        return self.text, self.decode
-
-    def learn(self, refusal: QueryRefused) -> None:
-        raise refusal
-
-    def answered(self) -> None:
-        pass
 
 
 class HasAccessToken(Protocol):
@@ -256,60 +206,6 @@ class ExactClient:
         context = RequestContext(division, stream, link.endpoint, self.api_url, scope)
         return self._read(link.url, decode, context, announced=True)
 
-    def paginate(
-        self,
-        path: str,
-        query: PageQuery[PageT],
-        *,
-        division: int | None,
-        stream: str = "",
-        scope: str | None = None,
-        beta: bool = False,
-    ) -> Iterator[PageT]:
-        """All pages of an endpoint, one after the other; the rest is as for `get`. A page is not kept here.
-
-        Args:
-            path: Service and entity.
-            query: What to ask for; asked for its form until Exact takes it.
-            division: Administration.
-            stream: Name for messages.
-            scope: Scope that the endpoint needs, for messages.
-            beta: Whether the endpoint lies under ``/api/v1/beta``.
-
-        Raises:
-            BrokenAnswer: if the links go round in a circle.
-            ExactError: as `get` and `follow`, and what the query raises.
-        """
-        while True:
-            text, decode = query.form()
-            try:
-                page = self.get(
-                    path, division=division, query=text, decode=decode, stream=stream, scope=scope, beta=beta
-                )
-            except QueryRefused as refusal:
-                query.learn(refusal)
-            else:
-                break
-        query.answered()
-        followed: set[int] = set()
-        while True:
-            url = page.next_url
-            yield page
-            del page
-            if not url:
-                return
-            if hash(url) in followed:
-                raise BrokenAnswer(
-                    "the link to the next page leads back to a page that was read",
-                    "Run again later",
-                    division=division,
-                    stream=stream or None,
-                )
-            followed.add(hash(url))
-            page = self.follow(
-                url, path, division=division, decode=decode, stream=stream, scope=scope, beta=beta
-            )
-
     def calls(self, division: int | None = None) -> int:
         """Calls made so far, retries included: of a division, or of all together."""
         return self._gates.calls(division)
@@ -366,11 +262,11 @@ class ExactClient:
             attempt.token = self._credentials.access_token()
             self._check_stop()
             outcome = self._once(attempt, decode, gate)
-            if isinstance(outcome, _Again):
-                continue
             if not isinstance(outcome, _Failed):
                 return outcome
             error, hint = outcome.error, outcome.hint
+            if error is None:
+                continue
             enough = attempt.enough_errors or self._errors.exhausted(context)
             seconds = None if enough else backoff.after_failure(hint)
             if seconds is None:
@@ -379,9 +275,7 @@ class ExactClient:
                 raise error
             self._wait(context.division, seconds, f"{error.what}; {backoff}")
 
-    def _once(
-        self, attempt: Attempt, decode: Callable[[bytes], T], gate: DivisionGate
-    ) -> T | _Failed | _Again:
+    def _once(self, attempt: Attempt, decode: Callable[[bytes], T], gate: DivisionGate) -> T | _Failed:
         """One try. A function of its own: while the next one is waited for, no body and no rows are kept."""
         try:
             attempt.number = self._login.next_number()
@@ -391,8 +285,6 @@ class ExactClient:
         except TemporaryError as exc:
             return _Failed(without_frames(exc))
         failure = self._failed(response, attempt, gate)
-        if failure is None:
-            return _Again()
         return _Failed(failure, retry_after(response.headers, self._clock.now()))
 
     def _good(self, response: Response, decode: Callable[[bytes], T], attempt: Attempt) -> T:

@@ -28,6 +28,7 @@ from tap_exactonline.exact.errors import (
 )
 from tap_exactonline.exact.foreign_text import clean_text
 from tap_exactonline.exact.odata import Page, read_rows, select_query
+from tap_exactonline.exact.paging import paginate
 from tap_exactonline.exact.query_refusals import refused_field
 from tap_exactonline.exact.refused_fields import MOST_REFUSALS, RefusedFields
 from tap_exactonline.exact.responses import MANAGE_COMPANIES
@@ -308,8 +309,8 @@ def _absent(code: int, divisions: Sequence[Division]) -> DivisionNotInScope:
 
 def _read_all(client: ExactClient, start: int, refused: RefusedFields) -> list[Division]:
     found: dict[int, Division] = {}
-    for page in client.paginate(
-        "system/Divisions", _ListQuery(refused), division=start, stream=STREAM, scope=SCOPE
+    for page in paginate(
+        client, "system/Divisions", _ListQuery(refused), division=start, stream=STREAM, scope=SCOPE
     ):
         for row in page.rows:
             try:

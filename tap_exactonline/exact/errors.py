@@ -41,7 +41,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from tap_exactonline.exact.odata import shown
+from tap_exactonline.exact.foreign_text import shown
 
 
 class ExactError(Exception):

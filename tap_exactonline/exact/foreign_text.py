@@ -21,6 +21,7 @@ PIECE = 8
 """Characters of a secret, in a row, that already count as the secret."""
 
 _MOST_READ = 20_000
+_MOST_SHOWN = 300
 _HEADER = re.compile(r"\b(Bearer|Basic)\s+(?!\*\*\*)\S+", re.IGNORECASE)
 # Words and names of fields are shorter or have no digit; dots, commas and slashes end a run, as in names of types, lists
 # of fields and paths.
@@ -54,6 +55,11 @@ def clean_text(text: str, secrets: Iterable[str] | None = None, most: int | None
         plain = _LONG_RUN.sub(_masked_run, _HEADER.sub(rf"\1 {MASK}", plain))
     plain = " ".join(plain.split())
     return plain if most is None or len(plain) <= most else plain[: most - 1] + "…"
+
+
+def shown(message: str) -> str:
+    """Exact's words as a person is shown them: at most 300 characters."""
+    return message if len(message) <= _MOST_SHOWN else message[: _MOST_SHOWN - 1] + "…"
 
 
 def _masked_run(run: re.Match[str]) -> str:

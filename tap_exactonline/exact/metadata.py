@@ -13,9 +13,9 @@ from xml.parsers import expat
 
 import msgspec
 
+from tap_exactonline.exact.bodies import MalformedPage
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.errors import StreamError
-from tap_exactonline.exact.odata import MalformedPage
 
 _EDM = "Edm."
 _MOST_DEPTH = 50

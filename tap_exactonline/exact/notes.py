@@ -133,12 +133,10 @@ class Notes:
         """What an endpoint refused within the last hour, the oldest first, and blocks that last."""
         with self._lock:
             self._read()
-            kept = [
-                refusal
-                for refusal in self._refusals.get(_place(division, endpoint), ())
-                if _holds(refusal, now)
-            ]
-        return sorted(kept, key=lambda refusal: refusal.at)
+            known = self._refusals.get(_place(division, endpoint))
+            if not known:
+                return []
+            return sorted((one for one in known if _holds(one, now)), key=lambda refusal: refusal.at)
 
     def add(self, division: int | None, endpoint: str, refusal: Refusal) -> None:
         """Note an answer."""

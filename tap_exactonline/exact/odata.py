@@ -1,6 +1,6 @@
 """The wire format of Exact Online: OData 2 in JSON.
 
-Queries and literals on the way out, envelopes, dates and error texts on the way in.
+Queries and literals on the way out, envelopes and dates on the way in.
 """
 
 from __future__ import annotations
@@ -14,33 +14,21 @@ from uuid import UUID
 
 import msgspec
 
+from tap_exactonline.exact.bodies import TOO_DEEP, UNREADABLE, MalformedPage, decode_json
+
 MAX_URL = 6000
 """Characters that an address may have after encoding (Exact, "REST API Restrictions")."""
 
-BOM = b"\xef\xbb\xbf"
-
-_MAX_SHOWN = 300
-# A list of all fields of the widest endpoint has about 7,000 characters.
-UNREADABLE = {"__unreadable": True}
-"""Stands in a mended page for what is not a number of JSON's: NaN, Infinity, 1e999."""
-
-_MAX_MESSAGE = 20_000
-_TOO_DEEP = "JSON that is nested too deeply ({} bytes)"
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- Exact's dates are wall clock, without a zone
 _DATE = re.compile(r"/Date\((-?\d+)([+-]\d{4})?\)/")
 _ISO = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?)?(?:[zZ]|[+-]\d{2}:?\d{2})?",
     re.ASCII,
 )
-_XML_MESSAGE = re.compile(rb"<(?:\w+:)?message\b[^>]*>([^<]{1,20000})<")
 # Readable in an address and never mistaken for a separator. Not `&`, `=`, `+`, `#`, `%`, `?`.
 _SAFE = "$,'()/:"
 
 Row = TypeVar("Row")
-
-
-class MalformedPage(ValueError):
-    """The body is not a page of Exact Online: truncated, no JSON, or without the ``d`` around it."""
 
 
 class Page(msgspec.Struct, Generic[Row], frozen=True):
@@ -118,20 +106,6 @@ def modified_filter(since: datetime, field: str = "Modified") -> str:
     return f"{field} ge {datetime_literal(since)}"
 
 
-def decode_json(body: bytes) -> Any:
-    """Decode JSON of any shape.
-
-    Raises:
-        MalformedPage: if it is not valid, or nested deeper than Python can follow.
-    """
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise MalformedPage(f"no valid JSON ({len(body)} bytes)") from exc
-    except RecursionError as exc:
-        raise MalformedPage(_TOO_DEEP.format(len(body))) from exc
-
-
 def read_page(body: bytes) -> Page[dict[str, Any]]:
     """Read a page in any of Exact's envelopes, its rows just as they are.
 
@@ -170,7 +144,7 @@ def read_rows(body: bytes) -> Page[dict[str, Any]]:
     try:
         return Page([_members(row) for row in page.rows], page.next_url)
     except RecursionError as exc:
-        raise MalformedPage(_TOO_DEEP.format(len(body))) from exc
+        raise MalformedPage(TOO_DEEP.format(len(body))) from exc
 
 
 def _plain(value: Any) -> Any:
@@ -216,45 +190,3 @@ def parse_date(text: str) -> datetime:
     # .NET writes seven digits of the second, Python keeps six.
     micro = int((iso[7] or "")[:6].ljust(6, "0"))
     return datetime(year, month, day, hour, minute, second, micro)  # noqa: DTZ001 -- wall clock
-
-
-def error_message(body: bytes) -> str:
-    """Exact's own words out of the body of a failure, on one line: all of them, so that they can be understood.
-
-    Returns an empty text for a web page, and for anything that is not an error text.
-    """
-    return " ".join(_message_of(body)[:_MAX_MESSAGE].split())
-
-
-def shown(message: str) -> str:
-    """Exact's words as a person is shown them: at most 300 characters."""
-    return message if len(message) <= _MAX_SHOWN else message[: _MAX_SHOWN - 1] + "…"
-
-
-def _message_of(body: bytes) -> str:
-    stripped = body.lstrip(BOM + b" \t\r\n")
-    if is_markup(stripped):
-        found = None if b"<html" in stripped[:2000].lower() else _XML_MESSAGE.search(stripped)
-        return found[1].decode("utf-8", "replace") if found else ""
-    try:
-        document = decode_json(stripped)
-    except MalformedPage:
-        text = stripped[:_MAX_MESSAGE].decode("utf-8", "replace")
-        # Broken JSON may hold rows; only a plain sentence is a message.
-        return "" if text[:1] in "{[" else text
-    if isinstance(document, str):
-        return document
-    if not isinstance(document, dict):
-        return ""
-    error = document.get("error", document.get("odata.error"))
-    message = (
-        error.get("message", "") if isinstance(error, dict) else document.get("error_description", error)
-    )
-    if isinstance(message, dict):
-        message = message.get("value", "")
-    return message if isinstance(message, str) else ""
-
-
-def is_markup(body: bytes) -> bool:
-    """Whether the body is HTML or XML rather than JSON."""
-    return body.lstrip(BOM + b" \t\r\n")[:1] == b"<"

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from tap_exactonline.exact.bodies import error_message
 from tap_exactonline.exact.clock import clock_time
 from tap_exactonline.exact.counted import are, counted
 from tap_exactonline.exact.errors import (
@@ -33,8 +34,7 @@ from tap_exactonline.exact.errors import (
     Unauthorized,
     UnclearRefusal,
 )
-from tap_exactonline.exact.foreign_text import clean_text
-from tap_exactonline.exact.odata import error_message, shown
+from tap_exactonline.exact.foreign_text import clean_text, shown
 from tap_exactonline.exact.rate_limits import Spent
 from tap_exactonline.exact.words import Form, about_missing, about_rights, form_of
 

@@ -12,7 +12,7 @@ _BREAKS = set("\r\n\v\f\x85\u2028\u2029")
 
 def is_sendable(token: str) -> bool:
     """Whether a token can stand in a header: visible ASCII characters only, as all of Exact's are."""
-    return bool(token) and all("!" <= letter <= "~" for letter in token)
+    return token.isascii() and token.isprintable() and " " not in token and token != ""
 
 
 def check_secret(setting: str, text: str | None) -> None:

@@ -1,23 +1,28 @@
 """HTTP: one request, bounded in time and size, with the whole body or an error.
 
-The API and the token service are both reached by it. The body is read from urllib3 directly: requests hands it out in
+requests makes the connections, and knows proxies and certificates; at the end stands what it is told not to do. The API and the token service are both reached by it. The body is read from urllib3 directly: requests hands it out in
 pieces of 10 kB, which costs three times the CPU on a large page.
 """
 
 from __future__ import annotations
 
+import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 import requests
+import requests.adapters
 import requests.auth
 import urllib3
 import urllib3.exceptions
 from requests.exceptions import InvalidProxyURL
+from urllib3.connectionpool import HTTPConnectionPool
 
 from tap_exactonline.exact.deadline import Watchdog, Watched
 from tap_exactonline.exact.errors import (
@@ -31,13 +36,16 @@ from tap_exactonline.exact.errors import (
     Unreachable,
 )
 from tap_exactonline.exact.payload import CannotInflate, TooLarge, read_payload
-from tap_exactonline.exact.sessions import Session
 from tap_exactonline.exact.urls import is_loopback
+
+# It tells of headers that it can't read with a traceback and the whole address. What the answer is worth, we judge.
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 MEGABYTE = 2**20
 
 _ERROR_BODY = MEGABYTE
 _GOOD = range(200, 300)
+_NO_PROXY = {"http": "", "https": ""}
 _REMEDY = "Check the network of this machine and whether Exact Online is up; the next run goes on from here"
 
 
@@ -119,7 +127,7 @@ class Transport:
         self._clock = clock
         self._before_more = before_more
         self._local = threading.local()
-        self._sessions: list[Session] = []
+        self._sessions: list[_Session] = []
 
     def close(self) -> None:
         """Close all idle connections."""
@@ -138,9 +146,9 @@ class Transport:
             SettingsError: the address, that of the proxy, or the file of certificates cannot be used.
             Stopped: the run was asked to stop while the request was under way.
         """
-        session: Session | None = getattr(self._local, "session", None)
+        session: _Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = self._local.session = Session(self._headers, direct=self._direct)
+            session = self._local.session = _Session(self._headers, direct=self._direct)
             self._sessions.append(session)
         headers = {"Accept": "application/xml"} if xml else None
         return self._send(session, "GET", url, auth=_Bearer(token), headers=headers)
@@ -151,7 +159,7 @@ class Transport:
         Raises:
             ExactError: as `get`.
         """
-        with Session(self._headers, direct=self._direct) as session:
+        with _Session(self._headers, direct=self._direct) as session:
             return self._send(session, "POST", url, auth=_leave_alone, data=form)
 
     def head(self, url: str) -> Response:
@@ -160,10 +168,10 @@ class Transport:
         Raises:
             ExactError: as `get`.
         """
-        with Session(self._headers, direct=self._direct) as session:
+        with _Session(self._headers, direct=self._direct) as session:
             return self._send(session, "HEAD", url, auth=_leave_alone)
 
-    def _send(self, session: Session, method: str, url: str, **options: Any) -> Response:
+    def _send(self, session: _Session, method: str, url: str, **options: Any) -> Response:
         deadline = time.monotonic() + self._bounds.total
         sent = self._clock()
         with self._watchdog.over(session.shut, deadline) as watched:
@@ -251,3 +259,83 @@ class Transport:
 def _leave_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Else a ``.netrc`` would add its own credentials."""
     return request
+
+
+class _Session(requests.Session):
+    """A session that keeps no cookies, follows no redirect, and whose request can be ended from another thread.
+
+    Args:
+        headers: Sent with each request; requests' own are left out.
+        direct: Use no proxy, whatever the environment says.
+    """
+
+    def __init__(self, headers: dict[str, str], *, direct: bool) -> None:
+        super().__init__()
+        self.headers.clear()
+        self.headers.update(headers)
+        # A cookie would tie the calls of one division to the state that another left on the server.
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._direct = direct
+        self._adapter = _Adapter()
+        self.mount("https://", self._adapter)
+        self.mount("http://", self._adapter)
+
+    def merge_environment_settings(self, url: Any, proxies: Any, *others: Any) -> Any:
+        """What the environment says of proxies and certificates."""
+        return super().merge_environment_settings(url, dict(_NO_PROXY) if self._direct else proxies, *others)
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """No redirect is looked at: requests would read the whole body of the answer first, however long it is."""
+
+    def shut(self) -> None:
+        """End the request that is under way, from its first byte on: for another thread."""
+        self._adapter.shut()
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    """Knows the connection in use."""
+
+    def __init__(self) -> None:
+        self._pool: Any = None
+        super().__init__(pool_connections=2, pool_maxsize=1)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        _make_pools_known(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
+        is_new = proxy not in self.proxy_manager
+        manager = super().proxy_manager_for(proxy, **proxy_kwargs)
+        if is_new:
+            _make_pools_known(manager)
+        return manager
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        self._pool = super().get_connection_with_tls_context(*args, **kwargs)
+        return self._pool
+
+    def shut(self) -> None:
+        connected = getattr(getattr(self._pool, "in_use", None), "sock", None)
+        # An encrypted connection to a proxy has another one inside.
+        connected = getattr(connected, "socket", connected)
+        if connected is not None:
+            # Not the method of an encrypted socket: that one forgets the encryption while another thread reads.
+            socket.socket.shutdown(connected, socket.SHUT_RDWR)
+
+
+class _Pool(HTTPConnectionPool):
+    """A pool of one connection that remembers it."""
+
+    in_use: Any = None
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        self.in_use = super()._get_conn(timeout)
+        return self.in_use
+
+
+def _make_pools_known(manager: Any) -> None:
+    """Let the manager (of direct connections, of a proxy, of SOCKS) make pools that remember their connection."""
+    manager.pool_classes_by_scheme = {
+        scheme: type(f"Known{pool.__name__}", (_Pool, pool), {})
+        for scheme, pool in manager.pool_classes_by_scheme.items()
+    }

@@ -125,7 +125,7 @@ def link_within(api_url: str, url: str, division: int | None) -> Link | None:
     path = unquote(theirs.path)[len(ours.path) :].lstrip("/").split("/")
     beta = len(path) > 2 and path[2].lower() == "beta"  # noqa: PLR2004 -- /api/v1/beta
     inside = path[3:] if beta else path[2:]
-    if theirs.path[: len(ours.path)] != ours.path or [part.lower() for part in path[:2]] != ["api", "v1"]:
+    if theirs.path[: len(ours.path)] != ours.path or "/".join(path[:2]).lower() != "api/v1":
         return None
     if division is not None and (not inside or inside.pop(0) != str(division)):
         return None

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from tap_exactonline.exact.odata import BOM, is_markup
+from tap_exactonline.exact.bodies import BOM, is_markup
 
 _NAMESPACE = b"http://schemas.microsoft.com/ado/2007/08/dataservices"
 _XML_ERROR = re.compile(rb"<(?:\w+:)?error\b")

@@ -18,7 +18,8 @@ import msgspec
 from tap_exactonline.endpoints import Endpoint, Field, load
 from tap_exactonline.endpoints.variants import Variant
 from tap_exactonline.exact.errors import QueryRefused, StreamError
-from tap_exactonline.exact.odata import select_query, shown
+from tap_exactonline.exact.foreign_text import shown
+from tap_exactonline.exact.odata import select_query
 from tap_exactonline.exact.query_refusals import (
     demanded_fields,
     refused_field,

@@ -16,7 +16,9 @@ from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.endpoints.variants import Variant, variants
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import EndpointMissing, QueryRefused, StreamError
-from tap_exactonline.exact.odata import modified_filter, shown, timestamp_filter
+from tap_exactonline.exact.foreign_text import shown
+from tap_exactonline.exact.odata import modified_filter, timestamp_filter
+from tap_exactonline.exact.paging import paginate
 from tap_exactonline.exact.refused_fields import MOST_REFUSALS
 from tap_exactonline.sync.messages import RunContext
 from tap_exactonline.sync.order import ReadOrder
@@ -115,7 +117,7 @@ class Reader:
         elif self._endpoint.bookmark:
             yield from self._by_modified()
         else:
-            yield from map(_without_changes, self._pages(None))
+            yield from map(self._batch, self._pages(None))
 
     def _by_timestamp(self) -> Iterator[Batch]:
         start = begin(
@@ -139,10 +141,9 @@ class Reader:
                     self._endpoint.name, self._division.code,
                 )  # fmt: skip
             seen = order.seen if seen is None else max(seen, order.seen or 0)
-            changes: Changes = (
-                {} if bookmark is None else {**self._remember(bookmark, seen), **start.going_on}
-            )
-            return Batch(page.payloads, changes, page.count)
+            if bookmark is None:
+                return self._batch(page)
+            return self._batch(page, {**self._remember(bookmark, seen), **start.going_on})
 
         yield from map(step, self._pages(timestamp_filter(start.cursor)))
         if start.continued and seen is None:
@@ -180,7 +181,7 @@ class Reader:
         def step(page: PageLines) -> Batch:
             nonlocal highest
             highest = max(filter(None, (highest, page.highest)), default=None)
-            return _without_changes(page)
+            return self._batch(page)
 
         yield from map(step, self._pages(chosen))
         if highest is None:
@@ -206,37 +207,36 @@ class Reader:
 
     def _pages(self, bookmark_filter: str | None) -> Iterator[PageLines]:
         """All pages. Nothing here keeps a page: while the next one is read, it belongs to the writer alone."""
-        for variant in variants(self._endpoint):
-            yield from map(self._counted, self._pages_of(variant, bookmark_filter))
+        endpoint = self._endpoint
+        for variant in variants(endpoint):
+            self._query.begin(variant, bookmark_filter)
+            try:
+                yield from paginate(
+                    self._client,
+                    endpoint.path,
+                    self._query,
+                    division=None if endpoint.login_wide else self._division.code,
+                    stream=endpoint.name,
+                    scope=endpoint.scope,
+                    beta=endpoint.beta,
+                )
+            except EndpointMissing as missing:
+                if not endpoint.definition:
+                    raise
+                # Not a matter of licence or country: somebody wrote this path by hand.
+                raise StreamError(
+                    missing.what,
+                    f"Check the path of {endpoint.name} in extra_streams",
+                    division=self._division.code,
+                    stream=endpoint.name,
+                ) from missing
 
-    def _counted(self, page: PageLines) -> PageLines:
+    def _batch(self, page: PageLines, changes: Changes | None = None) -> Batch:
+        """A page and what the bookmark becomes with it; what can't be delivered as it is gets counted."""
         self.unreadable += page.unreadable
         self.nul += page.nul
         self.keyless += page.keyless
-        return page
-
-    def _pages_of(self, variant: Variant, bookmark_filter: str | None) -> Iterator[PageLines]:
-        endpoint = self._endpoint
-        self._query.begin(variant, bookmark_filter)
-        try:
-            yield from self._client.paginate(
-                endpoint.path,
-                self._query,
-                division=None if endpoint.login_wide else self._division.code,
-                stream=endpoint.name,
-                scope=endpoint.scope,
-                beta=endpoint.beta,
-            )
-        except EndpointMissing as missing:
-            if not endpoint.definition:
-                raise
-            # Not a matter of licence or country: somebody wrote this path by hand.
-            raise StreamError(
-                missing.what,
-                f"Check the path of {endpoint.name} in extra_streams",
-                division=self._division.code,
-                stream=endpoint.name,
-            ) from missing
+        return Batch(page.payloads, changes or {}, page.count)
 
 
 class _ReadQuery:
@@ -315,10 +315,6 @@ class _ReadQuery:
         """What was asked for in doubt is known to Exact again."""
         if self._sent is not None:
             self._read.query.answered(self._sent)
-
-
-def _without_changes(page: PageLines) -> Batch:
-    return Batch(page.payloads, {}, page.count)
 
 
 def _several(endpoint: Endpoint) -> bool:

@@ -11,9 +11,10 @@ import zlib
 from datetime import UTC, datetime, timedelta
 
 from tap_exactonline.endpoints import Endpoint
+from tap_exactonline.exact.bodies import decode_json
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.errors import ExactError
-from tap_exactonline.exact.odata import decode_json, string_literal
+from tap_exactonline.exact.odata import string_literal
 from tap_exactonline.exact.refused_fields import moment
 from tap_exactonline.sync.report import Outcome, Status
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes

@@ -12,9 +12,10 @@ import msgspec
 
 from tap_exactonline.config import Config
 from tap_exactonline.endpoints import Endpoint, load
+from tap_exactonline.exact.bodies import MalformedPage, decode_json
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.errors import DivisionError, StreamError, TemporaryError
-from tap_exactonline.exact.odata import MalformedPage, decode_json, select_query
+from tap_exactonline.exact.odata import select_query
 from tap_exactonline.sync.report import Outcome, Status
 
 ROW_COUNTS = "row_counts"

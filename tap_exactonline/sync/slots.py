@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tap_exactonline.exact.errors import Stopped
-from tap_exactonline.exact.large_answers import LargeAnswers
+from tap_exactonline.exact.payload import LargeAnswers
 
 OPEN_DIVISIONS = 4
 """Divisions that may be begun for each place: those that wait, and those that work."""
@@ -69,11 +69,14 @@ class WorkerSlots:
         finally:
             self._take()
 
-    def hand_over(self) -> Callable[[], None]:
+    def hand_over(self, own: threading.Semaphore | None = None) -> Callable[[], None]:
         """Wait until one more finished page may lie in front of the writer.
 
         A thread that waits here keeps its place: the writer is behind, and more pages would not help it. It holds
         no lock that the writer or another thread needs in order to go on.
+
+        Args:
+            own: What of the thread's own the page holds until it is written.
 
         Returns:
             To be called once, when the page is written.
@@ -87,6 +90,8 @@ class WorkerSlots:
         def written() -> None:
             leave()
             self._room.release()
+            if own is not None:
+                own.release()
 
         return written
 

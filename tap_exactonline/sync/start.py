@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
 from msgspec.structs import replace
 
 from tap_exactonline.endpoints import Endpoint
+from tap_exactonline.exact.bodies import MalformedPage
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.errors import StreamError
 from tap_exactonline.exact.odata import (
-    MalformedPage,
     datetime_literal,
     read_rows,
     select_query,
     string_literal,
     timestamp_filter,
 )
+from tap_exactonline.sync.records.codec import Rows
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes, now_in_utc
 
 _SYNC_TIMESTAMP = "read/sync/Sync/SyncTimestamp"
@@ -95,7 +96,7 @@ def begin(
 
 
 def proven(
-    client: ExactClient, endpoint: Endpoint, division: int, cursor: int, decode: Callable[[bytes], Sized]
+    client: ExactClient, endpoint: Endpoint, division: int, cursor: int, decode: Callable[[bytes], Rows]
 ) -> bool:
     """Whether a row with the Timestamp of a bookmark, or a higher one, is there.
 
@@ -112,7 +113,7 @@ def proven(
         scope=endpoint.scope,
         beta=endpoint.beta,
     )
-    return len(page) > 0
+    return page.count > 0
 
 
 def internal_fields(endpoint: Endpoint, start_date: datetime | None) -> frozenset[str]:

@@ -93,12 +93,7 @@ class DivisionWorker(threading.Thread):
         while not self._one_page.acquire(timeout=1):
             if self.context.stop.is_set():
                 raise Stopped("the run was asked to stop")
-        leave_room = self.context.slots.hand_over()
-
-        def written() -> None:
-            self._one_page.release()
-            leave_room()
-
+        written = self.context.slots.hand_over(self._one_page)
         self._events.put(PageReady(division, payloads, changes, written))
 
     def done(self, stream: StreamRead, outcome: Outcome, changes: Changes | None = None) -> None:

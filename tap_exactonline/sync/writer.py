@@ -72,7 +72,8 @@ class Writer:
         self._names = {division.code: division.description for division in divisions}
         self._state = state
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._introduced: dict[str, frozenset[str]] = {}
+        # Stream → the fields that the last records lack, and the columns that the last SCHEMA lacks.
+        self._introduced: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
         self._under_way: Counter[tuple[str, int]] = Counter()
         self._home = 0
         self._totals: defaultdict[int, DivisionTotal] = defaultdict(DivisionTotal)
@@ -247,18 +248,21 @@ class Writer:
         A target fills every column of the SCHEMA in each row that it gets: with null, where the record has nothing. So a
         column that Exact refuses must not be in it, or what was delivered before would be lost.
         """
-        missing = read.missing(without)
-        if self._introduced.get(read.name) == missing:
+        before, written = self._introduced.get(read.name, (None, None))
+        if before == without:
             return
-        self._introduced[read.name] = missing
+        missing = read.missing(without)
+        self._introduced[read.name] = without, missing
+        if written == missing:
+            return
         if self._batches is not None:
             self._batches.close(read.name)  # its records fit the schema from before
         self._streams[read.name].write_schema(missing)
         # Rows without the column need it once it is back.
-        before = self._state.known(read.name).columns
+        columns = self._state.known(read.name).columns
         lacking = {read.columns[name] for name in without if name in read.columns}
-        if lacking and before is not None:
-            self._state.stream(read.name).columns = tuple(sorted(set(before) - lacking))
+        if lacking and columns is not None:
+            self._state.stream(read.name).columns = tuple(sorted(set(columns) - lacking))
 
     def _activate(self) -> None:
         if self.report.problems:

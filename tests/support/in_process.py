@@ -184,9 +184,9 @@ def run_tap(
         tap.logger.removeHandler(ears)
         tap.connection.client.close()
     for thread in threading.enumerate():
-        if thread.name.startswith("lane-"):
+        if thread.name.startswith("worker-"):
             thread.join(10)
-            assert not thread.is_alive(), "a lane outlives its run"
+            assert not thread.is_alive(), "a worker outlives its run"
     return InProcessRun(sink.lines, error, ears.heard)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tap_exactonline.commands.drift_report import services
+from tap_exactonline.exact.bodies import MalformedPage
 from tap_exactonline.exact.errors import StreamError
 from tap_exactonline.exact.metadata import parse
-from tap_exactonline.exact.odata import MalformedPage
 from tests.exact_online import ExactOnline, faults
 from tests.support.extra_streams import UNLINK
 from tests.support.tap_runs import TapRun, TapRunner

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from scripts.meltano_project import ROOT
-from tap_exactonline.exact import large_answers, payload
+from tap_exactonline.exact import payload
+from tap_exactonline.exact.bodies import MalformedPage
 from tap_exactonline.exact.errors import AnswerTooLarge, BrokenAnswer, Stopped
-from tap_exactonline.exact.large_answers import LargeAnswers
-from tap_exactonline.exact.odata import MalformedPage, read_rows
+from tap_exactonline.exact.odata import read_rows
+from tap_exactonline.exact.payload import LargeAnswers
 from tap_exactonline.sync import slots
 from tap_exactonline.tap import TapExactOnline
 from tests.exact_online import Clock, ExactOnline, faults
@@ -71,7 +72,7 @@ def test_whoever_waits_for_a_place_ends_when_the_run_does() -> None:
 
 _THREADS = """
 import threading
-from tap_exactonline.exact.large_answers import LargeAnswers
+from tap_exactonline.exact.payload import LargeAnswers
 LargeAnswers(threading.Event())
 turn, ready, kept = threading.Lock(), threading.Barrier(32), []
 def read():
@@ -110,14 +111,14 @@ def test_the_memory_that_the_documentation_promises() -> None:
     text = (ROOT / "docs/security.md").read_text(encoding="utf-8")
     assert "about 70 MB, up to 5 MB for each worker" in text
     assert "four times the largest answer for each of\nthe two that may be large" in text
-    assert large_answers.PLACES == 2
-    assert 70 + 5 * 64 + 4 * 64 * large_answers.PLACES < 1024
+    assert payload.PLACES == 2
+    assert 70 + 5 * 64 + 4 * 64 * payload.PLACES < 1024
 
 
 class Watched(LargeAnswers):
     """Knows how many places were taken at most."""
 
-    def __init__(self, stop: threading.Event, places: int = large_answers.PLACES) -> None:
+    def __init__(self, stop: threading.Event, places: int = payload.PLACES) -> None:
         super().__init__(stop, places)
         self.most = self.taken = 0
         self._lock = threading.Lock()
@@ -128,6 +129,11 @@ class Watched(LargeAnswers):
         with self._lock:
             self.taken += not had
             self.most = max(self.most, self.taken)
+
+    def drop(self) -> None:
+        with self._lock:
+            self.taken -= getattr(self._mine, "held", False)
+        super().drop()
 
     def hand_over(self):
         if not getattr(self._mine, "held", False):
@@ -173,7 +179,7 @@ def test_every_page_arrives_and_no_more_than_the_places_are_in_memory(
         run.join(60)
         assert not run.is_alive()
     assert sum(b'"RECORD"' in line[:200] for line in sink.lines) == 12 * len(STREAMS) * len(DIVISIONS)
-    assert large.most == large_answers.PLACES
+    assert large.most == payload.PLACES
     assert large.taken == 0, "all were given back"
 
 

@@ -16,19 +16,17 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_exactonline.exact.bodies import mend
+from tap_exactonline.exact.bodies import MalformedPage, error_message, mend
 from tap_exactonline.exact.errors import QueryRefused
+from tap_exactonline.exact.foreign_text import shown
 from tap_exactonline.exact.odata import (
-    MalformedPage,
     datetime_literal,
-    error_message,
     fits,
     guid_literal,
     modified_filter,
     parse_date,
     read_rows,
     select_query,
-    shown,
     string_literal,
     timestamp_filter,
 )

@@ -20,11 +20,12 @@ from hypothesis import strategies as st
 from tap_exactonline.endpoints import by_name
 from tap_exactonline.exact import metadata
 from tap_exactonline.exact.auth.grants import GrantOutcome, read_answer
+from tap_exactonline.exact.bodies import MalformedPage
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.clock import ServerClock, clock_time, local_time, retry_after
 from tap_exactonline.exact.divisions import current_division, list_divisions
 from tap_exactonline.exact.errors import ExactError, StreamError
-from tap_exactonline.exact.odata import MalformedPage, read_rows
+from tap_exactonline.exact.odata import read_rows
 from tap_exactonline.exact.rate_limits import DivisionLimits
 from tap_exactonline.sync.records.codec import check_owner
 from tap_exactonline.sync.rights import ask_rights

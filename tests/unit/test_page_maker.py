@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from tap_exactonline.endpoints import by_name
-from tap_exactonline.exact.client import ExactClient
+from tap_exactonline.exact.bodies import MalformedPage
 from tap_exactonline.exact.divisions import Division
-from tap_exactonline.exact.odata import MalformedPage
 from tap_exactonline.sync.query import AdaptiveQuery
 from tap_exactonline.sync.reader import Batch, Reader
 from tap_exactonline.sync.records.codec import Codec
@@ -110,8 +109,6 @@ class Pages:
 
     def __init__(self) -> None:
         self.kept: list[object] = []
-
-    paginate = ExactClient.paginate
 
     def get(self, _path: str, **options: Any) -> Any:
         return options["decode"](body(row(1, 2), next_url="https://x/2"))

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from tap_exactonline.endpoints import by_name
-from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import BrokenAnswer
 from tap_exactonline.sync.query import AdaptiveQuery
@@ -29,8 +28,6 @@ class Circle:
     def __init__(self, length: int) -> None:
         self.pages = itertools.cycle(range(length))
         self.calls = 0
-
-    paginate = ExactClient.paginate
 
     def get(self, _path: str, **options: Any) -> Any:
         return self.page(options)

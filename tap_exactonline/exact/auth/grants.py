@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from tap_exactonline.exact.auth.tokens import LIFETIME, User, user_in
-from tap_exactonline.exact.bodies import mend
+from tap_exactonline.exact.bodies import BOM, MalformedPage, decode_json, mend
 from tap_exactonline.exact.clock import ServerClock, retry_after
 from tap_exactonline.exact.errors import (
     ExactError,
@@ -24,7 +24,7 @@ from tap_exactonline.exact.errors import (
     SettingsError,
 )
 from tap_exactonline.exact.foreign_text import clean_text
-from tap_exactonline.exact.odata import BOM, MalformedPage, decode_json, read_rows
+from tap_exactonline.exact.odata import read_rows
 from tap_exactonline.exact.transport import MEGABYTE, Bounds, Response, Transport
 from tap_exactonline.exact.urls import check_api_url
 

@@ -18,8 +18,9 @@ import msgspec
 from msgspec.structs import astuple
 
 from tap_exactonline.endpoints import Endpoint, Field
+from tap_exactonline.exact.bodies import MalformedPage
 from tap_exactonline.exact.errors import BrokenAnswer
-from tap_exactonline.exact.odata import MalformedPage, read_page
+from tap_exactonline.exact.odata import read_page
 from tap_exactonline.sync.records.schema import COMPUTED, DELETED_AT, DIVISION, Naming
 from tap_exactonline.sync.records.values import (
     AUDIT,
@@ -73,14 +74,9 @@ class Rows(msgspec.Struct):
 
     @classmethod
     def of(cls, index: Mapping[str, int], rows: Sequence[Iterable[Any]], next_url: str | None) -> Rows:
-        """Turn rows into columns; what a row has beyond the fields is left out."""
-        columns: list[Sequence[Any]] = [()] * len(index)
-        if rows:
-            columns[:] = [*zip(*rows, strict=True)][: len(index)]
+        """Turn rows into columns; what a row has beyond the fields stands behind them."""
+        columns: list[Sequence[Any]] = [*zip(*rows, strict=True)] or [()] * len(index)
         return cls(index, columns, len(rows), next_url)
-
-    def __len__(self) -> int:
-        return self.count
 
     def values(self, name: str) -> Sequence[Any]:
         """The values of one field, as they came."""
@@ -152,7 +148,7 @@ class Codec:
         self._owned = has_owner(endpoint)
         owner = [_METADATA] if "Division" in self.index else [_METADATA, _OWNER]
         self._row: Any = msgspec.defstruct("Row", [*read, *owner], gc=False)
-        self._guids = [(i, f.name) for i, f in enumerate(fields) if f.type == "guid"]
+        self._guids = [i for i, f in enumerate(fields) if f.type == "guid"]
         rows: Any = list.__class_getitem__(self._row)
         results = msgspec.defstruct(
             "Results", [("results", rows), ("next", str | None, msgspec.field(default=None, name="__next"))]
@@ -212,13 +208,17 @@ class Codec:
         except msgspec.DecodeError as exc:
             raise MalformedPage(str(exc)) from exc
         else:
-            rows = page.d.results
-            if division is not None:
-                addresses = [row.metadata and row.metadata.uri for row in rows]
-                check_owner(addresses, [getattr(row, "owner", None) for row in rows], division)
-            result = Rows.of(self.index, [*map(astuple, rows)], page.d.next or None)
+            result = Rows.of(self.index, [*map(astuple, page.d.results)], page.d.next or None)
+            if division is not None and result.count:
+                described, *owners = result.columns[len(self.fields) :]
+                check_owner([it and it.uri for it in described], owners[0] if owners else (), division)
+            del result.columns[len(self.fields) :]
         result.nul = nul
-        self._check_guids(result)
+        # Text that is not a UUID becomes null: a database that knows the type would refuse the whole load.
+        if not all_uuids(chain.from_iterable(map(result.columns.__getitem__, self._guids))):
+            for i in self._guids:
+                name = self.fields[i].name
+                result.columns[i] = _column(uuid_text, result.columns[i], name, result.unreadable)
         return result
 
     def _decode_leniently(self, body: bytes, division: int | None) -> Rows:
@@ -242,12 +242,6 @@ class Codec:
         result.unreadable = unreadable
         return result
 
-    def _check_guids(self, page: Rows) -> None:
-        """Text that is not a UUID becomes null: a database that knows the type would refuse the whole load."""
-        if not all_uuids(chain.from_iterable(page.columns[i] for i, _ in self._guids)):
-            for i, name in self._guids:
-                page.columns[i] = _column(uuid_text, page.columns[i], name, page.unreadable)
-
     def without(self, names: Collection[str]) -> Codec:
         """The codec of pages that lack these fields (Exact's spelling); the columns that need them are left out."""
         if not names:
@@ -268,11 +262,11 @@ class Codec:
 
     def drop_keyless(self, page: Rows) -> int:
         """Take out rows without a complete key, which no table can hold; returns how many."""
-        before = len(page)
+        before = page.count
         for position in self._key:
             if None in page.columns[position]:
                 page.keep([value is not None for value in page.columns[position]])
-        return before - len(page)
+        return before - page.count
 
     def records(
         self, page: Rows, division: int | Sequence[int] | None, parameters: Sequence[Any] = ()
@@ -284,7 +278,7 @@ class Codec:
             division: The administration of all rows, or of each.
             parameters: The values of the endpoint's parameters that the page was read with.
         """
-        divisions = division if isinstance(division, Sequence) else repeat(division, len(page))
+        divisions = division if isinstance(division, Sequence) else repeat(division, page.count)
         columns: list[Iterable[Any]] = [*page.columns]
         for i, name in self._repeated:
             columns[i] = map(_Remembered(wall_clock, name, page.unreadable).__getitem__, columns[i])
@@ -293,7 +287,8 @@ class Codec:
         given = [repeat(parameters[i]) for i in self._given]
         computed = [map(compute, page.columns[i]) for i, compute in self._computed]
         tail = [repeat(None)] if self.tombstones else []
-        return [*map(self._record, divisions, *given, *(columns[i] for i in self._keep), *computed, *tail)]
+        kept = map(columns.__getitem__, self._keep)
+        return [*map(self._record, divisions, *given, *kept, *computed, *tail)]
 
 
 def _column(
@@ -356,7 +351,7 @@ def check_owner(addresses: Iterable[str | None], divisions: Sequence[Any], divis
         BrokenAnswer: If there is such a row. The page will be asked for again.
     """
     other = _by_address(addresses, division)
-    if other is None and any(value is not None for value in divisions):
+    if other is None and divisions.count(None) < len(divisions):
         other = next((code for value in divisions if (code := _code(value)) not in (None, division)), None)
     if other is not None:
         raise BrokenAnswer(

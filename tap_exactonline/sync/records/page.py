@@ -114,11 +114,13 @@ class PageMaker(msgspec.Struct, frozen=True):
                 rows.sort("Timestamp")
         elif endpoint.bookmark:
             highest = latest(None, rows.values(endpoint.bookmark))
-        self._drop_older(codec, rows)
+        oldest, modified = self.oldest, self.modified
+        if oldest is not None and modified is not None and codec.reads(modified):
+            rows.keep([(moment(text) or oldest) >= oldest for text in rows.values(modified)])
         keyless = codec.drop_keyless(rows)
         payloads = self.share(self, codec, rows) if self.share else self._payloads(codec, rows)
         return PageLines(
-            payloads, len(rows), rows.next_url, stamps, highest, rows.unreadable, rows.nul, keyless
+            payloads, rows.count, rows.next_url, stamps, highest, rows.unreadable, rows.nul, keyless
         )
 
     def payload(
@@ -146,11 +148,6 @@ class PageMaker(msgspec.Struct, frozen=True):
             owner = rows.values("Code")
         records = codec.records(rows, owner, self.parameters)
         return (self.payload(self.read, records, self.without),) if records else ()
-
-    def _drop_older(self, codec: Codec, rows: Rows) -> None:
-        oldest = self.oldest
-        if oldest is not None and self.modified is not None and codec.reads(self.modified):
-            rows.keep([(moment(text) or oldest) >= oldest for text in rows.values(self.modified)])
 
 
 Share = Callable[[PageMaker, Codec, Rows], tuple[Payload, ...]]

@@ -11,7 +11,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tap_exactonline.endpoints import Field
-from tap_exactonline.exact.odata import UNREADABLE, parse_date
+from tap_exactonline.exact.bodies import UNREADABLE
+from tap_exactonline.exact.odata import parse_date
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the administration's wall clock has no zone
 _FIRST = datetime(1, 1, 1)  # noqa: DTZ001 - wall clock, too
@@ -80,8 +81,9 @@ def wall_clocks(texts: Sequence[str | None]) -> list[datetime | None]:
     Raises:
         Unreadable: If one of them is not a date.
     """
-    joined = "\n".join(["", *filter(None, texts), ""])
-    if joined.count("\n/Date(") == joined.count(")/\n") == max(0, joined.count("\n") - 1):
+    present = [*filter(None, texts)]
+    joined = "\n".join(["", *present, ""])
+    if joined.count("\n/Date(") == joined.count(")/\n") == len(present):
         try:
             return [_EPOCH + int(text[6:-2]) * _MS if text else None for text in texts]
         except (ValueError, OverflowError):
