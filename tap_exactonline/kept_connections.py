@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -21,7 +21,7 @@ from tap_exactonline.exact.auth.store import (
     read_connections,
 )
 from tap_exactonline.exact.auth.tokens import REFRESH_LIFETIME, Tokens
-from tap_exactonline.exact.errors import ExactError, SettingsError, TokenStoreError
+from tap_exactonline.exact.errors import ConnectionMissing, SettingsError, TokenStoreError
 from tap_exactonline.exact.foreign_text import clean_text
 from tap_exactonline.exact.notes import Notes, RunNote
 from tap_exactonline.exact.urls import address_of
@@ -154,7 +154,7 @@ def named(config: Config, name: str, host: str = "") -> StoredConnection:
 
     Raises:
         SettingsError: It is unclear which one is meant.
-        ExactError: There is none of that name.
+        ConnectionMissing: There is none of that name.
         TokenStoreError: The store can't be read.
     """
     _require_client_id(config)
@@ -168,7 +168,7 @@ def named(config: Config, name: str, host: str = "") -> StoredConnection:
         raise SettingsError("country", f"the connection {name} exists in several countries", "Say which one")
     if not found:
         known = ", ".join(one.connection for one in every) or "none"
-        raise ExactError(f"There is no connection {name}", f"The store holds: {known}")
+        raise ConnectionMissing(f"There is no connection {name}", f"The store holds: {known}")
     return found[0]
 
 
@@ -178,17 +178,47 @@ def pause(one: StoredConnection, *, paused: bool) -> None:
 
 
 def rename(config: Config, one: StoredConnection, name: str) -> None:
-    """Give it another name.
+    """Give it another name, and the notes of its runs with it.
 
     Raises:
         SettingsError: The name is none.
-        ExactError: Another connection has that name.
+        NameTaken: Another connection has that name.
         TokenStoreError: The store can't be used.
     """
     move(
         one, check_name(name), config.token_store, client_id=config.client_id,
         passphrase=config.token_store_passphrase,
     )  # fmt: skip
+    if name != one.connection:
+        old, new = one.store.notes(), named(config, name, one.host).store.notes()
+        for run in reversed(old.runs):
+            new.add_run(run)
+        new.flush()
+        old.forget()
+
+
+def remove(one: StoredConnection) -> None:
+    """Forget it, and the notes of its runs: another customer may get its name."""
+    one.store.delete()
+    one.store.notes().forget()
+
+
+def choice(words: Sequence[str]) -> list[int] | None:
+    """The administrations that a person typed: ``all``, or their numbers.
+
+    Raises:
+        SettingsError: That is neither.
+    """
+    numbers = [part for word in words for part in word.split(",") if part]
+    if numbers == ["all"]:
+        return None
+    if not numbers or not all(part.isascii() and part.isdigit() and int(part) for part in numbers):
+        raise SettingsError(
+            "divisions",
+            "these are not numbers of administrations",
+            "Name them like 101 102, or write 'all'; `tap-exactonline divisions` lists them",
+        )
+    return list(dict.fromkeys(map(int, numbers)))
 
 
 def shown(run: RunNote) -> dict[str, Any]:

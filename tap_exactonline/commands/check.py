@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import IO, Any
 
 import click
+from msgspec.structs import replace
 
 from tap_exactonline.commands.coverage import judge
 from tap_exactonline.commands.estimate import estimate
@@ -21,7 +23,7 @@ from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.auth.tokens import LoginStatus
 from tap_exactonline.exact.clock import local_time
 from tap_exactonline.exact.counted import are, counted
-from tap_exactonline.exact.errors import ExactError
+from tap_exactonline.exact.errors import ExactError, NotLoggedIn
 from tap_exactonline.sync.state.state import State
 
 _DAY = 86400.0
@@ -99,6 +101,14 @@ def _look(
     if not quick:
         _calls(found, connection, endpoints, known, survey, has_state=state is not None)
     found.facts["calls_of_this_check"] = connection.client.calls()
+    if found.good and connection.has_record:
+        _note_test(connection)
+
+
+def _note_test(connection: Connection) -> None:
+    """Keep with the login that all was well."""
+    with contextlib.suppress(NotLoggedIn):  # an access token alone has no record
+        connection.store.change(lambda about: replace(about, tested_at=time.time()))
 
 
 def _delivered(state: State) -> set[str]:

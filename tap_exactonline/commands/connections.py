@@ -14,8 +14,18 @@ from tap_exactonline.console import confirm, interactive, table
 from tap_exactonline.exact.auth.store import StoredConnection
 from tap_exactonline.exact.errors import ExactError
 from tap_exactonline.exact.foreign_text import clean_text
-from tap_exactonline.kept_connections import ConnectionRow, named, pause, rename, row_of, snapshots
+from tap_exactonline.kept_connections import (
+    ConnectionRow,
+    choice,
+    named,
+    pause,
+    remove,
+    rename,
+    row_of,
+    snapshots,
+)
 
+_TAKES = {"rename": (2, "two names"), "choose": (2, "a name and administrations")}
 _MANY = 4
 _SHORT = 60
 
@@ -47,7 +57,7 @@ def show(raw: Mapping[str, Any], style: str) -> None:
 
 
 def act(raw: Mapping[str, Any], action: str, names: Sequence[str], *, sure: bool) -> None:
-    """Pause, resume, rename or remove a connection.
+    """Pause, resume, rename or remove a connection, or choose its administrations.
 
     Raises:
         SettingsError: It is unclear which one is meant.
@@ -55,14 +65,19 @@ def act(raw: Mapping[str, Any], action: str, names: Sequence[str], *, sure: bool
         TokenStoreError: The store can't be changed.
         click.Abort: The answer was no.
     """
-    if len(names) != (2 if action == "rename" else 1):
+    wanted, words = _TAKES.get(action, (1, "one name"))
+    if len(names) < wanted or (len(names) > wanted and action != "choose"):
         raise ExactError(
-            f"'connections {action}' takes {'two names' if action == 'rename' else 'one name'}",
-            "tap-exactonline connections --help tells which",
+            f"'connections {action}' takes {words}", "tap-exactonline connections --help tells which"
         )
     config = parse(raw)
+    chosen = choice(names[1:]) if action == "choose" else None
     one = named(config, names[0])
-    if action == "rename":
+    if action == "choose":
+        one.store.choose(chosen)
+        what = "all administrations, also those to come" if chosen is None else _shorten(chosen)
+        click.echo(f"The runs of the connection {one.connection} read {what}.")
+    elif action == "rename":
         rename(config, one, names[1])
         click.echo(
             f"The connection {one.connection} is called {names[1]} now. Change the setting 'connection' of its runs, too."
@@ -82,16 +97,12 @@ def _remove(one: StoredConnection, *, sure: bool) -> None:
             raise ExactError("There is no terminal to ask on", "Add --yes to remove the login")
         if not confirm(f"Forget the connection {one.connection} in {one.store.describe()}?"):
             raise click.Abort
-    one.store.delete()
+    remove(one)
     click.echo(f"The connection {one.connection} is gone from {one.store.describe()}.")
 
 
 def _cells(row: ConnectionRow) -> tuple[str, ...]:
-    if row.divisions is None:
-        chosen = "all"
-    else:
-        more = f" and {len(row.divisions) - _MANY} more" if len(row.divisions) > _MANY else ""
-        chosen = ", ".join(map(str, row.divisions[:_MANY])) + more
+    chosen = "all" if row.divisions is None else _shorten(row.divisions)
     last = "-"
     if row.last_run:
         state = "complete" if row.last_run["complete"] else "incomplete"
@@ -105,6 +116,11 @@ def _cells(row: ConnectionRow) -> tuple[str, ...]:
         _ends(row) or "-",
         last,
     )
+
+
+def _shorten(divisions: Sequence[int]) -> str:
+    more = f" and {len(divisions) - _MANY} more" if len(divisions) > _MANY else ""
+    return ", ".join(map(str, divisions[:_MANY])) + more
 
 
 def _ends(row: ConnectionRow) -> str:

@@ -252,7 +252,9 @@ def web(ctx: click.Context, config: _ConfigInput, no_browser: bool, port: int) -
 
 @click.command(cls=PlainCommand)
 @with_settings
-@click.argument("action", type=click.Choice(["list", "pause", "resume", "rename", "remove"]), default="list")
+@click.argument(
+    "action", type=click.Choice(["list", "choose", "pause", "resume", "rename", "remove"]), default="list"
+)
 @click.argument("names", nargs=-1)
 @click.option("--yes", is_flag=True, help="With remove: do not ask.")
 @as_json
@@ -262,8 +264,9 @@ def connections(  # noqa: PLR0917 - likewise
 ) -> None:
     """List and look after the logins in the token store, one for each customer.
 
-    list: whose they are, what they read, when the login ends, what the last run brought. pause NAME: runs read nothing
-    and end well. resume NAME. rename OLD NEW. remove NAME: forget the login.
+    list: whose they are, what they read, when the login ends, what the last run brought. choose NAME 101 102: the
+    administrations that runs read; choose NAME all: every one, also those to come. pause NAME: runs read nothing and end
+    well. resume NAME. rename OLD NEW. remove NAME: forget the login.
     """
     from tap_exactonline.commands.connections import act, show
 

@@ -11,6 +11,8 @@
     │   ├── OtherUser                the login is not of the user that the connection belongs to
     │   └── AppRefused               client id or secret is wrong
     ├── TokenStoreError          the store can't be read, written, locked or decrypted
+    ├── ConnectionMissing        the store has no connection of that name
+    ├── NameTaken                another connection has that name
     ├── DivisionError            one division can't be read; the others go on
     │   ├── DivisionNotInScope       the consent does not cover it
     │   ├── DivisionUnavailable      archived, blocked, moving, or its licence expired
@@ -148,6 +150,14 @@ class AppRefused(LoginError):
 
 class TokenStoreError(ExactError):
     """The token store can't be read, written, locked or decrypted."""
+
+
+class ConnectionMissing(ExactError):
+    """The store has no connection of that name."""
+
+
+class NameTaken(ExactError):
+    """Another connection has that name, or is getting it."""
 
 
 class DivisionError(ExactError):

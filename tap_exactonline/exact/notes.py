@@ -176,6 +176,14 @@ class Notes:
             self._runs.append(run)
             self._write("", run=run)
 
+    def forget(self) -> None:
+        """Drop all notes about this record, also those of other processes."""
+        with self._lock:
+            self._refusals.clear()
+            self._runs.clear()
+            self._login = None
+            self._drop()
+
     def flush(self) -> None:
         """Write what has not been written yet."""
 
@@ -207,6 +215,9 @@ class Notes:
 
     def _write(self, place: str, **what: Unpack[What]) -> None:
         """Write one note."""
+
+    def _drop(self) -> None:
+        """Remove what was written."""
 
 
 def entries_in(text: str) -> Iterator[Entry]:

@@ -180,3 +180,17 @@ json.dump(out, sys.stdout)
     python = ROOT / ".venvs/target-duckdb/bin/python"
     done = subprocess.run([python, "-c", program, path, schema], check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser; each test opens a context of its own in it."""
+    from playwright.sync_api import sync_playwright
+
+    from .browser import CHROMIUM
+
+    with sync_playwright() as driver:
+        # The sandbox needs rights that containers do not give, and the only page it shows is ours.
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()

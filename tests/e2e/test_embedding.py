@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -31,6 +33,55 @@ def test_the_public_face_is_there_and_told() -> None:
     assert set(exact._HOME_OF) == set(exact.__all__)
     with pytest.raises(AttributeError):
         _ = exact.nothing_of_the_kind
+
+
+@pytest.mark.parametrize(
+    ("customer", "schema"),
+    [("customer-17", "exact_customer_17"), ("b.v_2", "exact_b_v_2"), ("a b; c", "exact_a b; c")],
+)
+def test_the_run_of_a_customer_goes_into_a_schema_and_a_state_of_its_own(
+    tmp_path: Path, customer: str, schema: str
+) -> None:
+    """What the script gives to Meltano; a customer's name is one word to it, whatever stands in it."""
+    meltano = tmp_path / "meltano"
+    meltano.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\nenv\n")
+    meltano.chmod(0o755)
+    given = {
+        "EXACT_CLIENT_ID": "id",
+        "EXACT_CLIENT_SECRET": "hunter2",
+        "EXACT_TOKEN_STORE": "postgresql://host/tokens",
+    }
+    script = ROOT / "examples/platform/run.sh"
+    done = subprocess.run(
+        ["/bin/sh", script, customer],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", **given},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    said = done.stdout.splitlines()
+    assert said[:4] == ["run", f"--state-id-suffix={customer}", "tap-exactonline", "target-postgres"]
+    assert {
+        "TAP_EXACTONLINE_CLIENT_ID=id",
+        "TAP_EXACTONLINE_CLIENT_SECRET=hunter2",
+        "TAP_EXACTONLINE_TOKEN_STORE=postgresql://host/tokens",
+        f"TAP_EXACTONLINE_CONNECTION={customer}",
+        f"TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA={schema}",
+    } <= {*said}
+
+
+@pytest.mark.parametrize("missing", ["EXACT_CLIENT_ID", "EXACT_CLIENT_SECRET", "EXACT_TOKEN_STORE", None])
+def test_the_script_does_not_run_with_half_of_its_settings(tmp_path: Path, missing: str | None) -> None:
+    """Without a customer's name, it would read the login `default`."""
+    meltano = tmp_path / "meltano"
+    meltano.write_text("#!/bin/sh\necho run\n")
+    meltano.chmod(0o755)
+    names = {"EXACT_CLIENT_ID", "EXACT_CLIENT_SECRET", "EXACT_TOKEN_STORE"} - {missing}
+    done = subprocess.run(
+        ["/bin/sh", ROOT / "examples/platform/run.sh", *(["a"] if missing else [])],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", **dict.fromkeys(names, "x")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert done.stdout == ""
 
 
 @pytest.fixture

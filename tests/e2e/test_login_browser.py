@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -17,26 +16,9 @@ from tests.exact_online import faults
 from tests.support.cli import REDIRECT, CliFixture, lab
 from tests.support.login_page import Page, served
 
-playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
-expect = playwright.expect
+from .browser import NEEDS_CHROMIUM, Window, expect
 
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None,
-    reason="no Chromium on this machine: apt-get install chromium, or another package manager's",
-)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        # The sandbox needs rights that containers do not give, and the only page it shows is ours.
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture
@@ -46,30 +28,8 @@ def here(tmp_path: Path) -> Iterator[CliFixture]:
         yield made
 
 
-class Person:
-    """A browser with one window on the page.
-
-    Attributes:
-        page: Playwright's page.
-        complaints: What the browser's console and its content policy complained about.
-        visited: Every origin that was asked for something.
-    """
-
-    def __init__(self, chromium: Any, served_page: Page, locale: str = "en-GB", **options: Any) -> None:
-        options.setdefault("viewport", {"width": 900, "height": 900})
-        self.context = chromium.new_context(locale=locale, **options)
-        self.context.set_default_timeout(20_000)
-        self.complaints: list[str] = []
-        self.visited: set[str] = set()
-        self.context.on(
-            "request", lambda r: self.visited.add("{0.scheme}://{0.netloc}".format(urlsplit(r.url)))
-        )
-        self.page = self.context.new_page()
-        self.page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.goto(served_page.address)
-        self.page.locator("#code").fill(served_page.code)
-        self.page.locator("#code").press("Enter")
+class Person(Window):
+    """A browser with one window on the login page."""
 
     def fill_in(self, here: CliFixture) -> None:
         """Step 1."""
@@ -153,13 +113,7 @@ def test_by_keyboard_in_dutch(chromium: Any, here: CliFixture) -> None:
         person.at("app")
         expect(page.get_by_role("heading", level=1)).to_have_text("Exact Online koppelen")
 
-        def tab_to(target: str) -> None:
-            for _ in range(40):
-                if page.evaluate("(wanted) => document.activeElement.matches(wanted)", target):
-                    return
-                keys.press("Tab")
-            raise AssertionError(f"{target} can't be reached with the Tab key")
-
+        tab_to = person.tab_to
         keys.press("Tab")
         assert page.evaluate("document.activeElement.className") == "skip"
         for target, text in (
@@ -339,15 +293,14 @@ def test_hundreds_of_administrations_on_a_phone(chromium: Any, here: CliFixture)
         person = Person(chromium, running, viewport={"width": 360, "height": 740}, has_touch=True)
         page = person.page
         person.at("app")
-        fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-        assert page.evaluate(fits)
+        assert person.fits()
         person.next()
         person.at("login")
-        assert page.evaluate(fits)
+        assert person.fits()
         page.locator("#pasted").fill(person.consent())
         person.next()
         person.at("divisions")
-        assert page.evaluate(fits)
+        assert person.fits()
         page.get_by_role("radio", name="Only these").check()
         page.get_by_role("button", name="Untick all shown").click()
         page.get_by_label("Find by number or name").fill("klant 17")
@@ -356,10 +309,10 @@ def test_hundreds_of_administrations_on_a_phone(chromium: Any, here: CliFixture)
         expect(page.get_by_text("11 of 303 chosen")).to_be_visible()
         person.next()
         expect(person.at("test").get_by_text("All 11 administrations answer.")).to_be_visible()
-        assert page.evaluate(fits)
+        assert person.fits()
         person.next()
         assert "5017, 5170" in person.at("settings").locator("#meltano").inner_text()
-        assert page.evaluate(fits)
+        assert person.fits()
 
 
 def test_everything_has_a_name_for_those_who_do_not_see_it(chromium: Any, here: CliFixture) -> None:
@@ -371,13 +324,7 @@ def test_everything_has_a_name_for_those_who_do_not_see_it(chromium: Any, here: 
         person.page.locator("#pasted").fill(person.consent())
         person.next()
         person.at("divisions")
-        nameless = person.page.evaluate(
-            """() => [...document.querySelectorAll("button, a[href], input, select, textarea, [role=group], nav")]
-              .filter((one) => !(one.getAttribute("aria-label") || one.textContent.trim()
-                || (one.labels && one.labels.length) || document.querySelector(`label[for="${one.id}"]`)))
-              .map((one) => one.outerHTML)"""
-        )
-        assert nameless == []
+        assert person.nameless() == []
         texts = person.page.locator("[data-t]").all_inner_texts()
         assert len(texts) > 50
         assert "" not in [text.strip() for text in person.page.locator("[data-t]").all_text_contents()]

@@ -13,65 +13,12 @@ import pytest
 from msgspec.structs import replace
 
 from tap_exactonline.config import parse
-from tap_exactonline.exact.auth.store import TokenStore, open_store
-from tap_exactonline.exact.auth.tokens import REFRESH_LIFETIME, About, Tokens, fingerprint
-from tap_exactonline.exact.notes import LoginRefusal, RunNote
+from tap_exactonline.exact.auth.store import open_store
+from tap_exactonline.exact.auth.tokens import Tokens, fingerprint
+from tap_exactonline.exact.notes import LoginRefusal
 from tap_exactonline.login.web.board import Board
+from tests.support.boards import API, CLIENT, HOSTILE, keep, make_five, ran, settings
 from tests.support.login_page import Page, in_process
-
-CLIENT = "5a0f3d52-2f7e-4d1b-9f0a-7e6f1c2b3a4d"
-API = "https://start.exactonline.nl"
-DAY = 86_400.0
-HOSTILE = "<img src=x onerror=alert(1)> \"'&\u202e"
-
-
-def settings(location: str, **more: Any) -> dict[str, Any]:
-    return {"client_id": CLIENT, "client_secret": "hunter2-secret", "token_store": location, **more}
-
-
-def keep(
-    location: str,
-    name: str,
-    *,
-    age: float = 0.0,
-    passphrase: str | None = None,
-    api_url: str = API,
-    **about: Any,
-) -> TokenStore:
-    """A connection whose login was renewed some seconds ago."""
-    store = open_store(location, client_id=CLIENT, api_url=api_url, connection=name, passphrase=passphrase)
-    tokens = Tokens(
-        access_token=f"access-of-{name}",
-        refresh_token=f"refresh-of-{name}",
-        obtained_at=time.time() - age,
-        logged_in_at=1.0,
-        about=About(**about),
-    )
-    store.save(tokens)
-    return store
-
-
-def ran(store: TokenStore, rows: int, *, complete: bool = True, said: str = "", ago: float = 0.0) -> None:
-    notes = store.notes()
-    notes.add_run(RunNote(time.time() - ago, rows, 7, complete, said or f"Complete: {rows} rows."))
-    notes.flush()
-
-
-def make_five(location: str) -> str:
-    """One that is well, one in trouble, one whose login ends soon, one that is paused, one that is new."""
-    ran(keep(location, "bakery", user="u1", user_name=HOSTILE, divisions=(101, 102)), 12)
-    broken = keep(location, "garage")
-    ran(broken, 3, ago=60)
-    ran(
-        broken,
-        0,
-        complete=False,
-        said="Incomplete: division 222 is archived. Run again: once a person has acted.",
-    )
-    keep(location, "florist", age=REFRESH_LIFETIME - 2 * DAY)
-    keep(location, "cafe", paused=True)
-    keep(location, "new", api_url="https://start.exactonline.be")
-    return location
 
 
 @pytest.fixture
@@ -140,6 +87,42 @@ def test_a_login_that_exact_refused_is_trouble_until_there_is_another(page: Page
     keep(five, "bakery")
     store.save(Tokens(access_token="x", refresh_token="another", obtained_at=time.time(), logged_in_at=2.0))
     assert told(page)["bakery"]["state"] == "good"
+
+
+def test_connections_are_paused_renamed_and_removed(page: Page, five: str) -> None:
+    bakery = {"connection": "bakery", "host": "start.exactonline.nl"}
+    for paused in (True, False):
+        assert page.post("pause", {**bakery, "paused": paused}).json() == {}
+        assert told(page)["bakery"]["active"] is not paused
+    assert page.post("rename", {**bakery, "name": "baker"}).status == 200
+    found = told(page)
+    assert "bakery" not in found
+    assert (found["baker"]["user"], found["baker"]["last_run"]["rows"]) == (HOSTILE, 12)
+    assert page.post("remove", {"connection": "baker", "host": "start.exactonline.nl"}).status == 200
+    assert told(page).keys() == {"garage", "florist", "cafe", "new"}
+    assert open_store(five, client_id=CLIENT, api_url=API, connection="baker").load() is None
+
+
+@pytest.mark.parametrize(
+    ("action", "asked", "kind"),
+    [
+        ("rename", {"connection": "garage", "name": "cafe"}, "NameTaken"),
+        ("rename", {"connection": "garage", "name": "../x"}, "SettingsError.connection"),
+        ("rename", {"connection": "garage"}, "SettingsError.connection"),
+        ("rename", {"connection": "garage", "name": ["x"]}, "SettingsError.connection"),
+        ("remove", {"connection": "nobody"}, "ConnectionMissing"),
+        ("remove", {}, "ConnectionMissing"),
+        ("remove", {"connection": {"a": 1}}, "ConnectionMissing"),
+        ("pause", {"connection": "garage", "host": "evil.example", "paused": True}, "ConnectionMissing"),
+    ],
+)
+def test_what_can_not_be_done_is_told_and_changes_nothing(
+    page: Page, action: str, asked: dict[str, Any], kind: str
+) -> None:
+    before = told(page)
+    reply = page.post(action, asked)
+    assert (reply.status, reply.json()["error"]["kind"]) == (422, kind)
+    assert told(page) == before
 
 
 def test_no_answer_has_a_secret(page: Page) -> None:

@@ -13,6 +13,7 @@ from tap_exactonline.commands.estimate import estimate
 from tap_exactonline.commands.survey import sample
 from tap_exactonline.config import parse
 from tap_exactonline.endpoints import load
+from tap_exactonline.exact.auth.store import open_store
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.sync.state.state import State
 from tests.support.cli import CliFixture, lab
@@ -54,6 +55,15 @@ def test_all_is_well(here: CliFixture) -> None:
     assert all(4_900 < left <= 5_000 for left in found["calls_left_today"].values())
     assert not here.exact.errors_4xx
     assert {line["status"] for line in found["findings"]} <= {"ok", "note"}
+    assert when_tested(here)
+
+
+def when_tested(here: CliFixture) -> float:
+    """When the record says that all was well."""
+    store = open_store(str(here.tokens), client_id=here.exact.client_id, api_url=here.exact.url)
+    stored = store.load()
+    assert stored is not None
+    return stored.about.tested_at
 
 
 def test_it_is_one_screen_for_a_person(here: CliFixture) -> None:
@@ -149,6 +159,7 @@ def test_an_administration_that_does_not_answer_fails_and_the_others_are_asked(h
 def test_a_configured_administration_that_is_not_granted_fails(here: CliFixture) -> None:
     found = check(here, config=here.logged_in(divisions=[101, 777]), code=1)
     assert "777" in said(found, "administrations", "failure")
+    assert not when_tested(here)
 
 
 def test_no_administration_at_all_fails(here: CliFixture) -> None:

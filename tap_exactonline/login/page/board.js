@@ -9,6 +9,7 @@ let known = null; // what the program last told
 let seen = ""; // the same as text: what has not changed is not drawn again
 let drawn = 0; // when it was drawn
 let open = null; // the connection whose details are shown
+let asked = 0, answered = 0; // looks
 let failed = null;
 
 const view = () => (location.hash === "#watch" ? "watch" : "connections");
@@ -152,6 +153,7 @@ function fact(name, ...value) {
 
 function showFacts(one) {
   $("detail-name").textContent = one.connection;
+  say($("pause"), t(one.active ? "board.pause" : "board.resume"));
   $("detail-state").replaceChildren(badge(one), said(one));
   const numbers = one.divisions && one.divisions.length > 1
     ? element("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": t("board.divisions") }, one.divisions.join(", "))
@@ -187,24 +189,74 @@ async function showDetail() {
     await showRuns(one);
   } catch (problem) {
     if (!problem.kind) throw problem;
-    $("detail").close();
     tell(problem);
+  }
+}
+
+// A part of the dialog that asks for more; none hides them.
+function ask_more(part) {
+  for (const one of ["rename-part", "remove-part"]) {
+    $(one).hidden = one !== part;
+    $(one.replace("-part", "")).setAttribute("aria-expanded", String(one === part));
   }
 }
 
 function show(key) {
   open = key;
   $("runs").replaceChildren();
+  ask_more("");
+  tell(null);
+  $("facts").before($("problem")); // what stands behind a dialog can't be read
   showFacts(opened());
   $("detail").showModal();
   $("detail-name").focus();
   showDetail();
 }
 
+// Do something to the connection that is shown, and look what became of it.
+function change(button, action, more, then = () => {}) {
+  const { connection, host } = opened();
+  attempt(button, async () => {
+    await ask(action, { connection, host, ...more });
+    ask_more("");
+    then(host);
+    await look();
+  });
+}
+
+function listenToDetail() {
+  $("pause").addEventListener("click", (event) => change(event.currentTarget, "pause", { paused: opened().active }));
+  $("rename").addEventListener("click", () => {
+    ask_more($("rename-part").hidden ? "rename-part" : "");
+    $("new-name").value = opened().connection;
+    $("new-name").focus();
+  });
+  $("rename-part").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const name = $("new-name").value.trim();
+    change(event.submitter, "rename", { name }, (host) => { open = `${name}@${host}`; });
+  });
+  $("remove").addEventListener("click", () => {
+    ask_more($("remove-part").hidden ? "remove-part" : "");
+    $("remove-part").querySelector(".back").focus();
+  });
+  $("remove-now").addEventListener("click", (event) => change(event.currentTarget, "remove", {}));
+  for (const back of document.querySelectorAll(".part .back")) {
+    back.addEventListener("click", () => {
+      const opener = $(back.closest(".part").id.replace("-part", ""));
+      ask_more("");
+      opener.focus();
+    });
+  }
+}
+
 // -- looking again and again
 
 async function look() {
+  const mine = ++asked;
   const told = await ask("connections");
+  if (mine < answered) return; // a later look has been answered already
+  answered = mine;
   const text = JSON.stringify(told);
   const changed = text !== seen;
   known = told;
@@ -245,8 +297,10 @@ async function begin() {
   $("detail").addEventListener("close", () => {
     const key = open;
     open = null;
+    document.querySelector("main > section").before($("problem"));
     $(`open-${key}`)?.focus();
   });
+  listenToDetail();
   speak();
   watch();
 }

@@ -48,7 +48,10 @@ async function attempt(button, work) {
     if (!problem.kind) throw problem;
     tell(problem);
   } finally {
-    if (button) { button.disabled = false; button.textContent = label; }
+    if (button) {
+      button.disabled = false;
+      if (button.textContent === t("busy")) button.textContent = label; // else it says something else by now
+    }
   }
 }
 

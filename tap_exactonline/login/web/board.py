@@ -12,8 +12,17 @@ from dataclasses import asdict
 from typing import Any, ClassVar
 
 from tap_exactonline.config import Config, parse
-from tap_exactonline.exact.auth.store import Snapshot
-from tap_exactonline.kept_connections import ConnectionRow, named, row_of, shown, snapshots
+from tap_exactonline.exact.auth.store import Snapshot, StoredConnection
+from tap_exactonline.kept_connections import (
+    ConnectionRow,
+    named,
+    pause,
+    remove,
+    rename,
+    row_of,
+    shown,
+    snapshots,
+)
 from tap_exactonline.login.web.flow import JsonObject, text_in
 from tap_exactonline.login.web.server import IDLE, serve
 
@@ -53,7 +62,13 @@ class Board:
 
     def actions(self) -> dict[str, Callable[[Mapping[str, Any]], JsonObject]]:
         """What the page may ask for, by name."""
-        return {"runs": self.runs, "finish": self.finish}
+        return {
+            "runs": self.runs,
+            "pause": self.pause,
+            "rename": self.rename,
+            "remove": self.remove,
+            "finish": self.finish,
+        }
 
     def connections(self) -> JsonObject:
         """All connections. Those that could not be read in time are counted, and come in one of the next answers."""
@@ -67,13 +82,30 @@ class Board:
 
     def runs(self, asked: Mapping[str, Any]) -> JsonObject:
         """The last runs of one connection, the latest one first."""
-        one = named(self._config, text_in(asked, "connection"), text_in(asked, "host"))
-        return {"runs": [shown(run) for run in one.store.notes().runs]}
+        return {"runs": [shown(run) for run in self._named(asked).store.notes().runs]}
+
+    def pause(self, asked: Mapping[str, Any]) -> JsonObject:
+        """Let runs read nothing, or read again: ``paused`` says which."""
+        pause(self._named(asked), paused=asked.get("paused") is True)
+        return {}
+
+    def rename(self, asked: Mapping[str, Any]) -> JsonObject:
+        """Give a connection another name: ``name``."""
+        rename(self._config, self._named(asked), text_in(asked, "name"))
+        return {}
+
+    def remove(self, asked: Mapping[str, Any]) -> JsonObject:
+        """Forget a connection."""
+        remove(self._named(asked))
+        return {}
 
     def finish(self, asked: Mapping[str, Any]) -> JsonObject:  # noqa: ARG002 - as the others
         """The person is done."""
         self.finished = True
         return {"finished": True}
+
+    def _named(self, asked: Mapping[str, Any]) -> StoredConnection:
+        return named(self._config, text_in(asked, "connection"), text_in(asked, "host"))
 
     def _snapshots(self) -> list[Snapshot]:
         self._until = self._clock() + _AT_ONCE

@@ -80,8 +80,14 @@ class FileNotes(Notes):
         """Drop what is old, if that is most of it."""
         entries = list(self._entries(0))
         kept = lasting(entries, self._clock())
-        if len(kept) > len(entries) // 2:
-            return
+        if len(kept) <= len(entries) // 2:
+            self._replace(kept)
+
+    def _drop(self) -> None:
+        with contextlib.suppress(OSError):
+            self._replace([entry for entry in self._entries(0) if entry.name != self._name])
+
+    def _replace(self, kept: list[Entry]) -> None:
         fresh = self._path.with_name(f"{self._path.name}.{self._writer}")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE, 0o600)
         try:

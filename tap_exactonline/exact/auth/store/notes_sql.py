@@ -22,6 +22,7 @@ _WRITE = """
     INSERT INTO tap_exactonline_tokens (id, version, chain, payload) VALUES (%s, 0, '', %s)
     ON CONFLICT (id) DO UPDATE SET payload = excluded.payload
 """
+_DELETE = "DELETE FROM tap_exactonline_tokens WHERE id = %s"
 _TIMEOUT = 2.0
 # Seconds between writes: a scope that is missing is refused in each administration, hundreds of times in a row.
 _PAUSE = 5.0
@@ -70,6 +71,13 @@ class SqlNotes(Notes):
         self._pending.append(self._entry(self._name, place, **what))
         if self._steady() - self._written >= _PAUSE:
             self._exchange()
+
+    def _drop(self) -> None:
+        self._pending.clear()
+        self._try("write", self._delete_row, make=False)
+
+    def _delete_row(self, connection: Connection) -> None:
+        connection.execute(_DELETE, [self._key])
 
     def _exchange(self) -> None:
         """Add what is pending to the row, and take in what others have added."""

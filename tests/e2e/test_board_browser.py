@@ -1,0 +1,154 @@
+"""The page of all connections in a real browser: by mouse, by keyboard, in Dutch, on a phone, with 500 of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from tap_exactonline.config import parse
+from tap_exactonline.exact.auth.store import open_store
+from tap_exactonline.login.web.board import Board
+from tests.support.boards import API, CLIENT, HOSTILE, keep, make_five, ran, settings
+from tests.support.login_page import Page, in_process
+
+from .browser import NEEDS_CHROMIUM, Window, expect
+
+pytestmark = NEEDS_CHROMIUM
+
+
+@pytest.fixture
+def location(tmp_path: Path) -> str:
+    return make_five(f"{tmp_path}/")
+
+
+@pytest.fixture
+def served(location: str) -> Iterator[Page]:
+    with in_process(Board(parse(settings(location)))) as page:
+        yield page
+
+
+def names(window: Window) -> list[str]:
+    return window.page.locator("#rows .link").all_inner_texts()
+
+
+def test_looking_after_connections_by_mouse(chromium: Any, served: Page, location: str) -> None:
+    window = Window(chromium, served)
+    page = window.page
+    expect(page.get_by_role("status")).to_have_text("5 connections. 1 in trouble.")
+    assert names(window) == ["bakery", "cafe", "florist", "garage", "new"]
+    expect(page.get_by_text(HOSTILE.replace("\u202e", ""))).to_be_visible()
+
+    page.get_by_role("link", name="Watch").click()
+    assert names(window)[0] == "garage", "trouble comes first"
+    expect(page.get_by_text("Logins that end within a week unless a run uses them: florist")).to_be_visible()
+    expect(page.get_by_role("row", name="garage")).to_contain_text("once a person has acted")
+    page.get_by_label("Show").select_option("ending")
+    assert names(window) == ["florist"]
+    page.get_by_label("Show").select_option("every")
+    page.get_by_label("Find").fill("102")
+    assert names(window) == ["bakery"], "by administration"
+    page.get_by_label("Find").fill("nobody")
+    expect(page.get_by_text("No connection matches.")).to_be_visible()
+    page.get_by_label("Find").fill("")
+
+    page.get_by_role("button", name="garage").click()
+    detail = page.get_by_role("dialog", name="garage")
+    expect(detail.locator("#runs tr")).to_have_count(2)
+    detail.get_by_role("button", name="Pause").click()
+    expect(detail.get_by_role("button", name="Resume")).to_be_visible()
+    detail.get_by_role("button", name="Rename …").click()
+    detail.get_by_label("New name").fill("cafe")
+    detail.get_by_role("button", name="Rename", exact=True).click()
+    expect(detail.get_by_role("alert")).to_contain_text("There is a connection cafe already")
+    detail.get_by_label("New name").fill("garage-2")
+    detail.get_by_role("button", name="Rename", exact=True).click()
+    expect(page.get_by_role("dialog", name="garage-2")).to_be_visible()
+    expect(page.get_by_role("alert")).to_be_hidden()
+    detail = page.get_by_role("dialog")
+    detail.get_by_role("button", name="Remove …").click()
+    detail.get_by_role("button", name="Keep it").click()
+    expect(detail.get_by_role("button", name="Remove …")).to_be_focused()
+    detail.get_by_role("button", name="Remove …").click()
+    detail.get_by_role("button", name="Forget the login").click()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert set(names(window)) == {"bakery", "cafe", "florist", "new"}
+
+    # What others do is seen without a click.
+    ran(open_store(location, client_id=CLIENT, api_url=API, connection="bakery"), 4711)
+    page.clock.run_for(10_000)
+    expect(page.get_by_role("row", name="bakery")).to_contain_text("4,711")
+    assert [text for text in window.complaints if "422" not in text] == []
+    assert window.visited == {served.origin}
+    for secret in ("hunter2", "access-of", "refresh-of"):
+        assert secret not in page.content()
+
+
+def test_by_keyboard_in_dutch_on_a_dark_phone(chromium: Any, served: Page) -> None:
+    window = Window(chromium, served, "nl-NL", viewport={"width": 360, "height": 740}, color_scheme="dark")
+    page, keys = window.page, window.page.keyboard
+    expect(page.get_by_role("heading", level=1)).to_have_text("Koppelingen met Exact Online")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(16, 22, 29)"
+    keys.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    window.tab_to('a[href="#watch"]')
+    keys.press("Enter")
+    expect(page.get_by_role("link", name="Bewaken")).to_have_attribute("aria-current", "page")
+    assert window.fits()
+    window.tab_to("#rows .link")
+    keys.press("Enter")
+    detail = page.get_by_role("dialog", name="garage")
+    expect(detail.locator("#runs tr")).to_have_count(2)
+    assert window.fits()
+    window.tab_to("#remove")
+    keys.press("Enter")
+    expect(page.locator("#remove")).to_have_attribute("aria-expanded", "true")
+    seen = page.locator("body").inner_text()
+    window.tab_to("#remove-now")
+    keys.press("Enter")
+    expect(detail).to_be_hidden()
+    assert "garage" not in names(window)
+    window.tab_to("#rows .link")
+    keys.press("Enter")
+    expect(page.get_by_role("dialog", name="florist")).to_be_visible()
+    keys.press("Escape")
+    expect(page.locator("#rows .link").first).to_be_focused()
+    said = "\n".join([seen, page.locator("body").inner_text()])
+    own = re.sub(r"(Incomplete|Complete): .*", "", said)  # the sentences of runs are those of their log
+    assert {"the", "and", "your", "not", "login's", "with", "unless", "run's"} & set(
+        own.lower().split()
+    ) == set()
+    assert window.nameless() == []
+    assert window.complaints == []
+
+
+def test_five_hundred_connections_are_searched(
+    chromium: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # nobody's login
+    location = f"{tmp_path}/"
+    store = keep(location, "customer-0", user="u", user_name="Klant")
+    stored = store.load()
+    assert stored is not None
+    for number in range(1, 500):
+        about = replace(
+            stored.about, user_name=f"Klant {number} B.V.", divisions=tuple(range(number, number + 1000))
+        )
+        open_store(location, client_id=CLIENT, api_url=API, connection=f"customer-{number}").save(
+            replace(stored, about=about, obtained_at=time.time())
+        )
+    with in_process(Board(parse(settings(location)))) as served:
+        window = Window(chromium, served)
+        page = window.page
+        expect(page.get_by_role("status")).to_have_text("500 connections.")
+        page.get_by_label("Find").fill("klant 17")
+        expect(page.locator("#rows tr")).to_have_count(11)
+        page.get_by_role("button", name="customer-177").click()
+        expect(page.get_by_role("region", name="Administrations")).to_contain_text("1176")
+        assert window.fits()
