@@ -18,6 +18,7 @@ from scripts.attack.samples import STREAMS, samples
 from tap_exactonline.commands.drift_report import differences, services
 from tap_exactonline.endpoints import by_name
 from tap_exactonline.exact import metadata
+from tap_exactonline.exact.answers import Answer
 from tap_exactonline.exact.auth.grants import read_answer
 from tap_exactonline.exact.bodies import read_body
 from tap_exactonline.exact.client import ExactClient
@@ -26,7 +27,7 @@ from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import BrokenAnswer, ExactError
 from tap_exactonline.exact.odata import read_rows
 from tap_exactonline.exact.rate_limits import DivisionLimits
-from tap_exactonline.exact.responses import Answer, RequestContext, failure
+from tap_exactonline.exact.responses import RequestContext, failure
 from tap_exactonline.exact.urls import check_api_url, link_within
 from tap_exactonline.sync.reader import Reader
 from tap_exactonline.sync.rights import ask_rights

@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from tap_exactonline.exact import responses
+from tap_exactonline.exact.answers import Answer
 from tap_exactonline.exact.attempts import Attempt, Backoff, CircuitBreaker, LoginDoubt
 from tap_exactonline.exact.bodies import WebPage, read_body
 from tap_exactonline.exact.clock import ServerClock, retry_after
@@ -34,7 +35,7 @@ from tap_exactonline.exact.notes import Notes
 from tap_exactonline.exact.odata import read_rows, select_query
 from tap_exactonline.exact.payload import LargeAnswers
 from tap_exactonline.exact.rate_limits import Budget, DivisionGate, DivisionGates, Go, Spent, Wait
-from tap_exactonline.exact.responses import Answer, RequestContext
+from tap_exactonline.exact.responses import RequestContext
 from tap_exactonline.exact.transport import MEGABYTE, Bounds, Response, Transport
 from tap_exactonline.exact.urls import check_api_url, link_within
 

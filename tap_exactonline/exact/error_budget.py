@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from tap_exactonline.exact import responses
+from tap_exactonline.exact.answers import Answer
 from tap_exactonline.exact.clock import retry_after
 from tap_exactonline.exact.errors import ExactError, KeyBlocked, LoginError, TemporaryError
 from tap_exactonline.exact.notes import HOUR, Notes, Refusal
 from tap_exactonline.exact.rate_limits import LONGEST_REFUSAL, DivisionLimits
-from tap_exactonline.exact.responses import Answer, RequestContext
+from tap_exactonline.exact.responses import RequestContext
 
 MAX_ERRORS = 4
 """Errors per endpoint and hour after which we stop by ourselves. Exact blocks after ten, and counts those of other

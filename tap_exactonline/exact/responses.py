@@ -2,18 +2,18 @@
 
 Sources: Exact's pages "API limits" and "REST API FAQ's"; the ``Reason`` header and the texts after
 "Forbidden" are undocumented and known from what the service sends. "Licence or rights" needs Exact's own error
-in known words (`words`); everything else that is refused is a failure.
+in known words (`answers`); everything else that is refused is a failure.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 import msgspec
 
-from tap_exactonline.exact.bodies import error_message
+from tap_exactonline.exact.answers import USER_REASONS, Answer, Form
 from tap_exactonline.exact.clock import clock_time
 from tap_exactonline.exact.counted import are, counted
 from tap_exactonline.exact.errors import (
@@ -34,9 +34,10 @@ from tap_exactonline.exact.errors import (
     Unauthorized,
     UnclearRefusal,
 )
-from tap_exactonline.exact.foreign_text import clean_text, shown
+from tap_exactonline.exact.foreign_text import shown
 from tap_exactonline.exact.rate_limits import Spent
-from tap_exactonline.exact.words import Form, about_missing, about_rights, form_of
+
+ErrorT = TypeVar("ErrorT", bound=ExactError)
 
 MANAGE_COMPANIES = (
     "Grant the app access to it: My Exact Online > Security centre > App permissions > Manage companies"
@@ -45,7 +46,6 @@ ME = "current/me"
 """The key of the one endpoint that every login may read."""
 
 NEXT_RUN = "Nothing is lost: the next run goes on from here"
-_MOST_REASON = 100
 
 _DIVISION_REASONS = {
     "licenseexpired": "the licence of the administration's owner has expired",
@@ -57,55 +57,7 @@ _DIVISION_REASONS = {
 _MEND_DIVISION = dict.fromkeys(_DIVISION_REASONS, "Put it right in Exact Online") | {
     "wrongdivision": f"{MANAGE_COMPANIES}, and give the user access"
 }
-_USER_REASONS = {
-    "blockeduser": "the user who logged in is blocked",
-    "inactiveuser": "the user who logged in is inactive",
-}
 _LICENCE = re.compile(r"licen[cs]e (?:has )?expired|licentie.*(?:verlopen|vervallen)", re.IGNORECASE)
-_KEY_BLOCK = re.compile(
-    r"too many (?:err|failed|faulty|wrong)|error (?:rate )?limit|(?:api )?key (?:is |has been )?(?:temporarily )?blocked",
-    re.IGNORECASE,
-)
-_DAY = re.compile(r"\b(?:daily|per day|day limit|dag(?:elijks\w*|limiet)?)\b", re.IGNORECASE)
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What there is to know about a failed answer, without its body.
-
-    Attributes:
-        status: The HTTP status.
-        message: Exact's own words, all of them.
-        reason: The header ``Reason``.
-        form: Whether the body is an error of Exact's, or what else.
-    """
-
-    status: int
-    message: str = ""
-    reason: str = ""
-    form: Form = Form.EXACT
-
-    @classmethod
-    def of(cls, status: int, headers: Mapping[str, str], body: bytes, secrets: Iterable[str] = ()) -> Answer:
-        """Pick what matters out of an answer; ``secrets`` do not show even if it quotes them."""
-        secrets = tuple(secrets)
-        message = clean_text(error_message(body), secrets)
-        reason = clean_text(headers.get("Reason") or "", secrets, most=_MOST_REASON)
-        return cls(status, message, reason, form_of(body))
-
-    @property
-    def about_user(self) -> bool:
-        """Whether the user, and not the token, is refused."""
-        return _plain(self.reason) in _USER_REASONS
-
-    @property
-    def about_day(self) -> bool:
-        """Whether a 429 names the day's limit in its text."""
-        return bool(_DAY.search(self.message))
-
-    @property
-    def about_errors(self) -> bool:
-        """Whether the answer says that the key is blocked for too many errors."""
-        return bool(_KEY_BLOCK.search(f"{self.message} {self.reason}"))
 
 
 class RequestContext(msgspec.Struct, frozen=True):
@@ -126,6 +78,10 @@ class RequestContext(msgspec.Struct, frozen=True):
     @property
     def stream_name(self) -> str | None:
         return self.stream or None
+
+    def error(self, kind: type[ErrorT], what: str, remedy: str, status: int | None = None) -> ErrorT:
+        """A failure of this request; the rest is as in `ExactError`."""
+        return kind(what, remedy, division=self.division, stream=self.stream_name, status=status)
 
 
 def failure(  # noqa: C901, PLR0911 -- a table in the form of a function
@@ -151,11 +107,10 @@ def failure(  # noqa: C901, PLR0911 -- a table in the form of a function
     if status == 404:  # noqa: PLR2004
         return _missing(answer, context, known_host=known_host)
     if status == 408 or status >= 500:  # noqa: PLR2004
-        return ServerFault(
+        return context.error(
+            ServerFault,
             f"Exact Online answers with HTTP {status}{_quoted(answer.message)}",
             f"{NEXT_RUN}. Exact has maintenance at night; if this lasts, look at its status page",
-            division=context.division,
-            stream=context.stream_name,
             status=status,
         )
     if status == 407:  # noqa: PLR2004
@@ -165,28 +120,25 @@ def failure(  # noqa: C901, PLR0911 -- a table in the form of a function
             status=status,
         )
     if 300 <= status < 400 and known_host:  # noqa: PLR2004
-        return ServerFault(
+        return context.error(
+            ServerFault,
             f"Exact Online redirects to another page (HTTP {status}), as it does during maintenance",
             f"{NEXT_RUN}. The token was not sent on",
-            division=context.division,
-            stream=context.stream_name,
             status=status,
         )
     if 300 <= status < 400:  # noqa: PLR2004
-        return NotExactOnline(
+        return context.error(
+            NotExactOnline,
             f"{context.api_url} redirects to another address, which Exact Online's API never does",
             "Check the settings country and api_url; the token was not sent on",
-            division=context.division,
-            stream=context.stream_name,
             status=status,
         )
     if answer.form is not Form.EXACT:
         return _foreign(answer, context, known_host=known_host)
-    return StreamError(
+    return context.error(
+        StreamError,
         f"Exact Online answers with HTTP {status}{_quoted(answer.message)}",
         "If this lasts, report it with this line",
-        division=context.division,
-        stream=context.stream_name,
         status=status,
     )
 
@@ -208,8 +160,8 @@ def _denied(answer: Answer, context: RequestContext, *, known_host: bool) -> Exa
 
 
 def _user_refused(answer: Answer) -> LoginError | None:
-    reason = _plain(answer.reason)
-    for name, what in _USER_REASONS.items():
+    reason = answer.plain_reason
+    for name, what in USER_REASONS.items():
         if name in reason:
             return LoginError(
                 f"Exact Online refuses the login: {what}",
@@ -220,14 +172,13 @@ def _user_refused(answer: Answer) -> LoginError | None:
 
 
 def _scope_refused(answer: Answer, context: RequestContext) -> ScopeViolated | None:
-    if "scope violated" not in answer.message.lower() and "scopeviolat" not in _plain(answer.reason):
+    if "scope violated" not in answer.message.lower() and "scopeviolat" not in answer.plain_reason:
         return None
     needed = f"the scope '{context.scope}'" if context.scope and context.scope != "-" else "a scope"
-    return ScopeViolated(
+    return context.error(
+        ScopeViolated,
         f"the app registration lacks {needed} that {context.endpoint} needs",
         "Add it to the app in the Exact Online App Centre and log in once more: tap-exactonline login",
-        division=context.division,
-        stream=context.stream_name,
         status=403,
     )
 
@@ -235,22 +186,20 @@ def _scope_refused(answer: Answer, context: RequestContext) -> ScopeViolated | N
 def _division_refused(
     answer: Answer, context: RequestContext
 ) -> DivisionNotInScope | DivisionUnavailable | None:
-    reason = _plain(answer.reason)
+    reason = answer.plain_reason
     if "division scope" in answer.message.lower() or "divisionscope" in reason:
-        return DivisionNotInScope(
+        return context.error(
+            DivisionNotInScope,
             "the consent given at login does not cover this administration",
             MANAGE_COMPANIES,
-            division=context.division,
-            stream=context.stream_name,
             status=403,
         )
     for name, what in _DIVISION_REASONS.items():
         if name in reason or (name == "licenseexpired" and _LICENCE.search(answer.message)):
-            return DivisionUnavailable(
+            return context.error(
+                DivisionUnavailable,
                 what,
                 f"{_MEND_DIVISION[name]}, or leave it out: exclude_divisions",
-                division=context.division,
-                stream=context.stream_name,
                 status=403,
             )
     return None
@@ -259,14 +208,13 @@ def _division_refused(
 def _rights_refused(answer: Answer, context: RequestContext, *, known_host: bool) -> ExactError:
     if answer.form is not Form.EXACT and not answer.reason:
         return _foreign(answer, context, known_host=known_host)
-    if answer.reason or not about_rights(answer.message):
+    if answer.reason or not answer.about_rights:
         return _unclear(answer, context)
-    return NotLicensed(
+    return context.error(
+        NotLicensed,
         f"the licence or the rights of the user do not cover {context.endpoint}{_quoted(answer.message)}",
         "Give the user who logged in the rights for it at Exact, have the module added to the licence, or deselect "
         "the stream",
-        division=context.division,
-        stream=context.stream_name,
         status=403,
     )
 
@@ -282,11 +230,10 @@ def rejected(answer: Answer) -> LoginError:
 
 def unauthorized(answer: Answer, context: RequestContext) -> Unauthorized:
     """A 401 for an endpoint although the login works: a missing right, or an accident."""
-    return Unauthorized(
+    return context.error(
+        Unauthorized,
         f"Exact Online answers HTTP 401 to {context.endpoint} although the login works{_quoted(answer.message)}",
         "Give the user who logged in the rights for it in this administration, or deselect the stream",
-        division=context.division,
-        stream=context.stream_name,
         status=answer.status,
     )
 
@@ -300,13 +247,12 @@ def _missing(answer: Answer, context: RequestContext, *, known_host: bool) -> Ex
         )
     if answer.form is not Form.EXACT:
         return _foreign(answer, context, known_host=known_host)
-    if answer.reason or not about_missing(answer.message):
+    if answer.reason or not answer.about_missing:
         return _unclear(answer, context)
-    return EndpointMissing(
+    return context.error(
+        EndpointMissing,
         f"Exact Online does not know {context.endpoint}{_quoted(answer.message)}",
         "Deselect the stream; the endpoint is not offered in this country or licence, or has been withdrawn",
-        division=context.division,
-        stream=context.stream_name,
         status=404,
     )
 
@@ -314,14 +260,13 @@ def _missing(answer: Answer, context: RequestContext, *, known_host: bool) -> Ex
 def _foreign(answer: Answer, context: RequestContext, *, known_host: bool) -> ForeignAnswer:
     """A refusal by something that stands before Exact; about licences and rights it says nothing."""
     said = f" with {answer.form.value}" if answer.form is not Form.OAUTH else _quoted(answer.message)
-    return ForeignAnswer(
+    return context.error(
+        ForeignAnswer,
         f"the address of Exact Online answers HTTP {answer.status}{said}; its API does not refuse so, but a "
         "firewall, a proxy or a web server does",
         NEXT_RUN
         if known_host
         else "Check the settings country and api_url, and what stands between this machine and Exact Online",
-        division=context.division,
-        stream=context.stream_name,
         status=answer.status,
     )
 
@@ -331,11 +276,10 @@ def _unclear(answer: Answer, context: RequestContext) -> UnclearRefusal:
     words = [f"Reason {answer.reason}"] if answer.reason else []
     words += [shown(answer.message)] if answer.message else []
     said = f"in words that this version does not know: {', '.join(words)}" if words else "without saying why"
-    return UnclearRefusal(
+    return context.error(
+        UnclearRefusal,
         f"Exact Online refuses {context.endpoint} (HTTP {answer.status}) {said}",
         "If this lasts, report it with this line; deselect the stream if it can do without",
-        division=context.division,
-        stream=context.stream_name,
         status=answer.status,
     )
 
@@ -351,11 +295,10 @@ def _login_refused(answer: Answer) -> LoginError:
 
 
 def key_blocked(context: RequestContext, what: str, status: int | None = 429) -> KeyBlocked:
-    return KeyBlocked(
+    return context.error(
+        KeyBlocked,
         what,
         "Leave it alone for an hour; deselect the stream if it keeps failing, since each error prolongs the block",
-        division=context.division,
-        stream=context.stream_name,
         status=status,
     )
 
@@ -388,21 +331,19 @@ def left_alone(context: RequestContext, kinds: set[str], seconds: float) -> Exac
 
 def web_page(context: RequestContext) -> NotExactOnline:
     """The address answers with a web page where data was asked for, from the first call on."""
-    return NotExactOnline(
+    return context.error(
+        NotExactOnline,
         f"{context.api_url} answers with a web page instead of data",
         "Check the settings country and api_url, and whether a proxy or firewall wants a login",
-        division=context.division,
-        stream=context.stream_name,
     )
 
 
 def refused_for_good(times: int, context: RequestContext) -> ServerFault:
     """Answer 429 again and again although the headers promised calls."""
-    return ServerFault(
+    return context.error(
+        ServerFault,
         f"Exact Online refused the call {times} times (HTTP 429), each time after the wait it asked for",
         f"Does another program use the same app and administration? {NEXT_RUN}",
-        division=context.division,
-        stream=context.stream_name,
         status=429,
     )
 
@@ -417,12 +358,8 @@ def day_spent(
         what = f"{counted(spent.left, 'call')} of the day {are(spent.left)} left, and reserve_calls keeps {reserve} for others"
     else:
         what = "all calls of the day are used"
-    error = DayBudgetSpent(
-        what,
-        f"A run after {clock_time(spent.resets)} goes on from here",
-        division=context.division,
-        stream=context.stream_name,
-        status=429,
+    error = context.error(
+        DayBudgetSpent, what, f"A run after {clock_time(spent.resets)} goes on from here", status=429
     )
     error.again_at = spent.resets
     return error
@@ -435,10 +372,6 @@ _SAMPLES = {
     NotLicensed.refusal_kind: Answer(403, "Forbidden"),
     EndpointMissing.refusal_kind: Answer(404, "Resource not found"),
 }
-
-
-def _plain(reason: str) -> str:
-    return re.sub(r"[^a-z]", "", reason.lower())
 
 
 def _quoted(message: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from tap_exactonline.config import Config
 from tap_exactonline.connection import Connection
-from tap_exactonline.exact.auth.credentials import authorize_url
+from tap_exactonline.exact.auth.grants import authorize_url
 from tap_exactonline.exact.auth.store import list_connections
 from tap_exactonline.exact.auth.tokens import user_in
 from tap_exactonline.exact.divisions import ask_me

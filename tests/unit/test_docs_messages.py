@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts.build_docs import ROOT
-from tap_exactonline.exact import errors, responses
+from tap_exactonline.exact import answers, errors, responses
 
 PAGE = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
 FAILURES = {
@@ -53,7 +53,7 @@ def sentences() -> list[tuple[str, str]]:
     for room in ROOMS:
         for path in sorted((ROOT / "tap_exactonline" / room).rglob("*.py")):
             found += [(f"{path.name}:{line}", text) for name, text, line in said(path) if name not in GROUPED]
-    for table in (responses._DIVISION_REASONS, responses._USER_REASONS):
+    for table in (responses._DIVISION_REASONS, answers.USER_REASONS):
         found += [("responses.py", text) for text in table.values()]
     return found
 

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tap_exactonline.exact.auth.credentials import authorize_url
+from tap_exactonline.exact.auth.grants import authorize_url
 from tap_exactonline.exact.errors import NotLoggedIn, SettingsError
 from tests.support.tokens import DAY, START, TokenFixture
 

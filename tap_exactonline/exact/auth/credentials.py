@@ -8,20 +8,20 @@ ask, save, unlock, use.
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import logging
 import math
 import threading
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import msgspec
+from msgspec.structs import replace
 
 from tap_exactonline.exact.auth.current import CurrentToken
 from tap_exactonline.exact.auth.dead_logins import DeadLogins
-from tap_exactonline.exact.auth.grants import GrantOutcome, TokenAnswer, TokenEndpoint, authorize_url
-from tap_exactonline.exact.auth.refresh import Unsaved, refresh, save_granted
+from tap_exactonline.exact.auth.grants import GrantOutcome, TokenAnswer, TokenEndpoint
+from tap_exactonline.exact.auth.owner import LoginOwner, other_user, same_login
+from tap_exactonline.exact.auth.refresh import Rescue, Unsaved, refresh, save_granted
 from tap_exactonline.exact.auth.renewal import LOGIN, Renewal, RetryLater, choose_renewal, logged_in
 from tap_exactonline.exact.auth.signals import SETTLE_TIMEOUT, settle, unbroken
 from tap_exactonline.exact.auth.store import LOCK_TIMEOUT, LockedStore, TokenStore
@@ -42,10 +42,8 @@ from tap_exactonline.exact.errors import (
     LoginError,
     NotExactOnline,
     NotLoggedIn,
-    OtherUser,
     SettingsError,
     Stopped,
-    TokenStoreError,
 )
 from tap_exactonline.exact.secret_text import check_secret, is_sendable
 from tap_exactonline.exact.urls import check_api_url
@@ -55,8 +53,6 @@ if TYPE_CHECKING:
 
     from tap_exactonline.exact.notes import Notes
 
-__all__ = ["Credentials", "LoginStatus", "authorize_url"]
-
 log = logging.getLogger("tap-exactonline.tokens")
 
 _PATIENCE = 120.0
@@ -65,7 +61,6 @@ _EARLY_PATIENCE = 690.0
 _NAP = 5.0
 # Threads that ask after one of them gave up hear the same for so long, without a new wait.
 _GIVEN_UP = 30.0
-_SAVE_TRIES = 4
 # Clocks that are wrong by more than a day are not told by Exact's, but by a proxy's or a test's.
 _MOST_SKEW = 86_400.0
 
@@ -121,7 +116,7 @@ class Credentials:
         self._stop = stop or threading.Event()
         self._sleep = sleep or self._stop.wait
         # Being asked to stop does not shorten the time in which tokens are saved.
-        self._pause = sleep or time.sleep
+        self._rescue = Rescue(sleep or time.sleep)
         self._token_timeout = token_timeout
         self._mutex = threading.Lock()
         self._current = CurrentToken(self._clock)
@@ -129,10 +124,8 @@ class Credentials:
         self._asked_time = False
         self._mark = new_mark()
         self._watched: tuple[tuple[str, float], float] | None = None
-        self._unsaved: Unsaved | None = None
         self._failed: tuple[str, float, ExactError] | None = None
-        self._owner: _Owner | None = None
-        self._declined: tuple[Tokens, User] | None = None
+        self._owner = LoginOwner(fingerprint(self._seed))
         self.token_calls = 0
 
     def __repr__(self) -> str:
@@ -191,13 +184,13 @@ class Credentials:
             try:
                 saved = save_granted(held, tokens, standing.chain if standing else "")
             except Unsaved as unsaved:
-                saved = self._keep(held, unsaved)
-            self._failed = self._unsaved = None
+                saved = self._rescue.keep(held, unsaved)
+            self._failed = self._rescue.unsaved = None
             if saved.before is not None:
-                saved = self._decide(held, saved)
-                if self._declined:
-                    raise other_user(saved.about, self._declined[1])
-            self._owner = None
+                saved = self._owner.decide(held, saved, self._endpoint.whose(saved.access_token))
+                if self._owner.declined:
+                    raise other_user(saved.about, self._owner.declined[1])
+            self._owner.forget()
             return self._current.take_up(saved)
 
     def take_over(self) -> Tokens:
@@ -206,20 +199,21 @@ class Credentials:
         Raises:
             TokenStoreError: It could not be saved; the one from before stands.
         """
-        if self._declined is None:
+        if self._owner.declined is None:
             raise NotLoggedIn("There is no login to take over", LOGIN)
-        tokens, user = self._declined
+        tokens, user = self._owner.declined
         about = About(user=user.id, user_name=user.name, made_at=self._clock.now())
         with self._mutex, self._store.lock(LOCK_TIMEOUT, cancelled=self._stop.is_set) as held, unbroken():
             held.load()
-            saved = held.save(msgspec.structs.replace(tokens, about=about, before=None))
-            self._declined = self._owner = None
+            saved = held.save(replace(tokens, about=about, before=None))
+            self._owner.declined = None
+            self._owner.forget()
             return self._current.take_up(saved)
 
     @property
     def owner(self) -> str:
         """``Me.UserID`` of the user that the stored login belongs to; "" if there is none, or nobody knows."""
-        if self._owner is not None:
+        if self._owner.id:
             return self._owner.id
         stored = self._store.load()
         return stored.standing().about.user if stored else ""
@@ -235,24 +229,24 @@ class Credentials:
             TokenStoreError: The store can't be used.
         """
         user, current = user_in(rows), self._current.tokens
-        if user is None or current is None or (self._owner and self._owner.id == user.id):
+        if user is None or current is None or self._owner.id == user.id:
             return
         with self._mutex:
             stored = self._store.load()
-            if stored is not None and not stored.about.user and _same_login(stored, current):
+            if stored is not None and not stored.about.user and same_login(stored, current):
                 stored = self._write_owner(user, current)
             if stored is not None and stored.standing().about.user not in {"", user.id}:
                 raise other_user(stored.standing().about, user)
-            self._owner = _Owner(user.id, current.logged_in_at)
+            self._owner.take_up(user.id, current.logged_in_at)
 
     def _write_owner(self, user: User, current: Tokens) -> Tokens | None:
         with self._store.lock(LOCK_TIMEOUT, cancelled=self._stop.is_set) as held:
             stored = held.load()
-            if stored is None or stored.about.user or not _same_login(stored, current):
+            if stored is None or stored.about.user or not same_login(stored, current):
                 return stored
             made = stored.about.made_at or stored.logged_in_at
-            about = msgspec.structs.replace(stored.about, user=user.id, user_name=user.name, made_at=made)
-            return held.save(msgspec.structs.replace(stored, about=about))
+            about = replace(stored.about, user=user.id, user_name=user.name, made_at=made)
+            return held.save(replace(stored, about=about))
 
     def status(self) -> LoginStatus:
         """What is known of the login, without asking Exact."""
@@ -290,19 +284,19 @@ class Credentials:
                 continue
             if error is None or outcome.asked:
                 error = outcome.error
-            if waited >= self._most_waiting(early=outcome.early):
+            patience = _EARLY_PATIENCE if outcome.early else _PATIENCE
+            if waited >= (patience if self._token_timeout is None else self._token_timeout):
                 self._failed = (outcome.spend, now + _GIVEN_UP, error)
                 raise error
             nap = min(outcome.until - now, _NAP, self._token_timeout or _NAP)
             if outcome.until != told:  # each try that failed, by this process or another, once
                 told = outcome.until
-                self._tell_wait(error, outcome.until - now)
+                again = local_time(self._clock.local() + outcome.until - now, "%H:%M:%S")
+                log.warning(
+                    "%s. Trying again at %s, in %.0f s", error.what.rstrip(". "), again, outcome.until - now
+                )
             self._sleep(nap)
             waited += nap
-
-    def _tell_wait(self, error: ExactError, seconds: float) -> None:
-        again = local_time(self._clock.local() + seconds, "%H:%M:%S")
-        log.warning("%s. Trying again at %s, in %.0f s", error.what.rstrip(". "), again, seconds)
 
     def _asks_time(self, stored: Tokens | None) -> bool:
         """Whether the local clock could be wrong about this token, and Exact was asked for the time.
@@ -316,21 +310,18 @@ class Credentials:
         self._endpoint.ask_time()
         return self._clock.known
 
-    def _most_waiting(self, *, early: bool) -> float:
-        if self._token_timeout is not None:
-            return self._token_timeout
-        return _EARLY_PATIENCE if early else _PATIENCE
-
     def _step(self) -> Tokens | RetryLater | None:
         """One look at the store under its lock, and at most one token request; None to look again at once."""
         with self._store.lock(LOCK_TIMEOUT, cancelled=self._stop.is_set) as held:
-            stored = self._rescue(held, held.load())
+            stored = self._rescue.save(held, held.load())
             if stored is not None and stored.before is not None and self._current.is_usable(stored):
-                stored = self._decide(held, stored)
+                stored = self._owner.decide(held, stored, self._endpoint.whose(stored.access_token))
             if (tokens := self._good(stored)) is not None:
                 return tokens
             renewal = choose_renewal(stored, self._seed, self._given, seed_counts=self._seed_counts(stored))
-            self._raise_known_failure(renewal.spend_print)
+            known = self._failed
+            if known and known[0] == renewal.spend_print and self._clock.now() < known[1]:
+                raise copy.copy(known[2])  # many threads ask; one answer is enough for all of them
             self._dead.check(renewal.spend_print)
             later = renewal.postponed(self._clock.now())
             if later is None and not held.certain:
@@ -374,94 +365,24 @@ class Credentials:
             self._dead.note(renewal.spend_print, error, self._current.rejected)
             raise
         except Unsaved as unsaved:
-            return self._keep(held, unsaved)
-
-    def _decide(self, held: LockedStore, stored: Tokens) -> Tokens:
-        """Find out whose a new login is, and let it replace the one from before only if both are of one user.
-
-        Returns:
-            The record that stands now.
-
-        Raises:
-            ExactError: Exact does not say. The record stays as it is: the new login is used by nobody.
-        """
-        user = self._endpoint.whose(stored.access_token)
-        standing = stored.standing()
-        if user.id == standing.about.user:
-            about = msgspec.structs.replace(standing.about, user_name=user.name)
-            return held.save(msgspec.structs.replace(stored, about=about, before=None))
-        if not stored.seed or stored.seed == standing.seed:
-            self._declined = stored, user
-        return held.save(stored.put_off(user.name))
-
-    def _keep(self, held: LockedStore, unsaved: Unsaved) -> Tokens:
-        """Try again to save what Exact granted. If that fails, the next call for a token begins with it."""
-        self._unsaved = unsaved
-        for attempt in range(_SAVE_TRIES):
-            self._pause(0.5 * 2**attempt)
-            with contextlib.suppress(TokenStoreError):
-                return self._save_late(held, unsaved)
-        raise unsaved.trouble()
-
-    def _rescue(self, held: LockedStore, stored: Tokens | None) -> Tokens | None:
-        """Save what an earlier call could not save, unless the store has moved on by itself."""
-        unsaved = self._unsaved
-        if unsaved is None:
-            return stored
-        if stored is None or unsaved.replaces in {stored.attempt_of, stored.chain}:
-            return self._save_late(held, unsaved)
-        self._unsaved = None
-        return stored
-
-    def _save_late(self, held: LockedStore, unsaved: Unsaved) -> Tokens:
-        try:
-            saved = save_granted(held, unsaved.tokens, unsaved.replaces)
-        except Unsaved as again:
-            raise again.trouble() from None
-        self._unsaved = None
-        return saved
+            return self._rescue.keep(held, unsaved)
 
     def _good(self, stored: Tokens | None) -> Tokens | None:
         """The token to use without asking anybody, if there is one."""
-        if self._unsaved is not None:
+        if self._rescue.unsaved is not None:
             return None
         if stored is None:
             alone = self._given is not None and not self._seed and self._given != self._current.rejected
             return Tokens(access_token=self._given or "", expires_in=math.inf) if alone else None
-        self._check_owner(stored)
+        self._owner.check(stored)
         if self._seed_counts(stored) or stored.before is not None:
             return None
         return stored if self._current.is_good(stored) and not self._dead.knows(stored) else None
-
-    def _check_owner(self, stored: Tokens) -> None:
-        """Make sure that the record is still of the user for whom this process reads.
-
-        Raises:
-            OtherUser: It is not, or the configured refresh token is another user's.
-        """
-        about = stored.standing().about
-        for seed, name in about.foreign_seeds:
-            if seed == fingerprint(self._seed):
-                raise other_user(about, User("", name), "The configured refresh_token")
-        owner = self._owner
-        if owner is None:
-            if about.user:
-                self._owner = _Owner(about.user, stored.standing().logged_in_at)
-        elif about.user != owner.id and (about.user or stored.logged_in_at != owner.since):
-            raise OtherUser(
-                "The login was replaced by another user's while this run was reading",
-                "Give each customer a 'connection' of its own, then run again",
-            )
 
     def _seed_counts(self, stored: Tokens | None) -> bool:
         if not self._seed or self._seed_failed:
             return False
         return stored is None or not stored.knows_seed(fingerprint(self._seed))
-
-    def _raise_known_failure(self, spend: str) -> None:
-        """Many threads ask; one answer is enough for all of them."""
-        if self._failed and self._failed[0] == spend and self._clock.now() < self._failed[1]:
-            raise copy.copy(self._failed[2])
 
     def _exchange(self, code: str, redirect_uri: str) -> TokenAnswer:
         answer = TokenAnswer(GrantOutcome.NOT_SENT)
@@ -476,24 +397,3 @@ class Credentials:
     def _post(self, refresh_token: str) -> TokenAnswer:
         self.token_calls += 1
         return self._endpoint.refresh(refresh_token)
-
-
-class _Owner(NamedTuple):
-    """The user for whom this process reads, and when that user logged in."""
-
-    id: str
-    since: float
-
-
-def _same_login(one: Tokens, other: Tokens) -> bool:
-    """Whether both come from one consent, whatever was renewed since."""
-    return one.before is None and one.logged_in_at == other.logged_in_at
-
-
-def other_user(about: About, user: User, which: str = "This login") -> OtherUser:
-    """The error for a login of another user than the one that the connection belongs to."""
-    return OtherUser(
-        f"{which} is of {user.name}, and the connection belongs to {about.user_name}",
-        "Use another name in the setting 'connection' for each customer; to replace the user on purpose, run "
-        "'tap-exactonline login --replace'",
-    )

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tap-exactonline.tokens")
 
+_SAVE_TRIES = 4
+
 
 def refresh(
     held: LockedStore, renewal: Renewal, post: Callable[[str], TokenAnswer], clock: ServerClock, mark: str
@@ -106,6 +108,53 @@ class Unsaved(Exception):
             f"Exact Online's new tokens could not be saved. {what}",
             f"{remedy}. The new tokens were not used, so the stored ones may still work if you start the run again soon",
         )
+
+
+class Rescue:
+    """Keeps what Exact granted and could not be saved; as long as it is kept, no token is given out.
+
+    Args:
+        pause: Waits that many seconds.
+    """
+
+    def __init__(self, pause: Callable[[float], object]) -> None:
+        self._pause = pause
+        self.unsaved: Unsaved | None = None
+
+    def keep(self, held: LockedStore, unsaved: Unsaved) -> Tokens:
+        """Try again to save it. If that fails, the next call for a token begins with it.
+
+        Raises:
+            TokenStoreError: It could not be saved.
+        """
+        self.unsaved = unsaved
+        for attempt in range(_SAVE_TRIES):
+            self._pause(0.5 * 2**attempt)
+            with contextlib.suppress(TokenStoreError):
+                return self._save(held, unsaved)
+        raise unsaved.trouble()
+
+    def save(self, held: LockedStore, stored: Tokens | None) -> Tokens | None:
+        """Save what an earlier call could not save, unless the store has moved on by itself; returns what it holds now.
+
+        Raises:
+            TokenStoreError: It could not be saved.
+        """
+        unsaved = self.unsaved
+        if unsaved is None:
+            return stored
+        if stored is None or unsaved.replaces in {stored.attempt_of, stored.chain}:
+            return self._save(held, unsaved)
+        self.unsaved = None
+        return stored
+
+    def _save(self, held: LockedStore, unsaved: Unsaved) -> Tokens:
+        try:
+            saved = save_granted(held, unsaved.tokens, unsaved.replaces)
+        except Unsaved as again:
+            raise again.trouble() from None
+        self.unsaved = None
+        return saved
 
 
 def save_granted(held: LockedStore, tokens: Tokens, replaces: str) -> Tokens:

@@ -1,4 +1,4 @@
-"""Exact's words for a refusal: whether an answer is Exact's at all, and which of its sentences the tap knows.
+"""An answer that is not good: whether it is Exact's at all, and which of its words the tap knows.
 
 A sentence counts as known only if it says that something is missing for good. Whatever else it says is not understood,
 and what is not understood is never taken for a matter of licence or rights. Sources: texts recorded in public issues
@@ -9,12 +9,14 @@ in Dutch.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any
 
 import msgspec
 
-from tap_exactonline.exact.bodies import BOM, is_markup
+from tap_exactonline.exact.bodies import BOM, error_message, is_markup
+from tap_exactonline.exact.foreign_text import clean_text
 
 _NAMESPACE = b"http://schemas.microsoft.com/ado/2007/08/dataservices"
 _XML_ERROR = re.compile(rb"<(?:\w+:)?error\b")
@@ -29,6 +31,14 @@ _RIGHTS = rf"{_LACK}[^.]{{0,80}}{_THING}|{_THING}[^.]{{0,80}}{_LACK}"
 _MISSING = r"\bresource\b[^.]*\bnot found\b|\bniet gevonden\b"
 # A sentence of this kind tells of a moment, even if it speaks of rights.
 _PASSING = r"temporar|tijdelijk|try again|\blater\b|opnieuw|maintenance|onderhoud|time.?out|\bbusy\b|\bbezet\b|moment"
+_MOST_REASON = 100
+
+USER_REASONS = {
+    "blockeduser": "the user who logged in is blocked",
+    "inactiveuser": "the user who logged in is inactive",
+}
+_KEY_BLOCK = r"too many (?:err|failed|faulty|wrong)|error (?:rate )?limit|(?:api )?key (?:is |has been )?(?:temporarily )?blocked"
+_DAY = r"\b(?:daily|per day|day limit|dag(?:elijks\w*|limiet)?)\b"
 
 
 class Form(Enum):
@@ -39,6 +49,63 @@ class Form(Enum):
     PAGE = "a web page"
     EMPTY = "no body"
     OTHER = "a body that is not one of Exact's errors"
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What there is to know about a failed answer, without its body.
+
+    Attributes:
+        status: The HTTP status.
+        message: Exact's own words, all of them.
+        reason: The header ``Reason``.
+        form: Whether the body is an error of Exact's, or what else.
+    """
+
+    status: int
+    message: str = ""
+    reason: str = ""
+    form: Form = Form.EXACT
+
+    @classmethod
+    def of(cls, status: int, headers: Mapping[str, str], body: bytes, secrets: Iterable[str] = ()) -> Answer:
+        """Pick what matters out of an answer; ``secrets`` do not show even if it quotes them."""
+        secrets = tuple(secrets)
+        message = clean_text(error_message(body), secrets)
+        reason = clean_text(headers.get("Reason") or "", secrets, most=_MOST_REASON)
+        return cls(status, message, reason, form_of(body))
+
+    @property
+    def plain_reason(self) -> str:
+        """The letters of the reason, in lower case."""
+        return re.sub(r"[^a-z]", "", self.reason.lower())
+
+    @property
+    def about_user(self) -> bool:
+        """Whether the user, and not the token, is refused."""
+        return self.plain_reason in USER_REASONS
+
+    @property
+    def about_day(self) -> bool:
+        """Whether a 429 names the day's limit in its text."""
+        return bool(_search(_DAY, self.message))
+
+    @property
+    def about_errors(self) -> bool:
+        """Whether the answer says that the key is blocked for too many errors."""
+        return bool(_search(_KEY_BLOCK, f"{self.message} {self.reason}"))
+
+    @property
+    def about_rights(self) -> bool:
+        """Whether Exact says, in words that are known, that the licence or the user's rights do not suffice."""
+        if _search(_PASSING, self.message):
+            return False
+        alone = re.fullmatch(_ALONE, self.message.strip(), re.IGNORECASE)
+        return bool(alone or _search(_RIGHTS, self.message))
+
+    @property
+    def about_missing(self) -> bool:
+        """Whether Exact says, in words that are known, that there is no such endpoint."""
+        return bool(_search(_MISSING, self.message)) and not _search(_PASSING, self.message)
 
 
 def form_of(body: bytes) -> Form:
@@ -63,18 +130,6 @@ def form_of(body: bytes) -> Form:
     if isinstance(error, str):
         return Form.OAUTH
     return Form.EXACT if _has_message(error) else Form.OTHER
-
-
-def about_rights(message: str) -> bool:
-    """Whether Exact says, in words that are known, that the licence or the user's rights do not suffice."""
-    if _search(_PASSING, message):
-        return False
-    return bool(re.fullmatch(_ALONE, message.strip(), re.IGNORECASE) or _search(_RIGHTS, message))
-
-
-def about_missing(message: str) -> bool:
-    """Whether Exact says, in words that are known, that there is no such endpoint."""
-    return bool(_search(_MISSING, message)) and not _search(_PASSING, message)
 
 
 def _search(pattern: str, text: str) -> re.Match[str] | None:
