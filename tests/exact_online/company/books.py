@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -81,6 +82,7 @@ class Term:
         amount: Cents, with the sign of the books: receivable positive, payable negative.
         ended: Since when it is not outstanding any more; None while it is open.
         settled_by: Number of the entry that settled it.
+        paid: When money last came for it: also of a part, after which the rest stays open. A credit note brings none.
     """
 
     number: int
@@ -96,6 +98,7 @@ class Term:
     invoice: int
     ended: date | None = None
     settled_by: int | None = None
+    paid: date | None = None
     touched: date = field(default=date.min)
 
     def open_on(self, day: date) -> bool:
@@ -103,12 +106,27 @@ class Term:
         return self.day <= day and (self.ended is None or self.ended > day)
 
 
+@dataclass(slots=True)
+class Total:
+    """What moved an account: cents, and how many postings that were."""
+
+    debit: int = 0
+    credit: int = 0
+    count: int = 0
+
+
 class Ledger:
-    """All entries and open items of one administration."""
+    """All entries and open items of one administration.
+
+    Attributes:
+        totals: What moved by ledger account, year, period and type. Kept with each booking, as Exact does: whatever becomes of
+            the lines that are shown, these say what was booked.
+    """
 
     def __init__(self) -> None:
         self.entries: dict[int, Entry] = {}
         self.terms: dict[int, Term] = {}
+        self.totals: dict[tuple[str, int, int, int], Total] = defaultdict(Total)
         self._numbers: dict[str, int] = {}
         self._terms = 0
 
@@ -120,7 +138,21 @@ class Ledger:
 
     def post(self, entry: Entry) -> Entry:
         self.entries[entry.number] = entry
+        self._add(entry, 1)
         return entry
+
+    def change(self, entry: Entry, postings: tuple[Posting, ...], day: date) -> None:
+        """Give an entry other postings."""
+        self._add(entry, -1)
+        entry.postings, entry.touched = postings, day
+        self._add(entry, 1)
+
+    def _add(self, entry: Entry, times: int) -> None:
+        for posting in entry.postings:
+            total = self.totals[posting.gl, entry.day.year, entry.day.month, entry.type]
+            total.debit += times * max(posting.amount, 0)
+            total.credit += times * max(-posting.amount, 0)
+            total.count += times
 
     def open_item(self, entry: Entry, *, receivable: bool) -> Term:
         """The item that an invoice leaves open."""
@@ -135,22 +167,25 @@ class Ledger:
         self.terms[term.number] = term
         return term
 
-    def settle(self, term: Term, day: date, by: int) -> None:
+    def settle(self, term: Term, day: date, by: int, *, paid: bool) -> None:
         term.ended, term.settled_by, term.touched = day, by, day
+        if paid:
+            term.paid = day
 
-    def split(self, term: Term, share: float) -> Term:
-        """Take a part off an item, to be settled on its own; returns the part."""
+    def split(self, term: Term, share: float, day: date) -> Term:
+        """Take a part off an item, to be paid on this day; returns the part. The rest stays open, and shows when money came."""
         self._terms += 1
         part = replace(
             term, number=self._terms, amount=round(term.amount * share), foreign=round(term.foreign * share)
         )
         term.amount, term.foreign = term.amount - part.amount, term.foreign - part.foreign
+        term.paid = term.touched = day
         self.terms[part.number] = part
         return part
 
     def remove(self, entry: int) -> None:
         """Delete an entry with what it left open, as a bookkeeper deletes a mistake of today."""
-        del self.entries[entry]
+        self._add(self.entries.pop(entry), -1)
         for number in [number for number, term in self.terms.items() if term.entry == entry]:
             del self.terms[number]
 

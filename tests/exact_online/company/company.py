@@ -205,7 +205,7 @@ class Company:
                 self._credit(day, term)
             elif age >= party.pays_after and not self._refuses(party, term, day):
                 in_parts = term.receivable and term.amount > 150_000 and random.random() < 0.2
-                self._pay(day, self.ledger.split(term, 0.5) if in_parts else term)
+                self._pay(day, self.ledger.split(term, 0.5, day) if in_parts else term)
 
     def _refuses(self, party: Party, term: Term, day: date) -> bool:
         """Who has left pays late, and the last invoice never."""
@@ -347,7 +347,7 @@ class Company:
         )  # fmt: skip
         back = self.ledger.open_item(entry, receivable=True)
         for one in (term, back):
-            self.ledger.settle(one, day, entry.number)
+            self.ledger.settle(one, day, entry.number, paid=False)
 
     def _pay(self, day: date, term: Term) -> None:
         """Settle an item by the bank; in a foreign currency the rate has moved meanwhile."""
@@ -367,7 +367,7 @@ class Company:
             Entry(self.ledger.next_number(chart.BANK_JOURNAL, day.year), chart.BANK_JOURNAL, day, chart.CASH_FLOW,
                   tuple(postings), f"Betaling factuur {term.invoice}", term.currency, rate)
         )  # fmt: skip
-        self.ledger.settle(term, day, entry.number)
+        self.ledger.settle(term, day, entry.number, paid=True)
 
     def _pay_wages(self, day: date) -> None:
         gross = round(

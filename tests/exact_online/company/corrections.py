@@ -52,11 +52,11 @@ def _open_entries(company: Company) -> list[Entry]:
 def _raise(company: Company, entry: Entry, cents: int) -> None:
     """Add an amount without VAT to the first line of a purchase, and to what it leaves open."""
     total, first, *rest = entry.postings
-    entry.postings = (
+    raised = (
         replace(total, amount=total.amount - cents, foreign=total.foreign - cents),
         replace(first, amount=first.amount + cents, foreign=first.foreign + cents),
         *rest,
     )
-    entry.touched = company.today
+    company.ledger.change(entry, raised, company.today)
     term = next(term for term in company.ledger.terms.values() if term.entry == entry.number)
     term.amount, term.foreign, term.touched = term.amount - cents, term.foreign - cents, company.today

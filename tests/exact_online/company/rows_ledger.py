@@ -156,20 +156,15 @@ def _single_line(ids: Ids, entry: Entry, posting: Posting) -> Values:
 
 def _balances(company: Company, ids: Ids) -> Rows:
     """Exact's own totals: the movement of each account, period and transaction type (api-facts, section 13)."""
-    sums: dict[tuple[str, int, int, int], list[int]] = defaultdict(lambda: [0, 0, 0])
-    for entry in company.ledger.entries.values():
-        for posting in entry.postings:
-            cell = sums[posting.gl, entry.day.year, entry.day.month, entry.type]
-            cell[0 if posting.amount > 0 else 1] += posting.amount
-            cell[2] += 1
     return {
         int(ids.of("balance", *place).replace("-", "")[:12], 16): {
-            **gl_names(ids, gl), "ReportingYear": year, "ReportingPeriod": period, "Type": kind, "Status": 50, "Count": count,
-            "Amount": euros(debit + credit), "AmountDebit": euros(debit), "AmountCredit": euros(-credit),
+            **gl_names(ids, gl), "ReportingYear": year, "ReportingPeriod": period, "Type": kind, "Status": 50, "Count": total.count,
+            "Amount": euros(total.debit - total.credit), "AmountDebit": euros(total.debit), "AmountCredit": euros(total.credit),
             "BalanceType": chart.GL_BY_CODE[gl].balance,
         }
-        for place, (debit, credit, count) in sums.items()
+        for place, total in company.ledger.totals.items()
         for gl, year, period, kind in [place]
+        if total.count
     }  # fmt: skip
 
 
