@@ -13,24 +13,30 @@ from scripts.dbt import PACKAGE
 from scripts.dbt_streams import IRREGULAR, LOOKED_UP, STAGED, Source, Staged
 from tap_exactonline.endpoints import Endpoint, Field, by_name, load
 from tap_exactonline.endpoints.meanings import meaning
+from tap_exactonline.sync.row_counts import counted_by
 
 FOLDER = PACKAGE / "models/staging/streams"
 SOURCES = PACKAGE / "models/staging/_sources.yml"
+COUNTABLE = PACKAGE / "macros/countable_streams.sql"
 _NOTICE = "Written by `make models` from the tap's catalogue: change scripts/build_dbt_staging.py instead."
 # Streams that the default selection leaves out and that a model or a test of the package reads.
-OPT_IN = ("financial_reporting_balance",)
-_BY_HAND = {
-    "financial_journals": "Journals, read whole.",
-    "financial_reporting_balance": "Exact's own totals by account and period. Not in the default selection.",
-    "sync_cashflow_payment_terms": "Open and settled items.",
-    "sync_crm_accounts": "Customers, suppliers and other relations.",
-    "sync_financial_gl_accounts": "The chart of accounts.",
-    "sync_financial_transaction_lines": "Every line that was booked.",
-    "sync_logistics_items": "Items.",
-    "sync_subscription_subscription_lines": "What each subscription consists of.",
-    "sync_subscription_subscriptions": "Subscriptions.",
-    "system_divisions": "The administrations.",
-}
+OPT_IN = ("financial_reporting_balance", "row_counts")
+# Stream → the model that is written by hand, and what its rows are.
+BY_HAND = {
+    "financial_journals": ("journals", "Journals, read whole."),
+    "financial_reporting_balance": (
+        "reporting_balance", "Exact's own totals by account and period. Not in the default selection."
+    ),
+    "row_counts": ("row_counts", "How many rows Exact has of each stream. Not in the default selection."),
+    "sync_cashflow_payment_terms": ("payment_terms", "Open and settled items."),
+    "sync_crm_accounts": ("accounts", "Customers, suppliers and other relations."),
+    "sync_financial_gl_accounts": ("gl_accounts", "The chart of accounts."),
+    "sync_financial_transaction_lines": ("transaction_lines", "Every line that was booked."),
+    "sync_logistics_items": ("items", "Items."),
+    "sync_subscription_subscription_lines": ("subscription_lines", "What each subscription consists of."),
+    "sync_subscription_subscriptions": ("subscriptions", "Subscriptions."),
+    "system_divisions": ("divisions", "The administrations."),
+}  # fmt: skip
 _PRICES = ("price", "cost", "rate", "factor", "precision", "percentage")
 
 
@@ -216,7 +222,8 @@ def descriptions() -> str:
 
 def sources() -> str:
     """The tables of the tap that the package reads."""
-    texts = {stream: staged.text for stream, staged in STAGED.items()} | _BY_HAND
+    texts = {stream: staged.text for stream, staged in STAGED.items()}
+    texts |= {stream: text for stream, (_, text) in BY_HAND.items()}
     lines = [
         f"# {_NOTICE}",
         "version: 2",
@@ -233,6 +240,30 @@ def sources() -> str:
     return "\n".join(lines) + "\n"
 
 
+def countable() -> str:
+    """The streams of which the tap's `row_counts` can tell a number, with their models."""
+    models = {stream: staged.model for stream, staged in STAGED.items()}
+    models |= {stream: model for stream, (model, _) in BY_HAND.items()}
+    lines = [
+        f"  '{endpoint.name}': '{models[endpoint.name]}',"
+        for endpoint in load()
+        if endpoint.selected and counted_by(endpoint) is not None and not endpoint.login_wide
+    ]
+    return "\n".join(
+        [
+            f"{{# {_NOTICE} #}}",
+            "",
+            "{# The streams whose rows Exact can count → what follows `stg_exact_online__` in the name of their model. #}",
+            "{% macro countable_streams() -%}",
+            "{{ return({",
+            *lines,
+            "}) }}",
+            "{%- endmacro %}",
+            "",
+        ]
+    )
+
+
 def _yaml(text: str) -> str:
     return f'"{text}"' if ": " in text or text.startswith(("'", "`")) else text
 
@@ -243,7 +274,7 @@ def files() -> dict[Path, str]:
         FOLDER / f"stg_exact_online__{staged.model}.sql": model(by_name(stream), staged)
         for stream, staged in STAGED.items()
     }
-    return made | {FOLDER / "_streams.yml": descriptions(), SOURCES: sources()}
+    return made | {FOLDER / "_streams.yml": descriptions(), SOURCES: sources(), COUNTABLE: countable()}
 
 
 def main() -> None:

@@ -31,6 +31,29 @@ def postgres_output(url: URL, schema: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def write_profile(output: Mapping[str, Any], home: Path) -> None:
+    """Write the profile, which may hold a password, into a directory of dbt's own."""
+    home.mkdir(parents=True, exist_ok=True)
+    profiles = home / "profiles.yml"
+    profiles.touch(mode=0o600)
+    profile = {"exact_online": {"target": "here", "outputs": {"here": dict(output)}}}
+    profiles.write_text(yaml.safe_dump(profile), encoding="utf-8")
+
+
+def arguments(command: str, variables: Mapping[str, Any], home: Path, *options: str) -> list[str]:
+    """The command line behind `dbt`."""
+    return [
+        "--no-send-anonymous-usage-stats", "--no-use-colors", command, *options,
+        "--project-dir", str(PACKAGE), "--profiles-dir", str(home), "--target-path", str(home / "target"),
+        "--log-path", str(home / "logs"), "--vars", json.dumps(dict(variables)),
+    ]  # fmt: skip
+
+
+def environment() -> dict[str, str]:
+    """Ours, without settings of dbt."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
+
+
 def dbt(
     command: str,
     output: Mapping[str, Any],
@@ -49,24 +72,15 @@ def dbt(
         options: More of the command line, such as `--select staging`.
         timeout: Seconds before it is killed.
     """
-    home.mkdir(parents=True, exist_ok=True)
     home = home.resolve()
-    profiles = home / "profiles.yml"
-    profiles.touch(mode=0o600)
-    profile = {"exact_online": {"target": "here", "outputs": {"here": dict(output)}}}
-    profiles.write_text(yaml.safe_dump(profile), encoding="utf-8")
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
+    write_profile(output, home)
     return subprocess.run(
-        [
-            executable("dbt"), "--no-send-anonymous-usage-stats", "--no-use-colors", command, *options,
-            "--project-dir", PACKAGE, "--profiles-dir", home, "--target-path", home / "target",
-            "--log-path", home / "logs", "--vars", json.dumps(dict(variables)),
-        ],
+        [executable("dbt"), *arguments(command, variables, home, *options)],
         cwd=home,
-        env=inherited,
+        env=environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=timeout,
         check=False,
-    )  # fmt: skip
+    )

@@ -16,18 +16,21 @@ from typing import Any
 import pytest
 import yaml
 
-from scripts.dbt import PACKAGE, dbt, duckdb_output, postgres_output
+from scripts.dbt import PACKAGE, duckdb_output, postgres_output
 from scripts.postgres import Postgres
 from tests.exact_online import ExactOnline
-from tests.exact_online.company import Group, Profile
+from tests.exact_online.company import Company, Group, Profile
 from tests.exact_online.company.ids import Ids
+from tests.exact_online.company.people import ITEMS
 from tests.support.books_truth import Facts, Truth
+from tests.support.dbt_session import DbtSession
 from tests.support.loading import Database, DuckDatabase, PostgresDatabase, loader
 
 LOG = "sync_deleted"
 STREAMS = (
     "financial_journals",
     "financial_reporting_balance",
+    "row_counts",
     "sync_cashflow_payment_terms",
     "sync_crm_accounts",
     LOG,
@@ -39,11 +42,13 @@ STREAMS = (
     "system_divisions",
 )
 PROFILES = {
-    101: Profile(),
+    101: Profile(customers=14),
     102: Profile(customers=6, subscriptions=False, trade=0.3),
     103: Profile(customers=9, trade=0.2),
 }
 DAYS = (date(2026, 11, 26), date(2026, 11, 27), date(2026, 12, 1))
+EDGES = (0, 1, 30, 31, 60, 61, 90, 91)
+"""Days behind the due date at which an age begins or ends."""
 RENAMED = (101, 3)
 """Administration and relation whose name changes without a change of any other row."""
 
@@ -92,10 +97,24 @@ select division, kind, invoice_number, account_name, due_date, days_overdue,
 from analytics.exact_online__open_items
 group by division, kind, invoice_number, account_name, due_date, days_overdue
 """
+MOVEMENTS = {"new", "expansion", "contraction", "churn", "reactivation", "unchanged"}
 DATED = ("open_items", "receivables_by_age", "payables_by_age", "customer_health", "subscriptions")
 """Marts that depend on `exact_online_as_of` alone, so that they can be asked for a day that is long over."""
 SELECT_DATED = ("--select", *(f"exact_online__{mart}" for mart in DATED))
 FULL = ("--full-refresh", "--select", "exact_online__general_ledger")
+# Test of the package → what makes it fail. Written for DuckDB.
+ONE_LINE = (
+    "where line_id = (select min(line_id) from analytics.exact_online__general_ledger where amount > 0)"
+)
+DAMAGE = {
+    "balance_sheet_sums_to_zero": "update analytics.exact_online__balance_sheet set balance = balance + 1 where gl_account_id = 'result'",
+    "counts_equal_row_counts": "delete from exact_online.sync_logistics_items where code = 'KAAS-01' and division = 102",
+    "entries_balance": f"update analytics.exact_online__general_ledger set amount = amount + 0.01 {ONE_LINE}",
+    "ledger_equals_reporting_balance": f"update analytics.exact_online__general_ledger set amount = amount + 0.01 {ONE_LINE}",
+    "open_items_equal_control_accounts": "delete from analytics.exact_online__open_items "
+    "where payment_term_id = (select min(payment_term_id) from analytics.exact_online__open_items)",
+    "references_resolve": f"update analytics.exact_online__general_ledger set gl_account_code = null {ONE_LINE}",
+}  # fmt: skip
 # The lines that each transaction wrote last.
 WRITTEN = """
 select xmin::text as build, count(*) as lines
@@ -103,6 +122,8 @@ from analytics.exact_online__general_ledger
 group by 1
 order by 2 desc
 """
+EMPTY = "delete from exact_online.financial_reporting_balance"
+"""Before a run without versions: rows of an earlier read that Exact no longer has would stay."""
 OPEN_ITEMS_SHAPE = (
     ("division", "kind", "invoice_number", "account_name", "due_date", "days_overdue"),
     ("items", "*amount", "*foreign_amount"),
@@ -123,10 +144,26 @@ class World:
     def live_until(self, day: date) -> Truth:
         """Let days pass, with corrections after the first time; the truth of that day."""
         first = day == DAYS[0]
+        if first:
+            self._arrange(self.group.companies[101], day)
         self.group.live_until(day, corrected=not first)
         if not first:
             self._rename()
         return Truth(self.group.companies, day, self.names)
+
+    def _arrange(self, company: Company, day: date) -> None:
+        """What may not be left to chance: items at each edge of an age, one of them paid in part, a subscription that shrinks."""
+        company.live_until(day.replace(month=day.month - 1, day=31))
+        subscription = next(one for one in company.subscriptions.values() if one.ended is None)
+        subscription.quantity += 2
+        company.live_until(day)
+        subscription.quantity -= 1
+        party = next(one for one in company.customers_on(day) if one.currency == "EUR")
+        for days in EDGES:
+            entry = company.invoice(day - timedelta(days=days + party.payment_days), party, [(ITEMS[0], 1)])
+            term = next(one for one in company.ledger.terms.values() if one.entry == entry.number)
+            if days == 1:
+                company.pay(day, company.ledger.split(term, 0.5, day))
 
     def long_ago(self) -> Truth:
         """The truth of that past day on which the most edges are met: items made, settled or just due, subscriptions taken and ended."""
@@ -225,14 +262,15 @@ def ledger(database: Database) -> list[dict[str, Any]]:
     return database.query("select * from analytics.exact_online__general_ledger order by division, line_id")
 
 
-def build(output: dict[str, Any], truth: Truth, home: Path, *options: str, **more: Any) -> None:
-    variables = {
-        "exact_online_as_of": truth.as_of.isoformat(),
-        "exact_online_streams": STREAMS,
-        **more,
-    }
-    done = dbt("build", output, variables, home / "dbt", *options)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+def assert_own_tests_can_fail(database: Database, session: DbtSession) -> None:
+    """Each of the package's tests passes on these books, and fails once something is wrong with them."""
+    assert DAMAGE.keys() == {path.stem for path in (PACKAGE / "tests").glob("*.sql")}
+    for name, damage in DAMAGE.items():
+        assert database.query(session.compiled(name)) == []
+        database.query("begin transaction")
+        database.query(damage)
+        assert database.query(session.compiled(name)), f"{name} passes whatever happens"
+        database.query("rollback")
 
 
 @pytest.fixture
@@ -242,23 +280,34 @@ def world() -> Iterator[World]:
         yield made
 
 
+def as_of(truth: Truth) -> dict[str, str]:
+    return {"exact_online_as_of": truth.as_of.isoformat()}
+
+
 def test_every_figure_is_that_of_the_books_in_duckdb(world: World, tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
-    output = duckdb_output(path, "analytics")
     truth = world.live_until(DAYS[0])
     load = loader(world.exact, tmp_path, "target-duckdb", {"path": str(path)}, STREAMS)
-    for day in DAYS:
-        if day != DAYS[0]:
-            truth = world.live_until(day)
-        load()
-        build(output, truth, tmp_path)
+    variables = {"exact_online_streams": STREAMS}
+    with closing(DbtSession(duckdb_output(path, "analytics"), variables, tmp_path / "dbt")) as session:
+        for day in DAYS:
+            if day != DAYS[0]:
+                truth = world.live_until(day)
+                with closing(DuckDatabase(path)) as database:
+                    database.query(EMPTY)
+            load()
+            session.run("build", **as_of(truth))
+            with closing(DuckDatabase(path)) as database:
+                assert_true(database, truth)
         with closing(DuckDatabase(path)) as database:
-            assert_true(database, truth)
             assert_columns_are_described(database)
             grown = ledger(database)
-    build(output, truth, tmp_path, *FULL)
-    long_ago = world.long_ago()
-    build(output, long_ago, tmp_path, *SELECT_DATED)
+            movements = database.query("select distinct movement from analytics.exact_online__mrr")
+            assert {row["movement"] for row in movements} == MOVEMENTS
+            assert_own_tests_can_fail(database, session)
+        session.run("run", *FULL, **as_of(truth))
+        long_ago = world.long_ago()
+        session.run("run", *SELECT_DATED, **as_of(long_ago))
     with closing(DuckDatabase(path)) as database:
         assert ledger(database) == grown
         assert_true(database, long_ago, DATED)
@@ -267,28 +316,31 @@ def test_every_figure_is_that_of_the_books_in_duckdb(world: World, tmp_path: Pat
 def test_every_figure_is_that_of_the_books_in_postgres(
     world: World, tmp_path: Path, database: Postgres
 ) -> None:
-    """Here the deleted rows have `_sdc_deleted_at`, and the log is not loaded."""
+    """Here the deleted rows have `_sdc_deleted_at`, and the log is not loaded. Versions clean what is read whole."""
     streams = [name for name in STREAMS if name != LOG]
-    settings = {"sqlalchemy_url": database.sqlalchemy_url, "use_copy": True, "validate_records": False}
-    output = postgres_output(database.url, "analytics")
+    target = {"sqlalchemy_url": database.sqlalchemy_url, "use_copy": True, "validate_records": False}
+    settings = {"deletions": "tombstones", "emit_activate_version_messages": True}
     truth = world.live_until(DAYS[0])
-    load = loader(world.exact, tmp_path, "target-postgres", settings, streams, deletions="tombstones")
-    for day in DAYS:
-        if day != DAYS[0]:
-            truth = world.live_until(day)
-        load()
-        build(output, truth, tmp_path, exact_online_streams=streams)
-        with database.connect() as connection:
-            assert_true(PostgresDatabase(connection), truth)
-    with database.connect() as connection:
+    load = loader(world.exact, tmp_path, "target-postgres", target, streams, **settings)
+    variables = {"exact_online_streams": streams}
+    output = postgres_output(database.url, "analytics")
+    with (
+        closing(DbtSession(output, variables, tmp_path / "dbt")) as session,
+        database.connect() as connection,
+    ):
         books = PostgresDatabase(connection)
+        for day in DAYS:
+            if day != DAYS[0]:
+                truth = world.live_until(day)
+            load()
+            session.run("build", **as_of(truth))
+            assert_true(books, truth)
         grown, written = ledger(books), books.query(WRITTEN)
-    build(output, truth, tmp_path, *FULL, exact_online_streams=streams)
-    long_ago = world.long_ago()
-    build(output, long_ago, tmp_path, *SELECT_DATED, exact_online_streams=streams)
-    with database.connect() as connection:
-        assert ledger(PostgresDatabase(connection)) == grown
-        assert_true(PostgresDatabase(connection), long_ago, DATED)
+        session.run("run", *FULL, **as_of(truth))
+        long_ago = world.long_ago()
+        session.run("run", *SELECT_DATED, **as_of(long_ago))
+        assert ledger(books) == grown
+        assert_true(books, long_ago, DATED)
     assert len(written) == len(DAYS), "a build wrote no row"
     assert written[0]["lines"] > 0.8 * len(grown), "rows that had not changed were written again"
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from scripts.meltano_project import ROOT
-from tests.e2e.test_dbt import DAYS, STREAMS, World, assert_true, world
+from tests.e2e.test_dbt import DAYS, EMPTY, STREAMS, World, assert_true, world
 from tests.support.loading import DuckDatabase, loader
 
 __all__ = ["world"]
@@ -45,6 +45,8 @@ def test_every_figure_is_that_of_the_books(world: World, tmp_path: Path) -> None
     load = loader(world.exact, tmp_path, "target-duckdb", {"path": str(path)}, STREAMS)
     load()
     truth = world.live_until(DAYS[1])
+    with closing(DuckDatabase(path)) as database:
+        database.query(EMPTY)
     load()
     variables = {"exact_online_as_of": truth.as_of.isoformat(), "exact_online_streams": STREAMS}
     for dialect in ("snowflake", "bigquery"):

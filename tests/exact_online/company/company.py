@@ -127,7 +127,7 @@ class Company:
         self.general(day, chart.OPENING, amounts, "Openingsbalans")
 
     def _subscribe(self, day: date, random: Random) -> None:
-        """Customers take, widen and end subscriptions on the first of a month."""
+        """Customers take, widen, narrow and end subscriptions on the first of a month."""
         if not self.profile.subscriptions:
             return
         offered = [item for item in ITEMS if not item.stock]
@@ -142,6 +142,8 @@ class Company:
                     )
             elif random.random() < 0.02:
                 current.quantity, current.touched = current.quantity + 1, day
+            elif current.quantity > 1 and random.random() < 0.02:
+                current.quantity, current.touched = current.quantity - 1, day
             elif random.random() < 0.008:
                 current.ended, current.touched = day, day
         for one in self.subscriptions.values():
@@ -203,12 +205,14 @@ class Company:
             age = (day - term.day).days
             if term.receivable and age == 5 and term.amount > 0 and random.random() < 0.025:
                 self._credit(day, term)
-            elif age >= party.pays_after and not self._refuses(party, term, day):
+            elif age >= party.pays_after and not self._waits(party, term, day):
                 in_parts = term.receivable and term.amount > 150_000 and random.random() < 0.2
-                self._pay(day, self.ledger.split(term, 0.5, day) if in_parts else term)
+                self.pay(day, self.ledger.split(term, 0.5, day) if in_parts else term)
 
-    def _refuses(self, party: Party, term: Term, day: date) -> bool:
-        """Who has left pays late, and the last invoice never."""
+    def _waits(self, party: Party, term: Term, day: date) -> bool:
+        """Who has left pays late, and the last invoice never; the rest of an invoice comes three weeks after its first part."""
+        if term.paid is not None:
+            return (day - term.paid).days < 21
         return term.receivable and party.active[1] < day and (day - term.day).days < 400
 
     # -- entries ---------------------------------------------------------------------------------
@@ -349,7 +353,7 @@ class Company:
         for one in (term, back):
             self.ledger.settle(one, day, entry.number, paid=False)
 
-    def _pay(self, day: date, term: Term) -> None:
+    def pay(self, day: date, term: Term) -> None:
         """Settle an item by the bank; in a foreign currency the rate has moved meanwhile."""
         control = chart.RECEIVABLE if term.receivable else chart.PAYABLE
         rate = self.rate(term.currency, day)
