@@ -1,4 +1,4 @@
-"""One login, from the address to open to the administrations that it may read."""
+"""A login that is kept, or is being made: from the address to open to the administrations that it may read."""
 
 from __future__ import annotations
 
@@ -10,18 +10,89 @@ from dataclasses import replace
 
 from tap_exactonline.config import Config
 from tap_exactonline.connection import Connection
+from tap_exactonline.console import TOKEN_TIMEOUT, TRIES
 from tap_exactonline.exact.auth.grants import authorize_url
-from tap_exactonline.exact.auth.store import list_connections
+from tap_exactonline.exact.auth.store import read_connections
 from tap_exactonline.exact.auth.tokens import user_in
 from tap_exactonline.exact.divisions import ask_me
 from tap_exactonline.exact.errors import ExactError, OtherUser, SettingsError, TokenStoreError
 from tap_exactonline.exact.secret_text import check_secret
 from tap_exactonline.login.redirect import check_redirect_uri, read_code
 
-_TRIES = 3
+
+class KeptSession:
+    """The way to Exact with the login that a connection keeps, and what is noted beside it.
+
+    Args:
+        config: With client id and secret.
+        stop: Set to end waiting.
+
+    Attributes:
+        connection: The way to Exact.
+
+    Raises:
+        SettingsError: An id is missing or malformed.
+    """
+
+    def __init__(self, config: Config, stop: threading.Event | None = None) -> None:
+        for name, value in (("client_id", config.client_id), ("client_secret", config.client_secret)):
+            if not value:
+                raise SettingsError(name, "it is missing", "You find it with the app's registration at Exact")
+        check_secret("client_secret", config.client_secret)
+        # A configured access token would be used instead of the login that is kept.
+        alone = replace(config, access_token=None, access_token_command=None)
+        self.connection = Connection(
+            alone, stop or threading.Event(), max_tries=TRIES, token_timeout=TOKEN_TIMEOUT
+        )
+
+    @property
+    def address(self) -> str | None:
+        """Where the person logs in; None where nobody has to."""
+        return None
+
+    def user(self) -> str:
+        """Name of the user who logged in; "" if Exact does not tell. Costs no call of the day.
+
+        From now on the connection belongs to that user.
+        """
+        try:
+            rows = ask_me(self.connection.client)
+            self.connection.login.bind(rows)
+        except ExactError:
+            return ""
+        user = user_in(rows)
+        return user.name if user else ""
+
+    def note_choices(self, divisions: Sequence[int] | None) -> None:
+        """Keep with the login what was chosen for it.
+
+        Args:
+            divisions: The administrations to read; None for all, also those to come.
+        """
+        self.connection.store.choose(divisions)
+
+    def same_user(self) -> list[str]:
+        """Names of the other connections of this app that belong to the same user.
+
+        Exact keeps one login for each app and user: the latest one ends the others.
+        """
+        config, own = self.connection.config, self.connection.store.load()
+        if own is None or not own.about.user:
+            return []
+        kept = read_connections(
+            config.token_store, client_id=config.client_id, passphrase=config.token_store_passphrase
+        )
+        found = []
+        for snapshot in kept:
+            name = snapshot.one.connection
+            with contextlib.suppress(TokenStoreError):
+                other = snapshot.load()
+                if name != config.connection and other and other.about.user == own.about.user:
+                    found.append(name)
+        return found
 
 
-class LoginSession:
+class LoginSession(KeptSession):
     """A login with one random state.
 
     Args:
@@ -38,15 +109,9 @@ class LoginSession:
     """
 
     def __init__(self, config: Config, redirect_uri: str, stop: threading.Event | None = None) -> None:
-        for name, value in (("client_id", config.client_id), ("client_secret", config.client_secret)):
-            if not value:
-                raise SettingsError(name, "it is missing", "You find it with the app's registration at Exact")
-        check_secret("client_secret", config.client_secret)
+        super().__init__(config, stop)
         self.redirect_uri = check_redirect_uri(redirect_uri)
         self.state = secrets.token_urlsafe(24)
-        # A configured access token would be used instead of the login that is being made.
-        alone = replace(config, access_token=None, access_token_command=None)
-        self.connection = Connection(alone, stop or threading.Event(), max_tries=_TRIES)
 
     @property
     def address(self) -> str:
@@ -84,43 +149,3 @@ class LoginSession:
             TokenStoreError: It can't be kept.
         """
         self.connection.login.take_over()
-
-    def user(self) -> str:
-        """Name of the user who logged in; "" if Exact does not tell. Costs no call of the day.
-
-        From now on the connection belongs to that user.
-        """
-        try:
-            rows = ask_me(self.connection.client)
-            self.connection.login.bind(rows)
-        except ExactError:
-            return ""
-        user = user_in(rows)
-        return user.name if user else ""
-
-    def note_choices(self, divisions: Sequence[int] | None) -> None:
-        """Keep with the login what was chosen for it.
-
-        Args:
-            divisions: The administrations to read; None for all, also those to come.
-        """
-        self.connection.store.choose(divisions)
-
-    def same_user(self) -> list[str]:
-        """Names of the other connections of this app that belong to the same user.
-
-        Exact keeps one login for each app and user: the latest one ends the others.
-        """
-        config, own = self.connection.config, self.connection.store.load()
-        if own is None or not own.about.user:
-            return []
-        kept = list_connections(
-            config.token_store, client_id=config.client_id, passphrase=config.token_store_passphrase
-        )
-        found = []
-        for one in kept:
-            with contextlib.suppress(TokenStoreError):
-                other = one.store.load()
-                if one.connection != config.connection and other and other.about.user == own.about.user:
-                    found.append(one.connection)
-        return found

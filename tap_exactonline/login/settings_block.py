@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from tap_exactonline.config import Config
-from tap_exactonline.exact.auth.store import default_path
+from tap_exactonline.exact.auth.store import DEFAULT, default_path
 from tap_exactonline.exact.urls import api_url_for
 
 SECRET_PLACE = "<the client secret>"  # noqa: S105 - where it belongs, not what it is
@@ -50,6 +50,8 @@ def _others(config: Config, divisions: Sequence[int] | None) -> list[tuple[str, 
         found.append(("country", config.country))
     else:
         found.append(("api_url", config.api_url))
+    if config.connection != DEFAULT:
+        found.append(("connection", config.connection))
     if place := _token_file(config):
         found.append(("token_store", place))
     if divisions is not None:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support.cli import REDIRECT
 from tests.support.login_page import Page
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
@@ -47,6 +48,28 @@ class Window:
         self.page.goto(served.address)
         self.page.locator("#code").fill(served.code)
         self.page.locator("#code").press("Enter")
+
+    def next(self) -> None:
+        self.page.locator("section:not([hidden]) .primary").last.click()
+
+    def at(self, step: str) -> Any:
+        """Wait for a step and return its section."""
+        section = self.page.locator(f"#step-{step}")
+        section.wait_for(state="visible")
+        assert self.page.locator("main > section:visible").count() == 1
+        return section
+
+    def consent(self, answer: str = "yes") -> str:
+        """Open Exact's page from ours, answer it, and return the address that the browser landed on."""
+        self.context.route(f"{REDIRECT}**", lambda route: route.fulfill(status=404, body="no such page"))
+        with self.context.expect_page() as opened:
+            self.page.locator("#to-exact").click()
+        exact = opened.value
+        exact.locator(f"button[value={answer}]").click()
+        exact.wait_for_url(f"{REDIRECT}**")
+        landed = str(exact.url)
+        exact.close()
+        return landed
 
     def tab_to(self, target: str) -> None:
         """Press the Tab key until it is there."""

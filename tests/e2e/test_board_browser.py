@@ -16,6 +16,7 @@ from tap_exactonline.config import parse
 from tap_exactonline.exact.auth.store import open_store
 from tap_exactonline.login.web.board import Board
 from tests.support.boards import API, CLIENT, HOSTILE, keep, make_five, ran, settings
+from tests.support.cli import REDIRECT, lab
 from tests.support.login_page import Page, in_process
 
 from .browser import NEEDS_CHROMIUM, Window, expect
@@ -152,3 +153,62 @@ def test_five_hundred_connections_are_searched(
         page.get_by_role("button", name="customer-177").click()
         expect(page.get_by_role("region", name="Administrations")).to_contain_text("1176")
         assert window.fits()
+
+
+def test_a_connection_is_made_and_changed_among_a_thousand_administrations(
+    chromium: Any, tmp_path: Path
+) -> None:
+    with lab(tmp_path, 111, 222) as here:
+        for number in range(1_000):
+            here.exact.add_division(5_000 + number, description=f"Klant {number} <b>& Zn</b>")
+        here.exact.add_user("custA", 111, *range(5_000, 6_000))
+        here.exact.oauth.user = "custA"
+        with in_process(Board(parse(here.settings), REDIRECT)) as served:
+            window = Window(chromium, served)
+            page = window.page
+            expect(page.get_by_text("There is no connection yet.")).to_be_visible()
+            page.get_by_role("button", name="New connection").click()
+            window.at("app")
+            expect(page.get_by_role("heading", level=1)).to_have_text("New connection")
+            page.get_by_label("Name of the connection").fill("Bakery!")
+            window.next()
+            expect(page.get_by_role("alert").first).to_contain_text("not a name for a connection")
+            expect(page.get_by_label("Name of the connection")).to_be_focused()
+            page.get_by_label("Name of the connection").fill("bakery")
+            window.next()
+            window.at("login")
+            page.get_by_label("Address that you landed on").fill(window.consent())
+            window.next()
+            section = window.at("divisions")
+            page.get_by_role("radio", name="Only these").check()
+            page.get_by_role("button", name="Untick all shown").click()
+            page.get_by_label("Find by number or name").fill("klant 99")
+            expect(section.locator("tbody tr")).to_have_count(11)
+            page.get_by_role("button", name="Tick all shown", exact=True).click()
+            expect(section.get_by_text("11 of 1,001 chosen")).to_be_visible()
+            window.next()
+            expect(window.at("test").get_by_text("All 11 administrations answer.")).to_be_visible()
+            window.next()
+            section = window.at("settings")
+            expect(section.locator("#environment")).to_contain_text("TAP_EXACTONLINE_CONNECTION=bakery")
+            page.get_by_role("checkbox", name="Active").uncheck()
+            window.next()
+            expect(page.get_by_role("row", name="bakery")).to_contain_text("paused")
+
+            page.get_by_role("button", name="bakery").click()
+            page.get_by_role("button", name="Choose administrations").click()
+            section = window.at("divisions")
+            expect(page.get_by_role("heading", level=1)).to_have_text("Administrations of bakery")
+            expect(page.locator("#progress li")).to_have_count(3)
+            page.get_by_role("radio", name="All, current and future").check()
+            assert window.nameless() == []
+            page.get_by_role("link", name="All connections").click()
+            page.get_by_role("button", name="bakery").click()
+            expect(page.get_by_role("region", name="Administrations")).to_contain_text("5990")
+            page.get_by_role("button", name="Log in again").click()
+            window.at("app")
+            expect(page.get_by_label("Name of the connection")).to_have_value("bakery")
+            expect(page.get_by_label("Name of the connection")).not_to_be_editable()
+            assert [text for text in window.complaints if "422" not in text] == []
+            assert window.visited == {served.origin, here.exact.url, "https://tap.example"}
+            assert here.said_nothing_secret(page.content())

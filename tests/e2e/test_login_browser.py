@@ -38,28 +38,6 @@ class Person(Window):
         self.page.get_by_label("Redirect URI").fill(REDIRECT)
         self.next()
 
-    def next(self) -> None:
-        self.page.locator("section:not([hidden]) .primary").last.click()
-
-    def at(self, step: str) -> Any:
-        """Wait for a step and return its section."""
-        section = self.page.locator(f"#step-{step}")
-        section.wait_for(state="visible")
-        assert self.page.locator("main > section:visible").count() == 1
-        return section
-
-    def consent(self, answer: str = "yes") -> str:
-        """Open Exact's page from ours, answer it, and return the address that the browser landed on."""
-        self.context.route(f"{REDIRECT}**", lambda route: route.fulfill(status=404, body="no such page"))
-        with self.context.expect_page() as opened:
-            self.page.locator("#to-exact").click()
-        exact = opened.value
-        exact.locator(f"button[value={answer}]").click()
-        exact.wait_for_url(f"{REDIRECT}**")
-        landed = str(exact.url)
-        exact.close()
-        return landed
-
 
 def test_from_the_app_to_the_settings(chromium: Any, here: CliFixture) -> None:
     with served(here, client_id=None, client_secret=None) as running:

@@ -97,14 +97,13 @@ class Division:
 
     def _declare(self, rows: int | Mapping[str, int]) -> None:
         """Reserve rowversions for every table, so that the order of reading changes nothing."""
+        if not isinstance(rows, int) and (unknown := set(rows) - {e.name for e in load()}):
+            raise KeyError(f"no such stream: {sorted(unknown)}")
         for endpoints in variants().values():
             names = [e.name for e in endpoints]
             if isinstance(rows, int):
                 count = 0 if "sync_deleted" in names else rows  # no tombstones for what never was
             else:
-                unknown = set(rows) - {e.name for e in load()}
-                if unknown:
-                    raise KeyError(f"no such stream: {sorted(unknown)}")
                 count = max(rows.get(n, 0) for n in names)
             deletions, count = (count, 0) if "sync_deleted" in names else (0, count)
             count = count if endpoints[0].key else min(count, 1)  # settings: one row, no key

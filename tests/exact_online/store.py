@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tap_exactonline.endpoints import by_name
 
 from . import generate, references
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from tap_exactonline.endpoints import Endpoint, Field
@@ -31,6 +34,54 @@ class Row:
         self.pos = -1
 
 
+class Shape(NamedTuple):
+    """What a table is, the same in every administration.
+
+    Attributes:
+        fields: All that some variant has.
+        own: Names of the fields that each row holds itself; the others come from its template.
+        at: Their places.
+        modified: The places of those that tell when a row was changed.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    fields: Mapping[str, Field]
+    entity_type: int | None
+    own: tuple[str, ...]
+    at: Mapping[str, int]
+    modified: Sequence[int]
+
+
+@cache
+def _shape(names: tuple[str, ...]) -> Shape:
+    """The shape of the table behind some endpoints, by name."""
+    endpoints = [by_name(name) for name in names]
+    key = endpoints[0].key
+    fields: dict[str, Field] = {}
+    for endpoint in endpoints:
+        for field in endpoint.fields:
+            known = fields.setdefault(field.name, field)
+            if known.type == "string" and field.type == "guid":
+                # One variant says text, another GUID (CostCenter of purchase orders): only a GUID is both.
+                fields[field.name] = field
+    times = [
+        n for n in (*generate.MODIFIED, *generate.CREATED) if n in fields and fields[n].type == "datetime"
+    ]
+    codes = [n for n in generate.CODES if n in fields and n not in key]
+    own = (*key, "Timestamp", *times, *codes)
+    at = {name: n for n, name in enumerate(own)}
+    return Shape(
+        name=f"{endpoints[0].entity}:{','.join(key)}",
+        key=key,
+        fields=fields,
+        entity_type=next((e.entity_type for e in endpoints if e.entity_type is not None), None),
+        own=own,
+        at=at,
+        modified=[at[n] for n in generate.MODIFIED if n in at],
+    )
+
+
 class Table:
     """All variants of an entity read the same table: what sync shows, bulk and single show too.
 
@@ -43,21 +94,10 @@ class Table:
         self.division = division
         self.exact = division.exact
         self.endpoints = endpoints
-        self.name = f"{endpoints[0].entity}:{','.join(endpoints[0].key)}"
-        self.key = endpoints[0].key
-        self.fields: dict[str, Field] = {}
-        for endpoint in endpoints:
-            for field in endpoint.fields:
-                known = self.fields.setdefault(field.name, field)
-                if known.type == "string" and field.type == "guid":
-                    # One variant says text, another GUID (CostCenter of purchase orders): only a GUID is both.
-                    self.fields[field.name] = field
-        self.entity_type = next((e.entity_type for e in endpoints if e.entity_type is not None), None)
-        times = [n for n in (*generate.MODIFIED, *generate.CREATED) if self._is(n, "datetime")]
-        codes = [n for n in generate.CODES if n in self.fields and n not in self.key]
-        self.own = (*self.key, "Timestamp", *times, *codes)
-        self._at = {name: n for n, name in enumerate(self.own)}
-        self._modified = [self._at[n] for n in generate.MODIFIED if n in self._at]
+        self.shape = _shape(tuple(endpoint.name for endpoint in endpoints))
+        self.name, self.key, self.fields = self.shape.name, self.shape.key, self.shape.fields
+        self.entity_type, self.own = self.shape.entity_type, self.shape.own
+        self._at, self._modified = self.shape.at, self.shape.modified
         self.version = 0
         self._count = count
         self._first_rv = first_rv
@@ -67,9 +107,6 @@ class Table:
         self._order: list[int] = []
         self._at_rv: list[Row | None] = []
         self._keys: list[Key] | None = None
-
-    def _is(self, name: str, kind: str) -> bool:
-        return name in self.fields and self.fields[name].type == kind
 
     # -- rows out of the seed --------------------------------------------------------------------
 

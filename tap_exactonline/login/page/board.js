@@ -140,11 +140,6 @@ function showList() {
   if (focused && focused !== document.activeElement.id) $(focused)?.focus({ preventScroll: true });
 }
 
-// A screen reader hears it again whenever it is written.
-function say(place, text) {
-  if (place.textContent !== text) place.textContent = text;
-}
-
 // -- one of them
 
 function fact(name, ...value) {
@@ -225,6 +220,12 @@ function change(button, action, more, then = () => {}) {
 }
 
 function listenToDetail() {
+  for (const purpose of ["choice", "again"]) {
+    $(purpose).addEventListener("click", (event) => {
+      const { connection, host } = opened();
+      begin_steps(event.currentTarget, purpose, { connection, host });
+    });
+  }
   $("pause").addEventListener("click", (event) => change(event.currentTarget, "pause", { paused: opened().active }));
   $("rename").addEventListener("click", () => {
     ask_more($("rename-part").hidden ? "rename-part" : "");
@@ -248,6 +249,14 @@ function listenToDetail() {
       opener.focus();
     });
   }
+}
+
+// Begin to make or to change a connection, on the page with the steps.
+function begin_steps(button, purpose, one = {}) {
+  attempt(button, async () => {
+    await ask(purpose, one);
+    location.assign("/connect");
+  });
 }
 
 // -- looking again and again
@@ -301,6 +310,7 @@ async function begin() {
     $(`open-${key}`)?.focus();
   });
   listenToDetail();
+  $("new").addEventListener("click", (event) => begin_steps(event.currentTarget, "new"));
   speak();
   watch();
 }

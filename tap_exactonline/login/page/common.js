@@ -21,6 +21,11 @@ const element = (name, attributes = {}, ...children) => {
 };
 const number = (value) => value.toLocaleString(language());
 
+// A screen reader hears it again whenever it is written.
+function say(place, text) {
+  if (place.textContent !== text) place.textContent = text;
+}
+
 // -- talking to the program
 
 async function ask(action, body) {

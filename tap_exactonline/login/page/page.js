@@ -14,6 +14,7 @@ const FIELDS = {
   AppRefused: "client_secret",
   "SettingsError.client_id": "client_id", "SettingsError.client_secret": "client_secret",
   "SettingsError.redirect_uri": "redirect_uri", "SettingsError.country": "country",
+  "SettingsError.connection": "connection", NameTaken: "connection",
 };
 
 function tell(problem) {
@@ -31,17 +32,25 @@ function tell(problem) {
 function speak() {
   speakEverywhere();
   $("secret-hint").textContent = t(known && known.has_secret ? "app.secret_known" : "app.secret_new");
-  document.title = `${t("heading")} – tap-exactonline`;
+  say($("heading"), onBoard() ? t(`web.${known.purpose}`, { name: known.connection }) : t("heading"));
+  document.title = `${$("heading").textContent} – tap-exactonline`;
+  say($("settings-title"), t(onBoard() ? "web.save" : "settings.title"));
+  say($("settings-lead"), t(onBoard() ? "web.save_lead" : "settings.lead"));
+  say($("finish"), t(onBoard() ? "web.save_now" : "settings.finish"));
   showProgress();
   if (known) { showCountries(); showDivisions(); showTests(); }
   if (step === "settings") attempt(null, fillSettings);
   tell(lastProblem);
 }
 
+const onBoard = () => Boolean(known && known.board);
+// Whoever chooses administrations of a login that is there begins with them.
+const steps = () => (onBoard() && known.purpose === "choice" ? STEPS.slice(2) : STEPS);
+
 function showProgress() {
-  const at = step === "end" ? STEPS.length : STEPS.indexOf(step);
-  $("progress").replaceChildren(...STEPS.map((name, place) => {
-    const item = element("li", {}, t(`steps.${name}`));
+  const at = step === "end" ? STEPS.length : steps().indexOf(step);
+  $("progress").replaceChildren(...steps().map((name, place) => {
+    const item = element("li", {}, t(onBoard() && name === "settings" ? "web.save" : `steps.${name}`));
     if (place < at) { item.className = "past"; item.append(element("span", { className: "hidden" }, ` (${t("done_step")})`)); }
     if (place === at) item.setAttribute("aria-current", "step");
     return item;
@@ -71,6 +80,13 @@ function showApp() {
   $("field-country").hidden = known.own_address;
   $("own-address").hidden = !known.own_address;
   $("api-url").textContent = known.api_url;
+  $("to-board").hidden = $("saving").hidden = !known.board;
+  $("field-connection").hidden = !known.board;
+  $("connection").value ||= known.connection || "";
+  $("connection").readOnly = known.purpose === "again";
+  $("country").disabled = Boolean(known.fixed_country);
+  $("client_id").readOnly = Boolean(known.fixed_app);
+  $("active").checked = known.active !== false;
   $("client_id").value ||= known.client_id;
   $("redirect_uri").value ||= known.redirect_uri;
   $("scopes").replaceChildren(...known.scopes.map((name) => element("li", {}, name)));
@@ -158,7 +174,15 @@ async function showSettings() {
   go("settings");
 }
 
+async function showSameUser() {
+  const others = (await ask("others", {})).same_user;
+  $("same-user").hidden = !others.length;
+  $("same-user").textContent = t("web.same_user", { names: others.join(", ") });
+}
+
 function enterDivisions() {
+  $("same-user").hidden = true;
+  if (onBoard()) showSameUser();
   chosen = new Set((known.chosen || known.divisions.filter((one) => one.open).map((one) => one.division)));
   document.querySelector(`[name=scope][value=${known.chosen ? "some" : "all"}]`).checked = true;
   showDivisions();
@@ -242,8 +266,13 @@ function listen() {
     });
   }
   $("finish").addEventListener("click", (event) => attempt(event.currentTarget, async () => {
-    await ask("finish", {});
-    go("end");
+    if (!onBoard()) {
+      await ask("finish", {});
+      go("end");
+      return;
+    }
+    await ask("save", { active: $("active").checked });
+    location.assign("/");
   }));
 }
 
@@ -257,6 +286,7 @@ async function begin() {
     speak();
     return;
   }
+  if (known.board && !known.purpose) { location.replace("/"); return; }
   showApp();
   speak();
   if (known.logged_in) enterDivisions(); else go("app", false);

@@ -16,7 +16,7 @@ from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import DivisionError, ExactError, SettingsError
 from tap_exactonline.exact.urls import COUNTRIES, api_url_for
 from tap_exactonline.login.redirect import RedirectError, check_state
-from tap_exactonline.login.session import LoginSession
+from tap_exactonline.login.session import KeptSession, LoginSession
 from tap_exactonline.login.settings_block import environment_block, meltano_block
 from tap_exactonline.login.web.texts import texts
 from tap_exactonline.sync.rights import ask_rights
@@ -46,7 +46,7 @@ class PageFlow:
         self._replace_user = replace_user
         self._own_address = config.api_url != api_url_for(config.country)
         self._lock = threading.RLock()
-        self._session: LoginSession | None = None
+        self._session: KeptSession | None = None
         self._kept = False
         self._user = ""
         self._every: list[Division] | None = None
@@ -59,7 +59,7 @@ class PageFlow:
         return self._redirect_uri
 
     @property
-    def session(self) -> LoginSession | None:
+    def session(self) -> KeptSession | None:
         """The login, once the app is known."""
         return self._session
 
@@ -110,14 +110,18 @@ class PageFlow:
     def code(self, asked: Mapping[str, Any]) -> JsonObject:
         """Step 3: take in the address that the person landed on."""
         with self._lock:
-            session = self._needed()
+            session = self._login()
             if not self.logged_in:
                 if not self._kept:
                     session.finish(text_in(asked, "pasted"), bare=False, replace_user=self._replace_user)
                     self._kept = True  # the code is spent: if the list fails, only that is tried again
+                    self._made(session)
                 self._user = session.user()
                 self._every = list(session.connection.accessible)
             return self.overview()
+
+    def _made(self, session: LoginSession) -> None:
+        """The login is kept."""
 
     def landed(self, query: str, state: str | None) -> None:
         """The redirect came to this server itself, through a tunnel: the same as pasting it.
@@ -126,7 +130,7 @@ class PageFlow:
             ExactError: It is not the answer to this login, or the login failed.
         """
         with self._lock:
-            session = self._needed()
+            session = self._login()
             # The one who asks has no cookie: the state alone shows that it is the answer to this login.
             check_state(state, session.state)
             self.code({"pasted": f"{session.redirect_uri}?{query}"})
@@ -204,10 +208,16 @@ class PageFlow:
         who = f" as {self._user}" if self._user else ""
         return [f"Logged in{who}. The login is kept in {session.connection.store.describe()}"]
 
-    def _needed(self) -> LoginSession:
+    def _needed(self) -> KeptSession:
         if self._session is None:
             raise SettingsError("client_id", "it is missing", "Begin with the first step")
         return self._session
+
+    def _login(self) -> LoginSession:
+        session = self._needed()
+        if not isinstance(session, LoginSession):
+            raise SettingsError("client_id", "nobody is logging in", "Begin with the first step")
+        return session
 
 
 def problem(error: ExactError) -> JsonObject:
