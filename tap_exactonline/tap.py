@@ -23,7 +23,7 @@ from singer_sdk.singerlib import Catalog
 
 from tap_exactonline import DISTRIBUTION, interrupts
 from tap_exactonline.catalog import CatalogError, check_known, check_shape, selected_only, with_keys
-from tap_exactonline.config import Config, parse
+from tap_exactonline.config import Config, parse, plain
 from tap_exactonline.config.sdk_settings import batch_config
 from tap_exactonline.config.settings import SCHEMA
 from tap_exactonline.config.sources import environment_settings
@@ -37,14 +37,12 @@ from tap_exactonline.exact.errors import ExactError, SettingsError
 from tap_exactonline.extra_streams.stream import remarks
 from tap_exactonline.sync.messages import RunContext
 from tap_exactonline.sync.output import LineWriter
-from tap_exactonline.sync.own_stream import OwnStream
+from tap_exactonline.sync.own_streams import OWN_STREAMS, OwnStream
 from tap_exactonline.sync.records.schema import Naming
 from tap_exactonline.sync.report import Report
 from tap_exactonline.sync.row_counts import ROW_COUNTS
-from tap_exactonline.sync.row_counts_stream import RowCountsStream
 from tap_exactonline.sync.run import Run, RunIncomplete
 from tap_exactonline.sync.run_log import RUN_LOG, RunLog
-from tap_exactonline.sync.run_log_stream import RunLogStream
 from tap_exactonline.sync.slots import WorkerSlots
 from tap_exactonline.sync.state.envelope import unwrap
 from tap_exactonline.sync.state.state import State, StateError
@@ -60,9 +58,6 @@ _GRACE = 30.0
 
 _SAME_WISH = 0.5
 """Seconds in which further signals count as the first: a terminal and a parent process may both send one."""
-
-OWN_STREAMS = (RUN_LOG, ROW_COUNTS)
-"""Streams of the tap itself, not of Exact."""
 
 _SLOW_PATH = ("stream_maps", "stream_map_config", "flattening_enabled")
 
@@ -134,15 +129,7 @@ class TapExactOnline(Tap):
         )
         for remark in (*remarks(self.checked.extra_streams), *maps):
             self.logger.warning(remark)
-        self._config = {**self._config}
-        for setting in ("divisions", "exclude_divisions"):
-            if self._config.get(setting):
-                self._config[setting] = list(getattr(self.checked, setting) or ())
-        if "extra_streams" in self._config:
-            self._config["extra_streams"] = [dict(extra.given) for extra in self.checked.extra_streams]
-        for setting in ("max_parallel_divisions", "reserve_calls", "max_response_mb", "contract_calls"):
-            if (number := getattr(self.checked, setting)) is not None:
-                self._config[setting] = number
+        self._config = plain(self._config, self.checked)
         return super()._validate_config(raise_errors=raise_errors)
 
     @cached_property
@@ -233,8 +220,11 @@ class TapExactOnline(Tap):
         streams: list[Stream] = [
             ExactStream(self, endpoint, naming, self.run_context) for endpoint in endpoints
         ]
-        own = [kind for kind in (RunLogStream, RowCountsStream) if wanted is None or kind.name in wanted]
-        streams += [kind(self, fast=self.run_context.fast) for kind in own]
+        streams += [
+            kind(self, fast=self.run_context.fast)
+            for name, kind in OWN_STREAMS.items()
+            if wanted is None or name in wanted
+        ]
         return streams
 
     def _known(self) -> dict[str, Endpoint]:
@@ -294,7 +284,7 @@ class TapExactOnline(Tap):
                 return
             if self._is_paused():
                 return
-            log = self._make_run_log()
+            log = RunLog(self.run_context, self._own_stream(RUN_LOG), self._remembered)
             # Before anything is asked: a run that can't even log in is told in the log.
             log.begin()
             try:
@@ -335,26 +325,12 @@ class TapExactOnline(Tap):
         stream = self.streams.get(name)
         return stream if isinstance(stream, OwnStream) and stream.selected else None
 
-    def _make_run_log(self) -> RunLog:
-        return RunLog(
-            stream=self._own_stream(RUN_LOG),
-            file=self.checked.report,
-            full=self.checked.run_log == "full",
-            connection=self.checked.connection,
-            state=self._remembered,
-            output=self.run_context.output,
-            logger=self.logger,
-        )
-
     def _end_run_log(self, log: RunLog, error: BaseException | None = None) -> None:
-        report = Report() if self._run is None else self._run.report
-        unread = self._run.divisions if self._run else ()
         log.end(
-            report,
+            Report() if self._run is None else self._run.report,
             complete=error is None,
             error=None if isinstance(error, RunIncomplete) else error,
-            unread=[division.code for division in unread],
-            left=lambda division: self.connection.client.budget(division).day_left,
+            unread=[division.code for division in (self._run.divisions if self._run else ())],
         )
 
     def _make_run(self) -> Run:

@@ -13,8 +13,7 @@ from tap_exactonline.config import Config
 from tap_exactonline.config.sources import parse_object
 from tap_exactonline.endpoints import Endpoint, load
 from tap_exactonline.exact.errors import SettingsError
-from tap_exactonline.sync.row_counts import ROW_COUNTS
-from tap_exactonline.sync.run_log import RUN_LOG
+from tap_exactonline.sync.own_streams import OWN_STREAMS
 from tap_exactonline.sync.state.envelope import unwrap
 from tap_exactonline.sync.state.state import State, StateError
 
@@ -56,7 +55,7 @@ def _from_catalog(catalog: Mapping[str, Any], known: Mapping[str, Endpoint]) -> 
     try:
         check_shape(catalog)
         names = [entry["tap_stream_id"] for entry in selected_only(catalog)["streams"]]
-        check_known(names, {*known, RUN_LOG, ROW_COUNTS})
+        check_known(names, {*known, *OWN_STREAMS})
     except CatalogError as exc:
         raise SettingsError("--catalog", str(exc).removeprefix("Catalog: ")) from exc
     return [known[name] for name in names if name in known]

@@ -11,7 +11,7 @@ from tap_exactonline.config.settings import Config, read_settings
 from tap_exactonline.exact.errors import SettingsError
 from tap_exactonline.exact.foreign_text import clean_text
 
-__all__ = ["Config", "parse", "require_app"]
+__all__ = ["Config", "parse", "plain", "require_app"]
 
 _SECRETS = (
     "client_secret",
@@ -40,6 +40,20 @@ def parse(raw: Mapping[str, Any]) -> Config:
         exc.what = clean_text(_QUOTED_WHOLE.sub("the value", exc.what), secrets, most=_MOST_SHOWN)
         exc.args = (exc.what,)
         raise
+
+
+def plain(raw: Mapping[str, Any], config: Config) -> dict[str, Any]:
+    """The settings as they were given, in the types that the SDK's own check demands: lists and numbers may come as text."""
+    found = dict(raw)
+    for name in ("divisions", "exclude_divisions"):
+        if found.get(name):
+            found[name] = list(getattr(config, name) or ())
+    if "extra_streams" in found:
+        found["extra_streams"] = [dict(extra.given) for extra in config.extra_streams]
+    for name in ("max_parallel_divisions", "reserve_calls", "max_response_mb", "contract_calls"):
+        if (number := getattr(config, name)) is not None:
+            found[name] = number
+    return found
 
 
 def require_app(config: Config) -> None:

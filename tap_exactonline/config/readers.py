@@ -8,8 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tap_exactonline.exact.auth.store import DEFAULT, check_name
 from tap_exactonline.exact.errors import SettingsError
 from tap_exactonline.exact.secret_text import check_secret
+from tap_exactonline.exact.urls import api_url_for, check_api_url
+from tap_exactonline.shard import Shard
 
 Reader = Callable[[Mapping[str, Any], str], Any]
 """From all settings and the name of one to its value; raises `SettingsError`."""
@@ -161,3 +164,38 @@ def start_date(raw: Mapping[str, Any], name: str) -> datetime | None:
             f"{given!r} lies outside the calendar in the time zone {here}",
             "Write it without a time zone",
         ) from exc
+
+
+def token_command(raw: Mapping[str, Any], name: str) -> str | None:
+    command = text(raw, name)
+    for other in ("access_token", "refresh_token"):
+        if command and text(raw, other):
+            raise SettingsError(name, f"it does not go together with {other}", "Leave one of them out")
+    return command
+
+
+def connection(raw: Mapping[str, Any], name: str) -> str:
+    return check_name(text(raw, name) or DEFAULT)
+
+
+def api_url(raw: Mapping[str, Any], name: str) -> str:
+    country = choice("nl", list(ZONES))(raw, "country")
+    return check_api_url(text(raw, name) or api_url_for(country))
+
+
+def shard(raw: Mapping[str, Any], name: str) -> Shard:
+    given = text(raw, name)
+    if not given:
+        return Shard()
+    if raw.get("emit_activate_version_messages"):
+        raise SettingsError(
+            name,
+            "it does not go together with emit_activate_version_messages",
+            "A version covers a whole table, so each part would declare the rows of the others gone. Turn one of them off; "
+            "deletions: tombstones works in parts, too",
+        )
+    return Shard.parse(given)
+
+
+def contract_calls(raw: Mapping[str, Any], name: str) -> int | None:
+    return integer(0, least=0)(raw, name) or None

@@ -15,21 +15,23 @@ from tap_exactonline.config.readers import (
     ZONES,
     Reader,
     any_text,
+    api_url,
     choice,
+    connection,
+    contract_calls,
     flag,
     integer,
     numbers,
     numbers_or_none,
     secret_or_empty,
     secret_text,
+    shard,
     start_date,
     text,
     text_or_empty,
+    token_command,
     zone,
 )
-from tap_exactonline.exact.auth.store import DEFAULT, check_name
-from tap_exactonline.exact.errors import SettingsError
-from tap_exactonline.exact.urls import api_url_for, check_api_url
 from tap_exactonline.shard import Shard
 
 if TYPE_CHECKING:
@@ -59,41 +61,6 @@ def _choice(*, default: str, allowed_values: list[str], **described: Any) -> Any
 
 def _integer(*, default: int, least: int, most: int | None = None, **described: Any) -> Any:
     return _setting(th.IntegerType, read=integer(default, least, most), default=default, **described)
-
-
-def _token_command(raw: Mapping[str, Any], name: str) -> str | None:
-    command = text(raw, name)
-    for other in ("access_token", "refresh_token"):
-        if command and text(raw, other):
-            raise SettingsError(name, f"it does not go together with {other}", "Leave one of them out")
-    return command
-
-
-def _connection(raw: Mapping[str, Any], name: str) -> str:
-    return check_name(text(raw, name) or DEFAULT)
-
-
-def _api_url(raw: Mapping[str, Any], name: str) -> str:
-    country = choice("nl", list(ZONES))(raw, "country")
-    return check_api_url(text(raw, name) or api_url_for(country))
-
-
-def _shard(raw: Mapping[str, Any], name: str) -> Shard:
-    given = text(raw, name)
-    if not given:
-        return Shard()
-    if raw.get("emit_activate_version_messages"):
-        raise SettingsError(
-            name,
-            "it does not go together with emit_activate_version_messages",
-            "A version covers a whole table, so each part would declare the rows of the others gone. Turn one of them off; "
-            "deletions: tombstones works in parts, too",
-        )
-    return Shard.parse(given)
-
-
-def _contract_calls(raw: Mapping[str, Any], name: str) -> int | None:
-    return integer(0, least=0)(raw, name) or None
 
 
 def _extra_streams(raw: Mapping[str, Any], name: str) -> tuple[ExtraStream, ...]:
@@ -152,7 +119,7 @@ class Config:
     )
     access_token_command: str | None = _setting(
         th.StringType,
-        read=_token_command,
+        read=token_command,
         secret=True,  # it may hold a key of the broker or vault
         title="Command for access tokens",
         description='A command that prints `{"access_token": …, "expires_in": …}`, for who keeps the logins elsewhere. It is '
@@ -161,7 +128,7 @@ class Config:
     )
     connection: str = _setting(
         th.StringType,
-        read=_connection,
+        read=connection,
         title="Connection",
         description="Name of the login to use, where one token store holds the logins of several customers; `default` if absent. "
         "What the settings leave out (country, administrations) comes from what was chosen for the connection.",
@@ -177,7 +144,7 @@ class Config:
     )
     api_url: str = _setting(
         th.StringType,
-        read=_api_url,
+        read=api_url,
         title="API address",
         description="An address to use instead of the country's, for proxies and test servers. Plain http only on this machine.",
     )
@@ -197,7 +164,7 @@ class Config:
     )
     shard: Shard = _setting(
         th.StringType,
-        read=_shard,
+        read=shard,
         title="Shard",
         description="Read only one part of the administrations, so that several processes or machines share the work: number and "
         "count of the parts, as `0/4`, `1/4`, `2/4` and `3/4`. What belongs to the login is read by part 0.",
@@ -258,7 +225,7 @@ class Config:
     )
     contract_calls: int | None = _setting(
         th.IntegerType,
-        read=_contract_calls,
+        read=contract_calls,
         title="Calls of the contract",
         description="How many calls a day your contract with Exact allows over all administrations. All processes that share the "
         "database of `token_store` count them together, and stop when they are used. Absent: they are not counted.",

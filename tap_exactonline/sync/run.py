@@ -25,7 +25,7 @@ from tap_exactonline.exact.notes import RunNote
 from tap_exactonline.exact.responses import MANAGE_COMPANIES
 from tap_exactonline.stdout import OutputError
 from tap_exactonline.sync.messages import RunContext
-from tap_exactonline.sync.own_stream import OwnStream
+from tap_exactonline.sync.own_streams import OwnStream
 from tap_exactonline.sync.reader import Reader
 from tap_exactonline.sync.report import Report, shorten
 from tap_exactonline.sync.row_counts import RowCount, RowCounter

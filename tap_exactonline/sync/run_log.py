@@ -7,7 +7,6 @@ row for it.
 from __future__ import annotations
 
 import contextlib
-import logging
 import tempfile
 import time
 import uuid
@@ -22,7 +21,7 @@ import msgspec
 from tap_exactonline.exact.errors import ExactError
 from tap_exactonline.stdout import OutputError
 from tap_exactonline.sync import again
-from tap_exactonline.sync.output import LineWriter
+from tap_exactonline.sync.messages import RunContext
 from tap_exactonline.sync.report import Outcome, Report, Status
 from tap_exactonline.sync.state.state import State
 from tap_exactonline.sync.stream_maps import MappingFailed
@@ -88,45 +87,24 @@ class LogStream(Protocol):
         """Write them, with their schema."""
 
 
-class DayBudgets(Protocol):
-    """What is left of the day."""
-
-    def __call__(self, division: int) -> int | None:
-        """Calls left in an administration; None if nobody knows."""
-
-
 class RunLog:
     """The log of one run.
 
     Args:
+        context: What all parts of the run share.
         stream: The stream in the target; None if it is not selected.
-        file: Where the same rows go as JSON lines; None for nowhere.
-        full: Also a row for each read that brought nothing.
-        connection: Which login.
         state: The state. While the run is open, its beginning is in it.
-        output: The door to the target.
-        logger: Where a file that can't be written is told.
     """
 
-    def __init__(
-        self,
-        *,
-        stream: LogStream | None,
-        file: str | None,
-        full: bool,
-        connection: str,
-        state: State,
-        output: LineWriter,
-        logger: logging.Logger,
-    ) -> None:
+    def __init__(self, context: RunContext, stream: LogStream | None, state: State) -> None:
+        self._context = context
         self._stream = stream
-        self._file = file
-        self._full = full
-        self._connection = connection
         self._state = state
-        self._output = output
-        self._logger = logger
-        self.on = stream is not None or file is not None
+        self._output = context.output
+        self._logger = context.logger
+        # The same rows go there as JSON lines.
+        self._file = context.config.report
+        self.on = stream is not None or self._file is not None
         self._id = str(uuid.uuid4())
         self._began = time.time()
         self._killed: list[LogRow] = []
@@ -166,7 +144,6 @@ class RunLog:
         complete: bool,
         error: BaseException | None,
         unread: Iterable[int],
-        left: DayBudgets,
     ) -> None:
         """Write what became of the run, wherever it can still be written.
 
@@ -175,13 +152,12 @@ class RunLog:
             complete: The run ended well. A part that has no administration does so without an outcome.
             error: What ended the run, if something did.
             unread: Administrations that were to be read.
-            left: Calls left in an administration.
         """
         if not self.on:
             return
         rows = [
             *self._killed,
-            *self._rows(report, self._whole(report, error, complete=complete), unread, left),
+            *self._rows(report, self._whole(report, error, complete=complete), unread),
         ]
         if self._file is not None:
             self._write_file(self._file, rows)
@@ -211,7 +187,7 @@ class RunLog:
     def _write_state(self) -> None:
         self._output.write_object({"type": "STATE", "value": self._state.written()})
 
-    def _rows(self, report: Report, whole: LogRow, unread: Iterable[int], left: DayBudgets) -> list[LogRow]:
+    def _rows(self, report: Report, whole: LogRow, unread: Iterable[int]) -> list[LogRow]:
         after = dict(_bookmarks(self._state))
         rows = {}
         for row in (
@@ -220,7 +196,7 @@ class RunLog:
             whole,
         ):
             if row.division != LOGIN:
-                row.calls_left_today = left(row.division)
+                row.calls_left_today = self._context.client.budget(row.division).day_left
             rows[row.division, row.stream] = row
         return list(rows.values())
 
@@ -229,7 +205,7 @@ class RunLog:
     ) -> Iterator[LogRow]:
         quiet: dict[int, list[Outcome]] = defaultdict(list)
         for outcome in outcomes:
-            if outcome.division is not None and not self._full and _is_quiet(outcome):
+            if outcome.division is not None and self._context.config.run_log != "full" and _is_quiet(outcome):
                 quiet[outcome.division].append(outcome)
             else:
                 yield self._outcome(outcome, after)
@@ -324,7 +300,7 @@ class RunLog:
             run_id=run_id,
             division=LOGIN,
             stream=EVERYTHING,
-            connection=self._connection,
+            connection=self._context.config.connection,
             started=started,
             status=Status.KILLED,
             streams=0,
@@ -339,7 +315,7 @@ class RunLog:
             run_id=self._id,
             division=division,
             stream=stream,
-            connection=self._connection,
+            connection=self._context.config.connection,
             started=_moment(began),
             ended=_moment(ended),
             **more,

@@ -22,7 +22,6 @@ from tap_exactonline.exact.errors import (
     TokenStoreError,
 )
 from tap_exactonline.sync.again import SOON, as_text
-from tap_exactonline.sync.announced import Announced
 from tap_exactonline.sync.deletions import NO_RIGHTS, Tombstones, log_is_due
 from tap_exactonline.sync.evidence import DivisionAnswers, of_cooldown, of_refusal
 from tap_exactonline.sync.messages import Event, PageReady, RunContext, StreamDone, Task, WorkerDone
@@ -30,6 +29,7 @@ from tap_exactonline.sync.reader import Reader
 from tap_exactonline.sync.records.page import Payload
 from tap_exactonline.sync.report import Outcome, Status
 from tap_exactonline.sync.rights import look_into, user_has_rights
+from tap_exactonline.sync.row_counts import Announced
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes, after
 from tap_exactonline.sync.state.cooldown import cooldown, left, remember
 from tap_exactonline.sync.state.resets import RESET

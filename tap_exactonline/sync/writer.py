@@ -17,8 +17,15 @@ from tap_exactonline.exact.divisions import Division
 from tap_exactonline.sync.again import SOON
 from tap_exactonline.sync.batches import Batches
 from tap_exactonline.sync.messages import Event, PageReady, RunContext, StreamDone, Task, WorkerDone
-from tap_exactonline.sync.metrics import log_metrics
-from tap_exactonline.sync.report import DivisionTotal, Outcome, Report, Status, log_outcome, shorten
+from tap_exactonline.sync.report import (
+    DivisionTotal,
+    Outcome,
+    Report,
+    Status,
+    log_metrics,
+    log_outcome,
+    shorten,
+)
 from tap_exactonline.sync.slots import OPEN_DIVISIONS
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes
 from tap_exactonline.sync.state.resets import moved_meanwhile, start_over, tell_left_alone
