@@ -11,8 +11,9 @@ WHEEL ?=
 export WHEEL
 
 BIN := .venv/bin
-# Appended, so that the wheel's package is found before the working copy's.
-PYTEST := $(BIN)/pytest -n $(WORKERS) $(if $(WHEEL),--import-mode=append)
+# Workers take tests from each other, or the last of them runs a chunk of long ones while the others wait. With WHEEL the
+# paths are appended, so that the wheel's package is found before the working copy's.
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal $(if $(WHEEL),--import-mode=append)
 PROGRAMS := meltano target-postgres target-duckdb target-jsonl dbt report
 TARGETS_ONLY := target-postgres-pipelinewise target-csv target-s3 moto target-snowflake target-bigquery
 STAMPS := .venv/.ready $(PROGRAMS:%=.venvs/%/.ready)

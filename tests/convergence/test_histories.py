@@ -8,7 +8,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from .machine import Histories
 
-HISTORIES = 60
+HISTORIES = 35
 STEPS = 25
 
 
