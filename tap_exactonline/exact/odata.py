@@ -65,11 +65,6 @@ def select_query(
     return "&".join(f"{quote(name, safe='$')}={quote(value, safe=_SAFE)}" for name, value in parts.items())
 
 
-def fits(url: str) -> bool:
-    """Whether an encoded address is short enough for Exact."""
-    return len(url) <= MAX_URL
-
-
 def datetime_literal(moment: datetime) -> str:
     """``datetime'2024-01-31T09:00:00'`` for a naive datetime, cut down to whole seconds.
 

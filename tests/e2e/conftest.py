@@ -19,6 +19,7 @@ from scripts.postgres import Postgres
 from scripts.warehouse import Stream, Warehouse, streams
 from tests.e2e.token_torture import FILE, POSTGRES, SEALED, Make, Torture, stand_in
 from tests.exact_online import ExactOnline
+from tests.support.tokens import TokenFixture, laboratory
 
 DIVISIONS = (101, 102)
 
@@ -56,6 +57,14 @@ def exact() -> Iterator[ExactOnline]:
         stand_in.add_division(code, rows={name: -(-rows // number) for name, rows in ROWS.items()})
     with stand_in.serve():
         yield stand_in
+
+
+@pytest.fixture
+def strict(tmp_path: Path, database: Postgres) -> Iterator[TokenFixture]:
+    """Exact at its worst: a refresh token is dead as soon as its successor is issued."""
+    with laboratory(tmp_path, old_refresh_token="refused") as lab:
+        lab.location = database.sqlalchemy_url
+        yield lab
 
 
 @pytest.fixture(scope="session")

@@ -96,3 +96,12 @@ def laboratory(folder: Path, **switches: Any) -> Iterator[TokenFixture]:
     exact = ExactOnline(clock=Clock.manual(START), **switches)
     with exact.serve() as url:
         yield TokenFixture(exact, url, folder)
+
+
+def lives(lab: TokenFixture) -> bool:
+    """Whether the login goes on, over a renewal."""
+    for _ in range(2):
+        if not lab.works(lab.credentials().access_token()):
+            return False
+        lab.advance(600)
+    return True

@@ -21,7 +21,6 @@ from tap_exactonline.exact.errors import QueryRefused
 from tap_exactonline.exact.foreign_text import shown
 from tap_exactonline.exact.odata import (
     datetime_literal,
-    fits,
     guid_literal,
     modified_filter,
     parse_date,
@@ -81,11 +80,6 @@ def test_empty_parts_are_left_out():
     assert select_query(["ID"], "", (), {}) == "$select=ID"
     assert select_query(["ID"], "  ") == "$select=ID"
     assert select_query([]) == ""
-
-
-def test_the_length_of_an_address():
-    assert fits("x" * 6000)
-    assert not fits("x" * 6001)
 
 
 # -- literals --------------------------------------------------------------------------------------

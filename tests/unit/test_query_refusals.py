@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_exactonline.endpoints import Endpoint, load
 from tap_exactonline.exact.query_refusals import demanded_fields, refused_field, unsupported_filter
+from tap_exactonline.exact.refused_fields import RefusedFields
 from tests.exact_online.wordings import SAYS_NOTHING, UNKNOWN_FIELD
 
 ACCOUNTS = (
@@ -98,3 +101,29 @@ def test_filters_that_are_not_supported() -> None:
     assert unsupported_filter("This $filter parameter is not supported for this resource") == ()
     assert unsupported_filter(ACCOUNTS) is None
     assert unsupported_filter("Error in query syntax.") is None
+
+
+@given(
+    gone=st.sets(st.sampled_from("ABCDEFGH")),
+    back=st.sets(st.sampled_from("ABCDEFGH")),
+    runs=st.integers(8, 12),
+)
+def test_a_memory_ends_with_what_exact_refuses(gone: set[str], back: set[str], runs: int) -> None:
+    memory: dict[str, str] = {}
+    everything = set("ABCDEFGH")
+    for run in range(runs * 2):
+        refused = gone if run < runs else gone - back
+        if run == runs:
+            memory = dict.fromkeys(memory, (datetime.now(UTC) - timedelta(days=8)).isoformat())
+        fields = RefusedFields()
+        fields.recall(memory, everything)
+        spent = 0
+        while wrong := sorted(refused - fields.names):
+            fields.refuse(wrong[0])
+            spent += 1
+        assert spent - len(fields.new) <= 2, "what was known before costs two errors at most"
+        assert fields.new.isdisjoint(memory)
+        fields.answered(everything - fields.names)
+        memory = fields.stored()
+        assert set(memory) >= refused
+    assert set(memory) == gone - back, "each was tried in the end"

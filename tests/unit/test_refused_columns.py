@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tap_exactonline.exact.refused_fields import MOST_REFUSALS, RefusedFields
+from tap_exactonline.exact.refused_fields import MOST_REFUSALS
 from tests.convergence.states import without_refusals
 from tests.convergence.target import Target
 from tests.exact_online import faults
@@ -382,32 +380,3 @@ def test_other_stream_maps_go_on(tmp_path: Path, definition: dict[str, Any]) -> 
         assert set(column(home, ITEMS, "description").values()) == {"value"}
         if "shout" in definition:
             assert "C" in column(home, ITEMS, "shout").values()
-
-
-# -- the memory alone
-
-
-@given(
-    gone=st.sets(st.sampled_from("ABCDEFGH")),
-    back=st.sets(st.sampled_from("ABCDEFGH")),
-    runs=st.integers(8, 12),
-)
-def test_a_memory_ends_with_what_exact_refuses(gone: set[str], back: set[str], runs: int) -> None:
-    memory: dict[str, str] = {}
-    everything = set("ABCDEFGH")
-    for run in range(runs * 2):
-        refused = gone if run < runs else gone - back
-        if run == runs:
-            memory = dict.fromkeys(memory, (datetime.now(UTC) - timedelta(days=8)).isoformat())
-        fields = RefusedFields()
-        fields.recall(memory, everything)
-        spent = 0
-        while wrong := sorted(refused - fields.names):
-            fields.refuse(wrong[0])
-            spent += 1
-        assert spent - len(fields.new) <= 2, "what was known before costs two errors at most"
-        assert fields.new.isdisjoint(memory)
-        fields.answered(everything - fields.names)
-        memory = fields.stored()
-        assert set(memory) >= refused
-    assert set(memory) == gone - back, "each was tried in the end"

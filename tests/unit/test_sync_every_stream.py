@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from tap_exactonline.endpoints import Endpoint, load
-from tap_exactonline.exact.odata import MAX_URL, fits, modified_filter, select_query, timestamp_filter
+from tap_exactonline.exact.odata import MAX_URL, modified_filter, select_query, timestamp_filter
 from tap_exactonline.sync.records.schema import Naming
 from tap_exactonline.sync.records.values import moment
 from tests.exact_online import ExactOnline
@@ -102,7 +102,7 @@ def test_the_longest_address_of_every_stream_is_short_enough(hidden: bool) -> No
     too_long = {
         name: f"{len(address)} of {MAX_URL} characters"
         for name, address in addresses.items()
-        if not fits(address + "&$skiptoken=" + "9" * 200)
+        if len(address + "&$skiptoken=" + "9" * 200) > MAX_URL
     }
     assert too_long == {}
 

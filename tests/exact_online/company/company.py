@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from random import Random
 
 from . import chart, closing
+from .agreements import Order, Subscription
 from .books import Entry, Ledger, Posting, Term
 from .people import ITEMS, Item, Party, customers, revenue_account, suppliers
 
@@ -32,32 +33,6 @@ class Profile:
     subscriptions: bool = True
     trade: float = 1.0
     costs: float = 1.0
-
-
-@dataclass(slots=True)
-class Subscription:
-    """A customer's subscription to an item, by the month."""
-
-    number: int
-    party: int
-    item: Item
-    quantity: int
-    started: date
-    ended: date | None = None
-    touched: date = date.min
-
-
-@dataclass(slots=True)
-class Order:
-    """A sales order; all of it is delivered and invoiced together."""
-
-    number: int
-    party: int
-    day: date
-    lines: tuple[tuple[Item, int], ...]
-    delivered: date | None = None
-    invoiced: int | None = None
-    touched: date = date.min
 
 
 @dataclass(slots=True)

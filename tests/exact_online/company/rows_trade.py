@@ -8,7 +8,8 @@ from .ids import Ids, Rows, Values, account_code, euros, moment, vat_code
 from .rows_master import item_names
 
 if TYPE_CHECKING:
-    from .company import Company, Order, Subscription
+    from .agreements import Order, Subscription
+    from .company import Company
     from .people import Party
 
 _OPEN, _COMPLETE = 12, 21

@@ -12,8 +12,9 @@ from .people import ITEM_BY_CODE, ITEMS
 from .rows_master import item_names
 
 if TYPE_CHECKING:
+    from .agreements import Order
     from .books import Entry
-    from .company import Company, Order
+    from .company import Company
     from .people import Party
 
 _ACCEPTED = 50
