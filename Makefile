@@ -19,7 +19,8 @@ TARGETS_ONLY := target-postgres-pipelinewise target-csv target-s3 moto target-sn
 STAMPS := .venv/.ready $(PROGRAMS:%=.venvs/%/.ready)
 
 # What goes into each environment; the exact versions stand in constraints/.
-REQUIRES_meltano := meltano~=4.4
+# With the driver of a Meltano database that several machines share.
+REQUIRES_meltano := "meltano[postgres]~=4.4"
 REQUIRES_target-postgres := meltanolabs-target-postgres~=0.8.1
 # With DuckDB 1.3 and newer, target-duckdb 0.8.0 loses the first row of every batch.
 REQUIRES_target-duckdb := target-duckdb~=0.8.0 "duckdb<1.3"
@@ -30,6 +31,9 @@ REQUIRES_dbt := dbt-core==1.11.16 dbt-duckdb==1.11.1 dbt-postgres==1.11.0 "duckd
 REQUIRES_report := matplotlib~=3.10
 # dbt-core 1.11 takes their 1.12. 800 MB, so only `make dialects` and `make test-all` fetch them.
 REQUIRES_dialects := dbt-core==1.11.16 dbt-snowflake~=1.12.4 dbt-bigquery~=1.12.1 sqlglot~=30.30
+# For `make demo-cluster`: 250 MB. With the driver of its own database: SQLite gives one task to two workers.
+REQUIRES_airflow := "apache-airflow[postgres]~=3.3" apache-airflow-providers-edge3~=5.1
+REQUIRES_dagster := dagster~=1.13
 # The newest one that needs no package which the registry lacks (zensical-ui, from 0.0.74 on).
 REQUIRES_docs := zensical==0.0.73
 # For `make test-targets`, beside those of PROGRAMS. The old ones import pkg_resources, which setuptools lost with 80.
@@ -57,11 +61,13 @@ QUICK := -m "not process and not slow"
 # The end-to-end tests reach nothing that the others do not reach.
 COVERED := tests/unit tests/convergence tests/sdk
 
-.PHONY: help setup browser test-targets demo dbt dialects models quick test test-all coverage prove attack lint endpoints docs bench format pins clean
+.PHONY: help setup browser test-targets demo demo-cluster demo-dagster dbt dialects models quick test test-all coverage prove attack lint endpoints docs bench format pins clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    run Meltano from a stand-in Exact Online into a real PostgreSQL, twice"
+	@echo "make demo-cluster  60 administrations on several workers by Airflow, one of which dies; about 7 minutes, fetches 250 MB"
+	@echo "make demo-dagster  the same by Dagster without the faults; about a minute, fetches 110 MB"
 	@echo "make dbt     build the dbt models once more on what the demo left in DEMO_POSTGRES_URL"
 	@echo "make models  renew docs/models.md from the dbt package"
 	@echo "make dialects  compile the dbt models for Snowflake and BigQuery, and compare their figures; fetches 800 MB"
@@ -82,6 +88,13 @@ help:
 
 demo: setup
 	@$(BIN)/python -m scripts.demo
+
+# CLUSTER takes the options of scripts/cluster.
+demo-cluster: .venv/.ready .venvs/meltano/.ready .venvs/target-postgres/.ready .venvs/airflow/.ready
+	@$(BIN)/python -m scripts.cluster $(CLUSTER)
+
+demo-dagster: .venv/.ready .venvs/meltano/.ready .venvs/target-postgres/.ready .venvs/dagster/.ready
+	@$(BIN)/python -m scripts.cluster --engine dagster --administrations 12 --parts 4
 
 dbt: .venv/.ready .venvs/dbt/.ready .venvs/report/.ready
 	@$(BIN)/python -m scripts.demo_books
@@ -172,10 +185,10 @@ pins: clean
 	@$(BIN)/python -m pip install $(PIP_FLAGS) --upgrade pip setuptools hatchling hatch-vcs editables
 	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-build-isolation --group test --group lint -e .
 	@scripts/pin dev .venv
-	@$(foreach name,$(PROGRAMS) $(TARGETS_ONLY) docs bench dialects,\
+	@$(foreach name,$(PROGRAMS) $(TARGETS_ONLY) docs bench dialects airflow dagster,\
 	  $(PYTHON) -m venv .venvs/$(name) && \
 	  .venvs/$(name)/bin/python -m pip install $(PIP_FLAGS) $(REQUIRES_$(name)) && \
 	  scripts/pin $(name) .venvs/$(name) &&) true
 
 clean:
-	rm -rf .venv .venvs .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
+	rm -rf .venv .venvs .demo .demo-cluster .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
