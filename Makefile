@@ -61,13 +61,14 @@ QUICK := -m "not process and not slow"
 # The end-to-end tests reach nothing that the others do not reach.
 COVERED := tests/unit tests/convergence tests/sdk
 
-.PHONY: help setup browser test-targets demo demo-cluster demo-dagster dbt dialects models quick test test-all coverage prove attack lint endpoints docs bench format pins clean
+.PHONY: help setup browser test-targets demo demo-cluster demo-dagster demo-web dbt dialects models quick test test-all coverage prove attack lint endpoints docs bench format pins clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    run Meltano from a stand-in Exact Online into a real PostgreSQL, twice"
 	@echo "make demo-cluster  60 administrations on several workers by Airflow, one of which dies; about 7 minutes, fetches 250 MB"
 	@echo "make demo-dagster  the same by Dagster without the faults; about a minute, fetches 110 MB"
+	@echo "make demo-web  the page of all connections on a stand-in with five customers, one of them in trouble"
 	@echo "make dbt     build the dbt models once more on what the demo left in DEMO_POSTGRES_URL"
 	@echo "make models  renew docs/models.md from the dbt package"
 	@echo "make dialects  compile the dbt models for Snowflake and BigQuery, and compare their figures; fetches 800 MB"
@@ -95,6 +96,9 @@ demo-cluster: .venv/.ready .venvs/meltano/.ready .venvs/target-postgres/.ready .
 
 demo-dagster: .venv/.ready .venvs/meltano/.ready .venvs/target-postgres/.ready .venvs/dagster/.ready
 	@$(BIN)/python -m scripts.cluster --engine dagster --administrations 12 --parts 4
+
+demo-web: .venv/.ready
+	@$(BIN)/python -m scripts.demo_web
 
 dbt: .venv/.ready .venvs/dbt/.ready .venvs/report/.ready
 	@$(BIN)/python -m scripts.demo_books

@@ -1,4 +1,4 @@
-"""Photograph the login page for docs/images: ``python -m scripts.screenshots``.
+"""Photograph the pages for docs/images: ``python -m scripts.screenshots``, or with ``web`` only that of all connections.
 
 The page is the real one, driven in Chromium against the stand-in. Only what would confuse a reader is put right on its
 way to the browser: the stand-in's address and the temporary folder.
@@ -11,6 +11,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,11 +19,14 @@ from typing import Any
 
 from playwright.sync_api import Page, Route, ViewportSize, sync_playwright
 
+from scripts.demo_web import REDIRECT, stage
 from scripts.meltano_project import ROOT, executable
+from tap_exactonline.config import parse
+from tap_exactonline.login.web.board import Board
 from tests.exact_online import ExactOnline
+from tests.support.login_page import in_process
 
 IMAGES = ROOT / "docs/images"
-REDIRECT = "https://www.devries.example/exact"
 STORE = "/home/anna/exact/.meltano/tap-exactonline/tokens.json"
 NAMES = (
     "Bakkerij De Vries B.V.",
@@ -33,6 +37,7 @@ NAMES = (
     "De Vries België BV",
     "Oude administratie 2015",
 )
+BOARD = ViewportSize(width=1000, height=600)
 WIDE, PHONE = ViewportSize(width=820, height=600), ViewportSize(width=390, height=600)
 
 
@@ -139,19 +144,74 @@ def walk(exact: ExactOnline, url: str, language: str, size: ViewportSize, wanted
     shutil.rmtree(folder)
 
 
+def tidy_board(route: Route) -> None:
+    """Show Exact's Dutch environment."""
+    reply = route.fetch()
+    route.fulfill(
+        response=reply,
+        body=reply.text()
+        .replace('"country": ""', '"country": "nl"')
+        .replace('"own_address": true', '"own_address": false'),
+    )
+
+
+def boards() -> None:
+    """Photograph the page of all connections of `make demo-web`."""
+    with tempfile.TemporaryDirectory() as folder, stage(Path(folder)) as made, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for language, size, dark in (("en-GB", BOARD, False), ("nl-NL", PHONE, True)):
+            with in_process(Board(parse(made.settings), REDIRECT)) as served:
+                context = browser.new_context(
+                    viewport=size, locale=language, color_scheme="dark" if dark else "light"
+                )
+                page = context.new_page()
+                page.route("**/api/*", tidy_board)
+                enter(page, served.address, served.code)
+                page.wait_for_selector("#rows tr")
+                if dark:
+                    page.click("a[href='#watch']")
+                    photograph(page, "web-2-bewaken-telefoon")
+                    continue
+                photograph(page, "web-1-connections")
+                page.click("a[href='#watch']")
+                photograph(page, "web-2-watch")
+                page.click("text=garage-jansen")
+                page.wait_for_selector("#runs tr")
+                page.set_viewport_size({"width": 1000, "height": 1100})
+                page.mouse.move(0, 0)
+                page.locator("#detail").screenshot(path=IMAGES / "web-3-detail.png")
+                page.set_viewport_size(size)
+                page.click("#close")
+                page.click("#new")
+                page.wait_for_selector("#step-app:not([hidden])")
+                page.fill("#connection", "customer-17")
+                photograph(page, "web-4-new")
+        browser.close()
+
+
 def shrink(image: Path) -> None:
-    """A page of few colours needs no more than 64; done where Pillow is installed."""
+    """A page of few colours needs no more than 128; done where Pillow is installed."""
     with contextlib.suppress(ImportError):
         from PIL import Image
 
         with Image.open(image) as picture:
-            small = picture.convert("RGB").quantize(64)
+            small = picture.convert("RGB").quantize(128)
         small.save(image, optimize=True)
 
 
 def main() -> None:
     """Write all images."""
     IMAGES.mkdir(parents=True, exist_ok=True)
+    boards()
+    if "web" not in sys.argv[1:]:
+        logins()
+    for image in sorted([*IMAGES.glob("login-*.png"), *IMAGES.glob("web-*.png")]):
+        shrink(image)
+        print(f"{image.relative_to(ROOT)}: {image.stat().st_size / 1024:.0f} KiB")
+
+
+def logins() -> None:
+    """Photograph the login page."""
     everything = {
         "app": "login-1-app",
         "login": "login-2-log-in",
@@ -167,9 +227,6 @@ def main() -> None:
         exact = stand_in()
         with exact.serve() as url:
             walk(exact, url, language, size, wanted)
-    for image in sorted(IMAGES.glob("login-*.png")):
-        shrink(image)
-        print(f"{image.relative_to(ROOT)}: {image.stat().st_size / 1024:.0f} KiB")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from tests.support.login_page import Page
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
 expect = playwright.expect
+expect.set_options(timeout=20_000)  # a busy machine takes its time
 
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None

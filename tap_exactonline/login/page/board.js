@@ -29,7 +29,7 @@ function ago(text) {
   const seconds = (new Date(text) - Date.now()) / 1000;
   const words = new Intl.RelativeTimeFormat(language(), { numeric: "auto" });
   for (const [unit, size] of [["day", 86_400], ["hour", 3600], ["minute", 60]]) {
-    if (Math.abs(seconds) >= size) return words.format(Math.trunc(seconds / size), unit);
+    if (Math.abs(seconds) >= size) return words.format(Math.round(seconds / size), unit);
   }
   return t("board.now");
 }

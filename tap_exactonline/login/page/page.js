@@ -34,6 +34,7 @@ function speak() {
   $("secret-hint").textContent = t(known && known.has_secret ? "app.secret_known" : "app.secret_new");
   say($("heading"), onBoard() ? t(`web.${known.purpose}`, { name: known.connection }) : t("heading"));
   document.title = `${$("heading").textContent} – tap-exactonline`;
+  say($("app-title"), t(onBoard() ? "web.app" : "app.title"));
   say($("settings-title"), t(onBoard() ? "web.save" : "settings.title"));
   say($("settings-lead"), t(onBoard() ? "web.save_lead" : "settings.lead"));
   say($("finish"), t(onBoard() ? "web.save_now" : "settings.finish"));
@@ -82,6 +83,7 @@ function showApp() {
   $("api-url").textContent = known.api_url;
   $("to-board").hidden = $("saving").hidden = !known.board;
   $("field-connection").hidden = !known.board;
+  for (const part of document.querySelectorAll(".new-app")) part.hidden = Boolean(known.fixed_app);
   $("connection").value ||= known.connection || "";
   $("connection").readOnly = known.purpose === "again";
   $("country").disabled = Boolean(known.fixed_country);
