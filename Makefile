@@ -15,7 +15,7 @@ BIN := .venv/bin
 # paths are appended, so that the wheel's package is found before the working copy's.
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal $(if $(WHEEL),--import-mode=append)
 PROGRAMS := meltano target-postgres target-duckdb target-jsonl dbt report
-TARGETS_ONLY := target-postgres-pipelinewise target-csv target-s3 moto target-snowflake target-bigquery
+TARGETS_ONLY := target-postgres-pipelinewise target-csv target-s3 moto batches target-snowflake target-bigquery
 STAMPS := .venv/.ready $(PROGRAMS:%=.venvs/%/.ready)
 
 # What goes into each environment; the exact versions stand in constraints/.
@@ -42,10 +42,14 @@ REQUIRES_target-csv := meltanolabs-target-csv~=0.5.0
 REQUIRES_target-s3 := plinxore-target-s3~=0.1.7 "setuptools<80"
 # Apart from the target: it brings rfc3339-validator, with which targets refuse dates without a zone.
 REQUIRES_moto := "moto[server,s3]~=5.2"
+# Batch files in a bucket: the tap (from this folder) and a target, both with the SDK's storage for S3.
+REQUIRES_batches := meltanolabs-target-postgres~=0.8.1 "singer-sdk[s3]~=0.54.9" msgspec platformdirs python-backoff
 REQUIRES_target-snowflake := meltanolabs-target-snowflake~=0.20.4 fakesnow~=0.12.1
 REQUIRES_target-bigquery := z3-target-bigquery~=0.7.2 "setuptools<80"
 # Pictures and profile of `make bench`.
 REQUIRES_bench := matplotlib~=3.10 py-spy~=0.4
+# What `make bench` compares whole commands with.
+REQUIRES_dlt := "dlt[postgres,parquet]~=1.31.0" adbc-driver-manager~=1.13 adbc-driver-postgresql~=1.13
 
 # No chatter about pip itself, and only errors: the progress lines below are ours.
 PIP_FLAGS := -qq --disable-pip-version-check
@@ -153,7 +157,7 @@ docs: .venv/.ready .venvs/docs/.ready
 	@echo "Built: file://$(CURDIR)/site/index.html"
 
 # BENCH takes the options of scripts/benchmark.py; `--write-docs` renews docs/performance.md and its pictures.
-bench: setup .venvs/bench/.ready
+bench: setup .venvs/bench/.ready .venvs/dlt/.ready
 	@$(BIN)/python -m scripts.benchmark $(BENCH)
 
 format: .venv/.ready
@@ -189,7 +193,7 @@ pins: clean
 	@$(BIN)/python -m pip install $(PIP_FLAGS) --upgrade pip setuptools hatchling hatch-vcs editables
 	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-build-isolation --group test --group lint -e .
 	@scripts/pin dev .venv
-	@$(foreach name,$(PROGRAMS) $(TARGETS_ONLY) docs bench dialects airflow dagster,\
+	@$(foreach name,$(PROGRAMS) $(TARGETS_ONLY) docs bench dlt dialects airflow dagster,\
 	  $(PYTHON) -m venv .venvs/$(name) && \
 	  .venvs/$(name)/bin/python -m pip install $(PIP_FLAGS) $(REQUIRES_$(name)) && \
 	  scripts/pin $(name) .venvs/$(name) &&) true

@@ -81,6 +81,7 @@ def test_only_the_blocks_of_scenarios_that_ran_are_replaced(tmp_path: Path) -> N
     document = tmp_path / "performance.md"
     document.write_text(
         "a\n<!-- rate -->\nold\n<!-- end -->\nb\n<!-- memory -->\nkept\n<!-- end -->\n<!-- goals -->\n<!-- end -->\n"
+        "<!-- machine -->\n<!-- end -->\n"
     )
     one = Section(
         "rate",
@@ -103,11 +104,13 @@ def test_only_the_blocks_of_scenarios_that_ran_are_replaced(tmp_path: Path) -> N
     assert "20,000 rows" in text
     assert "| w " in text, "the goals of a scenario that did not run again are gone"
     assert "| m " in text
+    assert "2026-01-01" in text, "the date of the older numbers is gone"
+    assert "2026-01-02" in text
 
 
 def test_the_document_has_a_place_for_every_table() -> None:
     from scripts.benchmark import SCENARIOS
 
     text = report.DOCUMENT.read_text(encoding="utf-8")
-    for name in {*SCENARIOS, "rate-partitions", "goals", "machine"}:
+    for name in {*SCENARIOS, "rate-partitions", "pipeline-small", "nothing-new", "goals", "machine"}:
         assert f"<!-- {name} -->" in text, name
