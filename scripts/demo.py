@@ -194,9 +194,12 @@ def main() -> int:
     """Run the demo; 0 when PostgreSQL holds what Exact Online holds."""
     shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir()
-    exact, group = stand_in()
     say("\ntap-exactonline: from Exact Online to PostgreSQL\n")
-    with exact.serve() as url, database() as (postgres, which):
+    with contextlib.ExitStack() as stack:
+        # First, since it may not be there, and four years of books take seconds.
+        postgres, which = stack.enter_context(database())
+        exact, group = stand_in()
+        url = stack.enter_context(exact.serve())
         project = Project.create(
             HOME / "project",
             {
