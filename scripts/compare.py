@@ -17,10 +17,15 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 
 
+_AS_THEY_ARE = frozenset({bool, float, int, str, type(None)})
+
+
 def plain(value: Any) -> Any:
     """A database's value as JSON would show it: the one form in which both sides are compared."""
+    if type(value) in _AS_THEY_ARE:
+        return value
     match value:
-        case bool() | None | int() | str():
+        case bool() | int() | str():
             return value
         case Decimal() | float():
             return float(value)
@@ -87,6 +92,8 @@ def differences(
     said += [f"{identity}: not in the source" for identity in there.keys() - wanted.keys()]
     for identity in wanted.keys() & there.keys():
         one, other = wanted[identity], there[identity]
+        if one == other and [*map(type, one.values())] == [type(other[name]) for name in one]:
+            continue
         said += [
             f"{identity}: {name} is {other.get(name, 'no column')!r}, should be {one.get(name, 'no column')!r}"
             for name in sorted(one.keys() | other.keys())

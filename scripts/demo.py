@@ -55,6 +55,21 @@ class Run:
     rows: Counter[str]
 
 
+@dataclass
+class Compared:
+    """One stream in Exact Online and in PostgreSQL.
+
+    Attributes:
+        there: Rows in Exact Online.
+        here: Rows in PostgreSQL that were not deleted.
+        wrong: What differs, in words.
+    """
+
+    there: int
+    here: int
+    wrong: list[str]
+
+
 def say(text: str = "") -> None:
     print(text, flush=True)
 
@@ -123,19 +138,20 @@ def compare(
     exact: ExactOnline,
     catalogue: list[Stream],
     changes: Mapping[str, tuple[int, int, int]],
-) -> dict[str, list[str]]:
-    """Every column of every row of every stream; the differences by stream."""
+) -> dict[str, Compared]:
+    """Every column of every row of every stream."""
     found = {}
     for stream in catalogue:
         rows, source = warehouse.rows(stream), source_rows(exact, stream.name)
-        left = 0
+        here, left = len(rows), 0
         if is_unlogged(stream):
             existing = {tuple(row[name] for name in stream.key) for row in source}
             kept = [row for row in rows if tuple(row[name] for name in stream.key) in existing]
             rows, left = kept, len(rows) - len(kept)
-        found[stream.name] = differences(rows, source, stream.key)
+        wrong = differences(rows, source, stream.key)
         if is_unlogged(stream) and left != changes.get(stream.name, (0, 0, 0))[2]:
-            found[stream.name].append(f"{left} rows are not in the source, and were never deleted there")
+            wrong.append(f"{left} rows are not in the source, and were never deleted there")
+        found[stream.name] = Compared(len(source), here, wrong)
     return found
 
 
@@ -150,7 +166,7 @@ def is_unlogged(stream: Stream) -> bool:
 
 def table(
     warehouse: Warehouse,
-    exact: ExactOnline,
+    compared: Mapping[str, Compared],
     catalogue: list[Stream],
     runs: list[Run],
     changes: Mapping[str, tuple[int, int, int]],
@@ -167,11 +183,8 @@ def table(
     say(line("stream", "rows", "rows", "deleted", "calls", "rows", "calls", "rows") + "  in between")
     empty = [0, 0, 0]
     for stream in catalogue:
-        there, live, every = (
-            len(source_rows(exact, stream.name)),
-            len(warehouse.rows(stream)),
-            warehouse.count(stream),
-        )
+        there, live = compared[stream.name].there, compared[stream.name].here
+        every = warehouse.count(stream)
         if not there and not every:
             empty = [
                 empty[0] + 1,
@@ -230,6 +243,7 @@ def _show(group: Group, project: Project, warehouse: Warehouse, which: str) -> b
     say(f"  Meltano       the project in {project.root}\n")
     selected = [stream for stream in streams().values() if stream.selected]
     runs: list[Run] = []
+    compared: dict[str, Compared] = {}
     for number in (1, 2):
         log = HOME / f"run-{number}.log"
         say(f"Run {number}: meltano run tap-exactonline target-postgres   (log: {log})")
@@ -240,19 +254,20 @@ def _show(group: Group, project: Project, warehouse: Warehouse, which: str) -> b
             say("".join(log.read_text(encoding="utf-8").splitlines(keepends=True)[-25:]))
             return False
         say(f"  {run.seconds:4.0f} s   {run.calls.total():5} calls, all in.")
-        wrong = {name: found for name, found in compare(warehouse, exact, selected, changes).items() if found}
-        rows = sum(len(warehouse.rows(stream)) for stream in selected)
-        if wrong:
+        compared = compare(warehouse, exact, selected, changes)
+        if any(one.wrong for one in compared.values()):
             say("\nPostgreSQL differs from Exact Online:")
-            for name, found in wrong.items():
-                say(f"  {name}\n    " + "\n    ".join(found))
+            for name, one in compared.items():
+                if one.wrong:
+                    say(f"  {name}\n    " + "\n    ".join(one.wrong))
             return False
+        rows = sum(one.here for one in compared.values())
         say(f"  Compared: {rows:,} rows in PostgreSQL equal their source in every column.\n")
         if number == 1:
             changes = next_day(group)
             added, changed, deleted = (sum(numbers) for numbers in zip(*changes.values(), strict=True))
             say(f"A day passes in Exact Online: {added} rows added, {changed} changed, {deleted} deleted.\n")
-    table(warehouse, exact, selected, runs, changes)
+    table(warehouse, compared, selected, runs, changes)
     say(
         "\nThe rows under `deleted` are gone in Exact Online; they stay in their table, and sync_deleted names them. Those that exist:\n"
     )

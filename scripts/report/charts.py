@@ -127,9 +127,11 @@ def mrr(rows: Rows) -> Any:
         axis.grid(axis="y", color=LINE, linewidth=0.8)
         axis.set_axisbelow(True)
     above.set_ylim(bottom=0)
-    under.margins(y=0.35)
+    under.margins(y=0.1)
     _months(under)
-    _legend(under, ncols=4, loc="upper left")
+    # Where the recurring revenue is still small: over the bars it would hide some.
+    handles, labels = under.get_legend_handles_labels()
+    _legend(above, handles=handles, labels=labels, ncols=2, loc="upper left")
     return figure
 
 

@@ -152,12 +152,13 @@ class World:
         return Truth(self.group.companies, day, self.names)
 
     def _arrange(self, company: Company, day: date) -> None:
-        """What may not be left to chance: items at each edge of an age, one of them paid in part, a subscription that shrinks."""
+        """What may not be left to chance: items at each edge of an age, one paid in part, subscriptions that shrink and end."""
         company.live_until(day.replace(month=day.month - 1, day=31))
-        subscription = next(one for one in company.subscriptions.values() if one.ended is None)
-        subscription.quantity += 2
+        shrinking, ending, *_ = (one for one in company.subscriptions.values() if one.ended is None)
+        shrinking.quantity += 2
         company.live_until(day)
-        subscription.quantity -= 1
+        shrinking.quantity -= 1
+        ending.ended = day
         party = next(one for one in company.customers_on(day) if one.currency == "EUR")
         for days in EDGES:
             entry = company.invoice(day - timedelta(days=days + party.payment_days), party, [(ITEMS[0], 1)])
