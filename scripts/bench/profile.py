@@ -21,13 +21,13 @@ _PARTS = (
     ("Transport.get", "HTTP: requests, urllib3, the socket"),
     ("Codec.decode", "decode: JSON to typed rows"),
     ("Codec.records", "convert: names, division, dates"),
-    ("Codec.lines", "encode: RECORD lines"),
+    ("record_lines", "encode: RECORD lines"),
     ("LineWriter.write", "write to the pipe"),
-    ("Engine._write_state", "STATE"),
-    ("Reader.", "cursor, keys, freeing of rows"),
-    ("Lane._hand_over", "cursor, keys, freeing of rows"),
+    ("Writer._write_state", "STATE"),
+    ("PageMaker.", "cursor, keys, freeing of rows"),
+    ("ReadOrder.", "cursor, keys, freeing of rows"),
     ("DivisionWorker.", "workers, budget, token"),
-    ("Engine.", "the writer, mostly waiting"),
+    ("Writer.", "the writer, mostly waiting"),
 )
 _START = "start-up"
 _LEAST = 0.005

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.bench import profile
 from tap_exactonline.endpoints import load
 from tests.support.chosen_streams import ALL_STREAMS, chosen, one_of_each, traits
 
@@ -94,3 +95,17 @@ def test_the_choice_is_the_same_each_time_and_all_can_be_asked_for(monkeypatch: 
     assert one_of_each() == one_of_each()
     monkeypatch.setenv(ALL_STREAMS, "1")
     assert chosen() == load()
+
+
+def test_the_profile_of_the_benchmark_names_what_there_is() -> None:
+    source = "".join(
+        path.read_text(encoding="utf-8") for path in (TESTS.parent / "tap_exactonline").rglob("*.py")
+    )
+    wanted = [mark.split(".") for mark, _ in profile._PARTS]
+    absent = [
+        (owner, name)
+        for owner, *rest in wanted
+        for name in rest or [""]
+        if not re.search(rf"^(class|def) {owner}\b", source, re.MULTILINE) or f"def {name}" not in source
+    ]
+    assert absent == []
