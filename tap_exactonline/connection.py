@@ -15,13 +15,13 @@ from tap_exactonline import DISTRIBUTION
 from tap_exactonline.config import Config, require_app
 from tap_exactonline.config.readers import ZONES
 from tap_exactonline.exact.auth.credentials import Credentials
-from tap_exactonline.exact.auth.store import TokenStore, list_connections, open_store
+from tap_exactonline.exact.auth.store import TokenStore, list_connections, open_store, refuse_moving
 from tap_exactonline.exact.auth.token_command import CommandCredentials
 from tap_exactonline.exact.auth.tokens import About, fingerprint
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.contract_calls import ContractCalls
 from tap_exactonline.exact.divisions import Chosen, Division, ask_me, choose, list_divisions
-from tap_exactonline.exact.errors import OtherUser, SettingsError, TokenStoreError
+from tap_exactonline.exact.errors import OtherUser, SettingsError
 from tap_exactonline.exact.foreign_text import clean_text
 from tap_exactonline.exact.notes import Notes
 from tap_exactonline.exact.payload import LargeAnswers
@@ -103,11 +103,7 @@ class Connection:
         if stored is None:
             return About()
         about = stored.standing().about
-        if about.moving_to:
-            raise TokenStoreError(
-                f"The connection {self.config.connection} was being renamed to {about.moving_to} when that was cut off",
-                f"Run 'tap-exactonline connections rename {self.config.connection} {about.moving_to}' again",
-            )
+        refuse_moving(self.config.connection, about)
         if self.config.divisions is None and about.divisions is not None:
             self.config = replace(self.config, divisions=about.divisions)
         return about

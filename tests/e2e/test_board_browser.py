@@ -68,6 +68,8 @@ def test_looking_after_connections_by_mouse(chromium: Any, served: Page, locatio
     detail.get_by_label("New name").fill("cafe")
     detail.get_by_role("button", name="Rename", exact=True).click()
     expect(detail.get_by_role("alert")).to_contain_text("There is a connection cafe already")
+    page.clock.run_for(10_000)
+    expect(detail.get_by_role("alert"), "the next look does not take it away").to_be_visible()
     detail.get_by_label("New name").fill("garage-2")
     detail.get_by_role("button", name="Rename", exact=True).click()
     expect(page.get_by_role("dialog", name="garage-2")).to_be_visible()

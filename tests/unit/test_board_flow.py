@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tap_exactonline.config import parse
 from tap_exactonline.exact.auth.store import open_store
@@ -115,6 +116,8 @@ def test_logging_in_again_keeps_name_choice_and_state(here: CliFixture, page: Pa
     connect(here, page, "custA", "bakery", [111])
     page.post("pause", {"connection": "bakery", "paused": True})
     before = stored(here, "bakery")
+    page.post("again", {"connection": "bakery"})
+    assert page.get("/api/overview").json()["active"] is False
     again = log_in(here, page, "custA", "bakery", begin="again").json()
     assert (again["connection"], again["chosen"], again["active"]) == ("bakery", [111], False)
     page.post("choose", {"divisions": again["chosen"]})
@@ -228,6 +231,23 @@ def test_a_tunnel_brings_the_redirect_of_this_login_and_nothing_else(here: CliFi
 @pytest.mark.parametrize("step", ["app", "code", "choose", "test", "settings", "save", "others"])
 def test_no_step_is_there_before_something_was_begun(page: Page, step: str) -> None:
     assert page.post(step, {"active": True}).status == 404
+
+
+@pytest.mark.parametrize("purpose", ["again", "choice"])
+def test_a_connection_whose_renaming_was_cut_off_is_left_alone(
+    here: CliFixture, page: Page, purpose: str
+) -> None:
+    connect(here, page, "custA", "bakery")
+    store = open_store(
+        str(here.tokens), client_id=here.exact.client_id, api_url=here.exact.url, connection="bakery"
+    )
+    store.change(lambda about: replace(about, moving_to="baker"))
+    reply = page.post(purpose, {"connection": "bakery"})
+    assert reply.status == 422
+    assert "connections rename bakery baker" in reply.json()["error"]["remedy"]
+    assert "renaming to baker was cut off" in told(page)["bakery"]["trouble"]
+    assert page.post("rename", {"connection": "bakery", "name": "baker"}).status == 200
+    assert told(page)["baker"]["state"] == "good"
 
 
 def test_a_store_in_another_place_is_not_mixed_up(here: CliFixture, page: Page) -> None:

@@ -54,6 +54,11 @@ def test_the_page_asks_for_texts_that_exist() -> None:
     assert [name for name in asked if f".{name}" not in known] == []
 
 
+def test_both_say_who_can_not_consent_at_exact() -> None:
+    for one in texts().values():
+        assert "Exact Identity" in one["login"]["lead"]
+
+
 def test_the_page_takes_nothing_from_elsewhere() -> None:
     for asset in PAGE.iterdir():
         text = asset.read_text(encoding="utf-8")

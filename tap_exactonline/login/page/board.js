@@ -10,15 +10,16 @@ let seen = ""; // the same as text: what has not changed is not drawn again
 let drawn = 0; // when it was drawn
 let open = null; // the connection whose details are shown
 let asked = 0, answered = 0; // looks
-let failed = null;
+let failed = null, lookFailed = false; // what went wrong, and whether it was only a look
 
 const view = () => (location.hash === "#watch" ? "watch" : "connections");
 const keyOf = (one) => `${one.connection}@${one.host}`;
 const left = (one) => (one.login_ends_at ? new Date(one.login_ends_at) - Date.now() : null);
 const endsSoon = (one) => left(one) !== null && left(one) < WEEK;
 
-function tell(problem) {
+function tell(problem, looking = false) {
   failed = problem;
+  lookFailed = looking;
   showProblem(problem);
 }
 
@@ -104,10 +105,13 @@ function matching() {
 }
 
 function showFilters() {
-  const chosen = $("shown").value || "every";
-  $("shown").replaceChildren(...Object.entries(FILTERS).map(([name, test]) =>
-    element("option", { value: name }, `${t(`board.filters.${name}`)} (${number(known.connections.filter(test).length)})`)));
-  $("shown").value = chosen;
+  const names = Object.keys(FILTERS);
+  // They stay, and only their words change: the list may be open.
+  if (!$("shown").options.length) $("shown").append(...names.map((name) => element("option", { value: name })));
+  for (const [place, name] of names.entries()) {
+    const count = known.connections.filter(FILTERS[name]).length;
+    say($("shown").options[place], `${t(`board.filters.${name}`)} (${number(count)})`);
+  }
 }
 
 function showList() {
@@ -270,7 +274,7 @@ async function look() {
   const changed = text !== seen;
   known = told;
   seen = text;
-  if (failed) tell(null);
+  if (lookFailed) tell(null);
   if (changed || Date.now() - drawn > 60_000) {
     showList();
     if (open) await showDetail();
@@ -283,8 +287,9 @@ async function watch() {
     await look();
   } catch (problem) {
     if (!problem.kind) throw problem;
-    tell(problem);
-    if (problem.kind === "gone" || problem.kind === "forbidden") return;
+    const over = problem.kind === "gone" || problem.kind === "forbidden";
+    if (over || !failed || lookFailed) tell(problem, true);
+    if (over) return;
   }
   setTimeout(watch, known && known.unread ? SOON : EVERY);
 }

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tap_exactonline.config import Config
-from tap_exactonline.exact.auth.store import StoredConnection, check_name
+from tap_exactonline.exact.auth.store import StoredConnection, check_name, refuse_moving
 from tap_exactonline.exact.errors import ConnectionMissing, NameTaken, SettingsError
 from tap_exactonline.exact.urls import address_of
 from tap_exactonline.kept_connections import named
@@ -54,6 +54,8 @@ class BoardFlow(PageFlow):
         self._name = one.connection if one else ""
         self._active = True
         self._works: dict[int, bool] = {}
+        if one is not None:
+            self._recall(one)
         if purpose == "choice":
             self._open()
 
@@ -65,17 +67,17 @@ class BoardFlow(PageFlow):
     def _open(self) -> None:
         """Begin with the administrations of a login that is there."""
         session = KeptSession(self._config, self._stop)
-        self._recall(session)
         self._every = list(session.connection.accessible)
         self._user = session.user()
         self._session = session
 
-    def _recall(self, session: KeptSession) -> None:
+    def _recall(self, one: StoredConnection) -> None:
         """Take in what was chosen before."""
-        stored = session.connection.store.load()
+        stored = one.store.load()
         if stored is None:
             raise ConnectionMissing(f"There is no connection {self._name}", "The list shows which there are")
         about = stored.standing().about
+        refuse_moving(one.connection, about)
         self._chosen = None if about.divisions is None else list(about.divisions)
         self._active = not about.paused
 
@@ -117,8 +119,6 @@ class BoardFlow(PageFlow):
     def _made(self, session: LoginSession) -> None:
         if self.purpose == "new":
             session.connection.store.change(lambda about: msgspec.structs.replace(about, paused=True))
-        else:
-            self._recall(session)
 
     def others(self, asked: Mapping[str, Any]) -> JsonObject:  # noqa: ARG002 - as all actions
         """The connections that this login has ended: those of the same user."""

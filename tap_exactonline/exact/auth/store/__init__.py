@@ -15,7 +15,7 @@ from tap_exactonline.exact.auth.store.listing import (
     list_connections,
     read_connections,
 )
-from tap_exactonline.exact.auth.store.moving import move
+from tap_exactonline.exact.auth.store.moving import move, refuse_moving
 
 __all__ = [
     "DEFAULT",
@@ -32,4 +32,5 @@ __all__ = [
     "open_store",
     "read_connections",
     "record_name",
+    "refuse_moving",
 ]

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from tap_exactonline.exact.auth.store.base import TokenStore
 from tap_exactonline.exact.auth.store.factory import check_name, open_store
 from tap_exactonline.exact.auth.store.listing import StoredConnection
-from tap_exactonline.exact.auth.tokens import Tokens
-from tap_exactonline.exact.errors import NameTaken, NotLoggedIn
+from tap_exactonline.exact.auth.tokens import About, Tokens
+from tap_exactonline.exact.errors import NameTaken, NotLoggedIn, TokenStoreError
 
 
 def move(
@@ -65,6 +65,19 @@ def move(
             held.save(replace(stored, about=replace(stored.about, moving_to=name)))
             new.save(replace(stored, about=replace(stored.about, moving_to="")))
         held.delete()
+
+
+def refuse_moving(connection: str, about: About) -> None:
+    """Refuse to use a record whose renaming was cut off.
+
+    Raises:
+        TokenStoreError: It was.
+    """
+    if about.moving_to:
+        raise TokenStoreError(
+            f"The connection {connection} was being renamed to {about.moving_to} when that was cut off",
+            f"Run 'tap-exactonline connections rename {connection} {about.moving_to}' again",
+        )
 
 
 def _same(new: Tokens | None, old: Tokens, name: str) -> bool:
