@@ -9,8 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tap_exactonline.exact.auth.store import DEFAULT, check_name
+from tap_exactonline.exact.auth.tokens import check_secret
 from tap_exactonline.exact.errors import SettingsError
-from tap_exactonline.exact.secret_text import check_secret
 from tap_exactonline.exact.urls import api_url_for, check_api_url
 from tap_exactonline.shard import Shard
 

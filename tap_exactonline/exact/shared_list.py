@@ -14,10 +14,10 @@ from typing import Any
 
 import msgspec
 
+from tap_exactonline.exact.auth.store.base import Content, SharedRow
 from tap_exactonline.exact.divisions import Division, recall_refused
 from tap_exactonline.exact.errors import Stopped
 from tap_exactonline.exact.refused_fields import RefusedFields
-from tap_exactonline.exact.shared_row import Content, SharedRow
 
 FRESH = 600
 """Seconds for which a list is taken over."""

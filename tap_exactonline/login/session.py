@@ -13,10 +13,9 @@ from tap_exactonline.connection import Connection
 from tap_exactonline.console import TOKEN_TIMEOUT, TRIES
 from tap_exactonline.exact.auth.grants import authorize_url
 from tap_exactonline.exact.auth.store import read_connections
-from tap_exactonline.exact.auth.tokens import user_in
+from tap_exactonline.exact.auth.tokens import check_secret, user_in
 from tap_exactonline.exact.divisions import ask_me
 from tap_exactonline.exact.errors import ExactError, OtherUser, SettingsError, TokenStoreError
-from tap_exactonline.exact.secret_text import check_secret
 from tap_exactonline.login.redirect import check_redirect_uri, read_code
 
 

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from scripts.postgres import Postgres
+from tap_exactonline.exact.auth.store.base import SharedRow
 from tap_exactonline.exact.contract_calls import HANDFUL, ContractCalls
 from tap_exactonline.exact.errors import DayBudgetSpent
-from tap_exactonline.exact.shared_row import SharedRow
 from tap_exactonline.sync.again import again
 from tests.support.token_stores import opened
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_exactonline.config import parse
+from tap_exactonline.exact.auth.tokens import check_secret, is_sendable
 from tap_exactonline.exact.errors import NotExactOnline, SettingsError
-from tap_exactonline.exact.secret_text import check_secret, is_sendable
 from tests.exact_online import ExactOnline, faults, hostile
 from tests.exact_online.wire import Reply
 from tests.support.tap_runs import TapRunner

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 import pytest
 
 from scripts.postgres import Postgres
+from tap_exactonline.exact.auth.store.base import Content, SharedRow
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import ServerFault, Stopped, TokenStoreError
 from tap_exactonline.exact.refused_fields import RefusedFields
 from tap_exactonline.exact.shared_list import FRESH, SharedList
-from tap_exactonline.exact.shared_row import Content, SharedRow
 from tests.support.token_stores import opened
 
 pytestmark = pytest.mark.process

@@ -31,8 +31,10 @@ from tap_exactonline.exact.auth.tokens import (
     LoginStatus,
     Tokens,
     User,
+    check_secret,
     clean_token,
     fingerprint,
+    is_sendable,
     status_of,
     user_in,
 )
@@ -45,7 +47,6 @@ from tap_exactonline.exact.errors import (
     SettingsError,
     Stopped,
 )
-from tap_exactonline.exact.secret_text import check_secret, is_sendable
 from tap_exactonline.exact.urls import check_api_url
 
 if TYPE_CHECKING:

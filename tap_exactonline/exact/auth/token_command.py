@@ -21,9 +21,8 @@ from typing import Any
 import msgspec
 
 from tap_exactonline.exact.auth.signals import settle
-from tap_exactonline.exact.auth.tokens import LIFETIME, LoginStatus, user_in
+from tap_exactonline.exact.auth.tokens import LIFETIME, LoginStatus, is_sendable, user_in
 from tap_exactonline.exact.errors import ExactError, NotLoggedIn, SettingsError, Stopped
-from tap_exactonline.exact.secret_text import is_sendable
 
 _TIMEOUT = 60.0
 _MOST_OUTPUT = 64 * 2**10

@@ -1,14 +1,16 @@
-"""The tokens of one login: the record that a store keeps, and what it tells of the login without asking Exact."""
+"""The tokens of one login: how they look, the record that a store keeps, and what it tells without asking Exact."""
 
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote
 
 import msgspec
 
+from tap_exactonline.exact.errors import SettingsError
 from tap_exactonline.exact.foreign_text import clean_text
 
 #: Seconds that an access token lives when the answer does not say (Exact, OAuth step 3).
@@ -16,6 +18,9 @@ LIFETIME = 600.0
 #: Seconds that a refresh token lives unused: 30 days (Exact, OAuth step 4).
 REFRESH_LIFETIME = 30 * 86400.0
 _KEPT_SEEDS = 32
+# Letters that people paste with a secret.
+_QUOTES = set("\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2039\u203a\u00ab\u00bb")
+_BREAKS = set("\r\n\v\f\x85\u2028\u2029")
 
 
 class User(NamedTuple):
@@ -226,6 +231,38 @@ def clean_token(token: str | None) -> str | None:
     if "%21" in text:  # Exact's tokens hold a "!", never a "%"
         text = unquote(text)
     return text or None
+
+
+def is_sendable(token: str) -> bool:
+    """Whether a token can stand in a header: visible ASCII characters only, as all of Exact's are."""
+    return token.isascii() and token.isprintable() and " " not in token and token != ""
+
+
+def check_secret(setting: str, text: str | None) -> None:
+    """Refuse what can't be a token or a client secret; None passes.
+
+    Raises:
+        SettingsError: if it holds a character that none has. The message says of what kind and where, not which.
+    """
+    for place, letter in enumerate(text or "", start=1):
+        if not is_sendable(letter):
+            raise SettingsError(
+                setting,
+                f"its character {place} is {_kind(letter)}, which no token or secret has",
+                "Copy it again, in one piece, without line breaks and quotation marks",
+            )
+
+
+def _kind(letter: str) -> str:
+    if letter in _BREAKS:
+        return "a line break"
+    if letter.isspace():
+        return "a blank"
+    if letter in _QUOTES:
+        return "a typographic quotation mark"
+    if unicodedata.category(letter) in ("Cf", "Cc", "Cs", "Cn", "Co"):
+        return "an invisible one"
+    return "not an ASCII one"
 
 
 def _veil(secret: str | None) -> str:

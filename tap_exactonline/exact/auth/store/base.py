@@ -10,14 +10,13 @@ from __future__ import annotations
 import logging
 import time
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
 from tap_exactonline.exact.auth.tokens import About, Tokens
 from tap_exactonline.exact.errors import NotLoggedIn
 from tap_exactonline.exact.notes import Notes
-from tap_exactonline.exact.shared_row import SharedRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -184,3 +183,42 @@ class TokenStore(ABC):
         """Lock, remove the record, release."""
         with self.lock() as held:
             held.delete()
+
+
+class Content(NamedTuple):
+    """What the row holds; what its members mean is its user's choice."""
+
+    number: int = 0
+    mark: str = ""
+    text: str = ""
+
+
+class SharedRow(ABC):
+    """One row of the token store's database."""
+
+    @abstractmethod
+    def look(self) -> tuple[Content, int] | None:
+        """The content, and the database's clock in seconds since the epoch; None if there is no row.
+
+        Raises:
+            TokenStoreError: The database can't be asked.
+        """
+
+    @abstractmethod
+    def change(self, change: Callable[[Content, int], Content]) -> None:
+        """Replace the content, one process at a time.
+
+        Args:
+            change: Makes the new content of the old one and the database's clock. May be called twice.
+
+        Raises:
+            TokenStoreError: The database can't be written.
+        """
+
+    @abstractmethod
+    def try_lock(self) -> AbstractContextManager[bool]:
+        """Hold the row's lock inside the block, or not: False if another process has it. It ends with its holder.
+
+        Raises:
+            TokenStoreError: The database can't be asked.
+        """

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from tap_exactonline.exact.auth.store.base import Content, SharedRow
 from tap_exactonline.exact.auth.store.database import begin, stay
-from tap_exactonline.exact.shared_row import Content, SharedRow
 
 if TYPE_CHECKING:
     from psycopg import Connection
