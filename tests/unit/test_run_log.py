@@ -40,9 +40,7 @@ def rows(run: InProcessRun | TapRun) -> dict[tuple[int, str], dict[str, Any]]:
 
 
 def test_each_stream_of_each_administration_has_a_row(home: SyncFixture) -> None:
-    done = home.run(*STREAMS)
-
-    found = rows(done)
+    found = rows(home.run(*STREAMS))
     assert set(found) == {(HOME, ACCOUNTS), (HOME, ITEMS), (0, "system_divisions"), (0, "*")}
     items = found[HOME, ITEMS]
     assert items["status"] == "ok"
