@@ -92,7 +92,8 @@ class Division:
             else:
                 raise TypeError(f"a division has no {name!r}")
         self._rv = first_rowversion
-        self._tables: dict[str, Table] = {}
+        self._reserved: dict[str, tuple[list[Endpoint], int, int]] = {}
+        self._tables: dict[str, Table] = {}  # by name of the first endpoint
         self._declare(rows)
 
     def _declare(self, rows: int | Mapping[str, int]) -> None:
@@ -107,15 +108,15 @@ class Division:
                 count = max(rows.get(n, 0) for n in names)
             deletions, count = (count, 0) if "sync_deleted" in names else (0, count)
             count = count if endpoints[0].key else min(count, 1)  # settings: one row, no key
-            table = Table(self, endpoints, count, self._rv + 1)
+            self._reserved |= dict.fromkeys(names, (endpoints, count, self._rv + 1))
             self._rv += count
-            for name in names:
-                self._tables[name] = table
             for number in range(deletions):
                 old = self.exact.now() - timedelta(days=50, minutes=-number)
                 known = (1, 2, 9, 52, 21, 59, 99, 33)[number % 8]
                 key = generate.guid(self.exact.seed, self.code, "deleted", number)
-                table.insert(EntityKey=key, EntityType=known, DeletedBy=None, DeletedDate=old)
+                self.table("sync_deleted").insert(
+                    EntityKey=key, EntityType=known, DeletedBy=None, DeletedDate=old
+                )
 
     @property
     def rowversion(self) -> int:
@@ -133,12 +134,16 @@ class Division:
         return self._rv
 
     def table(self, stream: str) -> Table:
-        """The table behind a stream; KeyError for an unknown one."""
-        return self._tables[stream]
+        """The table behind a stream; KeyError for an unknown one. It is made when it is first asked for."""
+        endpoints, count, first_rv = self._reserved[stream]
+        name = endpoints[0].name
+        return self._tables.get(name) or self._tables.setdefault(
+            name, Table(self, endpoints, count, first_rv)
+        )
 
     def log_deletion(self, entity_type: int, key: Any, when: datetime | None = None) -> dict[str, Any]:
         """Write a line into sync/Deleted; for tests, also of an entity type that nobody knows."""
-        table = self._tables["sync_deleted"]
+        table = self.table("sync_deleted")
         who = generate.guid(self.exact.seed, "user")
         return table.insert(
             EntityKey=str(key), EntityType=entity_type, DeletedBy=who, DeletedDate=when or self.exact.now()
@@ -147,7 +152,7 @@ class Division:
     def purge_deletions(self) -> None:
         """Forget what is older than the log's memory."""
         limit = self.exact.now() - timedelta(days=self.exact.switches.deleted_days)
-        table = self._tables["sync_deleted"]
+        table = self.table("sync_deleted")
         when = table.getter("DeletedDate")
 
         def old(row: Row) -> bool:
@@ -159,7 +164,7 @@ class Division:
     def restamp(self, first: int, *, hr_only: bool = False) -> None:
         """New Timestamps for every table, or for the HR ones, counting on from ``first``."""
         self._rv = first
-        for table in dict.fromkeys(self._tables.values()):
+        for table in dict.fromkeys(map(self.table, self._reserved)):
             if not hr_only or any(e.hr for e in table.endpoints):
                 table.restamp(self.next_rv)
 
