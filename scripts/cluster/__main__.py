@@ -177,9 +177,13 @@ def part_of(code: int, parts: int) -> int:
 
 
 def chosen(exact: ExactOnline, parts: int) -> tuple[int, int]:
-    """Two administrations of different parts, neither of them the first: its calls also serve the login."""
+    """Two administrations of different parts, neither of them the first: its calls also serve the login.
+
+    The second one is in the first part that may be, which is begun at once: what is lost early is made up for early.
+    """
     closed, *others = list(exact.divisions)[1:]
-    return closed, next(code for code in others if part_of(code, parts) != part_of(closed, parts))
+    apart = [code for code in others if part_of(code, parts) != part_of(closed, parts)]
+    return closed, min(apart, key=lambda code: part_of(code, parts))
 
 
 def show_airflow(made: World, parts: int) -> None:

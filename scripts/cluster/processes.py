@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 _PR_SET_CHILD_SUBREAPER = 36
-_STOP_SECONDS = 15
+# None of them has anything to keep.
+_STOP_SECONDS = 5
 
 
 class Processes:
@@ -71,11 +72,14 @@ class Processes:
                 process.wait(max(0.1, deadline - time.monotonic()))
         while left := self._left():
             _signal(left, signal.SIGKILL)
-            for pid in left:
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(pid, os.WNOHANG)
             time.sleep(0.1)
+        for process in self._running.values():
+            process.wait()
         self._running = {}
+        # Adopted ones, of which the first process of a container would never hear.
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
 
     def _left(self) -> set[int]:
         """What was started since the beginning and still runs; what has lost its parent belongs to this process."""
