@@ -8,9 +8,9 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -294,11 +294,8 @@ def test_only_one_pod_at_a_time_makes_the_tables(database: Postgres, monkeypatch
             assert inside == [number]
             inside.remove(number)
 
-    pods = [threading.Thread(target=pod, args=[number]) for number in range(3)]
-    for one in pods:
-        one.start()
-    for one in pods:
-        one.join(30)
+    with ThreadPoolExecutor(3) as pods:
+        list(pods.map(pod, range(3)))
     assert len(order) == 3
 
 
