@@ -31,7 +31,7 @@ REQUIRES_dbt := dbt-core==1.11.16 dbt-duckdb==1.11.1 dbt-postgres==1.11.0 "duckd
 REQUIRES_report := matplotlib~=3.10
 # dbt-core 1.11 takes their 1.12. 800 MB, so only `make dialects` and `make test-all` fetch them.
 REQUIRES_dialects := dbt-core==1.11.16 dbt-snowflake~=1.12.4 dbt-bigquery~=1.12.1 sqlglot~=30.30
-# For `make demo-cluster`: 250 MB. With the driver of its own database: SQLite gives one task to two workers.
+# For `make demo-cluster`: 350 MB. With the driver of its own database: SQLite gives one task to two workers.
 REQUIRES_airflow := "apache-airflow[postgres]~=3.3" apache-airflow-providers-edge3~=5.1
 REQUIRES_dagster := dagster~=1.13
 # The newest one that needs no package which the registry lacks (zensical-ui, from 0.0.74 on).
@@ -70,8 +70,8 @@ COVERED := tests/unit tests/convergence tests/sdk
 
 help:
 	@echo "make demo    run Meltano from a stand-in Exact Online into a real PostgreSQL, twice"
-	@echo "make demo-cluster  60 administrations on several workers by Airflow, one of which dies; about 7 minutes, fetches 250 MB"
-	@echo "make demo-dagster  the same by Dagster without the faults; about a minute, fetches 110 MB"
+	@echo "make demo-cluster  60 administrations on several workers by Airflow, one of which dies; about 7 minutes, 350 MB of packages"
+	@echo "make demo-dagster  the same by Dagster without the faults; about a minute, 160 MB of packages"
 	@echo "make demo-web  the page of all connections on a stand-in with five customers, one of them in trouble"
 	@echo "make dbt     build the dbt models once more on what the demo left in DEMO_POSTGRES_URL"
 	@echo "make models  renew docs/models.md from the dbt package"
