@@ -164,7 +164,7 @@ class RunLog:
         if isinstance(error, ExactError) and not report.outcomes and self._output.holds_log:
             self._leave_to_next_run(error)
             return
-        self._state.others["run"] = {**self._state.others["run"], "open": False, "failed": None}
+        self._state.others["run"] = {**self._state.others["run"], "open": False}
         # A target that is gone was told already.
         with contextlib.suppress(OutputError):
             if self._stream is not None:
