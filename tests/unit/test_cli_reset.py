@@ -13,7 +13,7 @@ import pytest
 from tap_exactonline.sync.state.envelope import unwrap
 from tests.exact_online import faults
 from tests.support.cli import CliFixture, lab
-from tests.support.tap_runs import TapRun, catalog
+from tests.support.in_process import InProcessRun, run_tap
 
 pytestmark = pytest.mark.process
 
@@ -28,24 +28,20 @@ def here(tmp_path: Path) -> Iterator[CliFixture]:
 
 
 class Pipeline:
-    """Runs that hand on a state, and a reset between them."""
+    """Runs that hand on a state in a file, and the command between them. The runs need no program of their own."""
 
     def __init__(self, here: CliFixture, **settings: Any) -> None:
         self.here = here
-        self.config = here.logged_in(**settings)
+        self.settings = settings
         self.state = here.folder / "state.json"
-        (here.folder / "catalog.json").write_text(json.dumps(catalog(STREAMS)))
 
-    def run(self) -> TapRun:
+    def run(self, *, complete: bool = True) -> InProcessRun:
         """Read, and keep the state."""
-        arguments = ["--config", self.config, "--catalog", "catalog.json"]
-        if self.state.exists():
-            arguments += ["--state", str(self.state)]
-        done = self.here.run(*arguments)
-        found = TapRun(done.returncode, done.stdout, done.stderr)
-        assert found.code == 0, found.err
-        self.state.write_text(json.dumps(found.state))
-        return found
+        state = unwrap(json.loads(self.state.read_text())) if self.state.exists() else None
+        done = run_tap(self.here.exact, STREAMS, state, home=self.here.folder, settings=self.settings)
+        assert done.complete is complete, done.error
+        self.state.write_text(json.dumps(done.state))
+        return done
 
     def reset(self, *arguments: str, code: int = 0) -> str:
         """Reset the state in its file; returns what was printed."""
@@ -53,7 +49,7 @@ class Pipeline:
         assert done.returncode == code, done.stderr
         return done.stdout + done.stderr
 
-    def places(self, found: TapRun, stream: str) -> set[int]:
+    def places(self, found: InProcessRun, stream: str) -> set[int]:
         """The administrations of which rows came."""
         return {record["division"] for record in found.records(stream)}
 
@@ -66,7 +62,7 @@ def pipeline(here: CliFixture) -> Pipeline:
 
 
 def test_nothing_comes_twice_without_a_reset(pipeline: Pipeline) -> None:
-    assert pipeline.run().counts[ACCOUNTS] == 0
+    assert len(pipeline.run().records(ACCOUNTS)) == 0
 
 
 def test_one_table_is_read_again_in_all_administrations(pipeline: Pipeline) -> None:
@@ -75,8 +71,8 @@ def test_one_table_is_read_again_in_all_administrations(pipeline: Pipeline) -> N
     assert f"{ACCOUNTS}: read from the beginning in division 101, 102\n2 bookmarks removed.\n" in said
     again = pipeline.run()
     assert pipeline.places(again, ACCOUNTS) == {101, 102}
-    assert again.counts[ACCOUNTS] == 4
-    assert again.counts[ITEMS] == 0
+    assert len(again.records(ACCOUNTS)) == 4
+    assert len(again.records(ITEMS)) == 0
 
 
 def test_one_administration_is_read_again(pipeline: Pipeline) -> None:
@@ -92,14 +88,14 @@ def test_one_table_of_one_administration_is_read_again(pipeline: Pipeline) -> No
 
     again = pipeline.run()
     assert pipeline.places(again, ITEMS) == {101}
-    assert again.counts[ACCOUNTS] == 0
+    assert len(again.records(ACCOUNTS)) == 0
 
 
 def test_all_is_read_again_without_a_choice(pipeline: Pipeline) -> None:
     pipeline.reset()
 
     again = pipeline.run()
-    assert (again.counts[ACCOUNTS], again.counts[ITEMS]) == (4, 4)
+    assert (len(again.records(ACCOUNTS)), len(again.records(ITEMS))) == (4, 4)
 
 
 def test_a_dry_run_changes_nothing(pipeline: Pipeline) -> None:
@@ -151,7 +147,7 @@ def test_a_pipe_keeps_the_envelope_of_meltano(pipeline: Pipeline) -> None:
     assert set(found) == {"singer_state"}
     assert {*unwrap(found)["bookmarks"]} == {*whole["singer_state"]["bookmarks"]}
     pipeline.state.write_text(done.stdout)
-    assert pipeline.run().counts[ACCOUNTS] == 4
+    assert len(pipeline.run().records(ACCOUNTS)) == 4
 
 
 @pytest.mark.parametrize(
@@ -197,12 +193,7 @@ def test_what_was_delivered_before_is_not_forgotten(pipeline: Pipeline) -> None:
     assert [one["had_rows"] for one in partitions] == [True, True]
 
     pipeline.here.exact.faults.add(ACCOUNTS, faults.refusal("scope"), times=None)
-    done = pipeline.here.run(
-        "--config", pipeline.config, "--catalog", "catalog.json", "--state", "state.json"
-    )
-
-    assert done.returncode == 1
-    assert "Rows were delivered before" in done.stderr
+    assert "Rows were delivered before" in str(pipeline.run(complete=False).error)
 
 
 def test_the_target_is_cleaned_at_the_end_if_versions_are_on(here: CliFixture) -> None:
@@ -215,7 +206,7 @@ def test_the_target_is_cleaned_at_the_end_if_versions_are_on(here: CliFixture) -
     pipeline.reset("--stream", ACCOUNTS)
     again = pipeline.run()
 
-    def version(found: TapRun) -> int:
+    def version(found: InProcessRun) -> int:
         return int(
             next(
                 m["version"]
