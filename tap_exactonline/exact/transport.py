@@ -76,17 +76,6 @@ class Response(msgspec.Struct, frozen=True):
     received: float
 
 
-class _Bearer(requests.auth.AuthBase):
-    """Sets the token. As an auth object, since requests lets a ``.netrc`` overrule a plain header."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
-
-
 class Transport:
     """Sends requests to one host; thread-safe, with one session (and so one connection) per thread.
 
@@ -150,8 +139,8 @@ class Transport:
         if session is None:
             session = self._local.session = _Session(self._headers, direct=self._direct)
             self._sessions.append(session)
-        headers = {"Accept": "application/xml"} if xml else None
-        return self._send(session, "GET", url, auth=_Bearer(token), headers=headers)
+        headers = {"Authorization": f"Bearer {token}"}
+        return self._send(session, "GET", url, headers | {"Accept": "application/xml"} if xml else headers)
 
     def post(self, url: str, form: Mapping[str, str]) -> Response:
         """Send one form, over a connection of its own: one that has idled may be dead, and a POST is not repeated.
@@ -160,7 +149,7 @@ class Transport:
             ExactError: as `get`.
         """
         with _Session(self._headers, direct=self._direct) as session:
-            return self._send(session, "POST", url, auth=_leave_alone, data=form)
+            return self._send(session, "POST", url, {}, form)
 
     def head(self, url: str) -> Response:
         """Ask for the headers of a page that needs no login.
@@ -169,20 +158,24 @@ class Transport:
             ExactError: as `get`.
         """
         with _Session(self._headers, direct=self._direct) as session:
-            return self._send(session, "HEAD", url, auth=_leave_alone)
+            return self._send(session, "HEAD", url, {})
 
-    def _send(self, session: _Session, method: str, url: str, **options: Any) -> Response:
+    def _send(
+        self,
+        session: _Session,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        form: Mapping[str, str] | None = None,
+    ) -> Response:
         deadline = time.monotonic() + self._bounds.total
         sent = self._clock()
         with self._watchdog.over(session.shut, deadline) as watched:
             try:
-                with session.request(
-                    method,
-                    url,
-                    timeout=(self._bounds.connect, self._bounds.silence),
-                    allow_redirects=False,
-                    stream=True,
-                    **options,
+                request = session.prepared(method, url, headers, form)
+                timeout = (self._bounds.connect, self._bounds.silence)
+                with session.send(
+                    request, timeout=timeout, allow_redirects=False, **session.environment
                 ) as answer:
                     received = self._clock()
                     watched.shut = answer.raw.shutdown
@@ -275,14 +268,31 @@ class _Session(requests.Session):
         self.headers.update(headers)
         # A cookie would tie the calls of one division to the state that another left on the server.
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._direct = direct
+        self._proxies = dict(_NO_PROXY) if direct else {}
+        self._first: requests.PreparedRequest | None = None
+        self._origin = ""
+        self.environment: dict[str, Any] = {}
         self._adapter = _Adapter()
         self.mount("https://", self._adapter)
         self.mount("http://", self._adapter)
 
-    def merge_environment_settings(self, url: Any, proxies: Any, *others: Any) -> Any:
-        """What the environment says of proxies and certificates."""
-        return super().merge_environment_settings(url, dict(_NO_PROXY) if self._direct else proxies, *others)
+    def prepared(
+        self, method: str, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None
+    ) -> requests.PreparedRequest:
+        """A request. Only the first of a session is made by requests, and the others like it, with another path and headers.
+
+        For each one requests would look through the whole environment twice for proxies, and go through the address
+        byte by byte once more than urllib3 does: a tenth of the CPU time of a run whose calls bring few rows.
+        """
+        if self._first is None:
+            self.environment = {**self.merge_environment_settings(url, self._proxies, True, None, None)}
+            first = self.prepare_request(requests.Request(method, url, data=form, auth=_leave_alone))
+            self._origin = _origin_and_rest(str(first.url))[0]
+            self._first = first
+        prepared = self._first.copy()
+        prepared.url = self._origin + _origin_and_rest(url)[1]
+        prepared.headers.update(headers)
+        return prepared
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """No redirect is looked at: requests would read the whole body of the answer first, however long it is."""
@@ -290,6 +300,12 @@ class _Session(requests.Session):
     def shut(self) -> None:
         """End the request that is under way, from its first byte on: for another thread."""
         self._adapter.shut()
+
+
+def _origin_and_rest(url: str) -> tuple[str, str]:
+    """Scheme and host of an address, and what follows them."""
+    end = url.find("/", url.find("//") + 2)
+    return (url, "/") if end < 0 else (url[:end], url[end:])
 
 
 class _Adapter(requests.adapters.HTTPAdapter):

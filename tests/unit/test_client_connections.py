@@ -10,11 +10,12 @@ import threading
 from collections.abc import Callable
 
 import pytest
+import requests
 
 from tap_exactonline.exact.auth.grants import GrantOutcome, TokenEndpoint
 from tap_exactonline.exact.errors import BrokenAnswer, NotExactOnline, SettingsError, Unreachable
 from tap_exactonline.exact.transport import Bounds, Transport
-from tests.exact_online.raw import raw_server
+from tests.exact_online.raw import head, raw_server
 from tests.support import scripted
 from tests.support.client_pages import HTML, PAGE, SECRET_ROW, after_a_good_answer
 from tests.support.scripted import Reply, trickle, world
@@ -219,3 +220,38 @@ def test_json_of_another_shape_names_the_place_and_no_value(w):
     with pytest.raises(BrokenAnswer, match=r"\$\[\.\.\.\]") as caught:
         w.get(decode=decoder.decode)
     assert SECRET_ROW not in str(caught.value)
+
+
+# -- what a session does once
+
+
+def test_each_request_has_its_own_address_and_token_and_the_environment_is_looked_at_once(monkeypatch):
+    looked: list[str] = []
+
+    def look(url: str, **_: object) -> dict[str, str]:
+        looked.append(url)
+        return {}
+
+    monkeypatch.setattr(requests.sessions, "get_environ_proxies", look)
+    targets = {
+        "/api/v1/101/crm/Accounts?$select=ID&$filter=Name%20eq%20'%C3%A9'": None,
+        "/api/v1/101/crm/Accounts?$skiptoken=guid'1 2'&x=é|%zz#part": "/api/v1/101/crm/Accounts?$skiptoken=guid'1%202'&x=%C3%A9%7C%25zz",
+        "": "/",
+    }
+    with raw_server() as server:
+        server.handler = lambda connection, _: server.send(
+            connection, head(200, "Content-Length: 2", "Connection: close") + b"{}"
+        )
+        transport = Transport(server.url, "test", Bounds(5, 5, 5))
+        for number, target in enumerate(targets):
+            transport.get(server.url + target, f"token-{number}", xml=number == 1)
+        transport.close()
+        came = [request.decode().split("\r\n") for request in server.requests]
+    assert [lines[0] for lines in came] == [
+        f"GET {sent or given} HTTP/1.1" for given, sent in targets.items()
+    ]
+    for number, lines in enumerate(came):
+        assert f"Authorization: Bearer token-{number}" in lines
+        assert f"Accept: application/{'xml' if number == 1 else 'json'}" in lines
+        assert sum(line.startswith("Authorization") for line in lines) == 1
+    assert len(looked) == 1
