@@ -137,9 +137,9 @@ class Division:
         """The table behind a stream; KeyError for an unknown one. It is made when it is first asked for."""
         endpoints, count, first_rv = self._reserved[stream]
         name = endpoints[0].name
-        return self._tables.get(name) or self._tables.setdefault(
-            name, Table(self, endpoints, count, first_rv)
-        )
+        if name not in self._tables:
+            self._tables.setdefault(name, Table(self, endpoints, count, first_rv))  # threads may meet here
+        return self._tables[name]
 
     def log_deletion(self, entity_type: int, key: Any, when: datetime | None = None) -> dict[str, Any]:
         """Write a line into sync/Deleted; for tests, also of an entity type that nobody knows."""
