@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from scripts.meltano_project import ROOT, executable
-from scripts.postgres import embedded
+from scripts.postgres import Postgres
 from tests.exact_online import ExactOnline, faults
 from tests.support.loading import Database, DuckDatabase, PostgresDatabase, selected, singer
 
@@ -22,7 +22,6 @@ pytestmark = pytest.mark.process
 ACCOUNTS, ITEMS, LOG = "sync_crm_accounts", "sync_logistics_items", "run_log"
 PAGE = (ROOT / "docs/monitoring.md").read_text(encoding="utf-8")
 BLOCKS = dict(re.findall(r'^```sql title="([^"]+)"\n(.*?)^```', PAGE, re.DOTALL | re.MULTILINE))
-both = pytest.mark.parametrize("name", ["postgres", "duckdb"])
 
 
 class Schedule:
@@ -62,17 +61,17 @@ class Schedule:
         return done.returncode
 
 
-@pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Database]]:
-    home = tmp_path_factory.mktemp("monitoring")
+@pytest.fixture
+def loaded(tmp_path: Path, database: Postgres) -> Iterator[dict[str, Database]]:
+    home = tmp_path
     exact = ExactOnline(seed=11)
     exact.limits(minute=10**6, day=10**6)
     for code in (101, 102, 103):
         exact.add_division(code, rows={ACCOUNTS: 2, ITEMS: 2})
     schema = {"default_target_schema": "exact_online"}
-    with exact.serve(), embedded() as postgres:
+    with exact.serve():
         targets = {
-            "target-postgres": schema | {"sqlalchemy_url": postgres.sqlalchemy_url},
+            "target-postgres": schema | {"sqlalchemy_url": database.sqlalchemy_url},
             "target-duckdb": schema | {"path": str(home / "warehouse.duckdb")},
         }
         schedule = Schedule(exact, home, targets)
@@ -84,58 +83,64 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Datab
         exact.faults.script.pop()
         assert schedule.run() == 1
         duck = DuckDatabase(home / "warehouse.duckdb")
-        with postgres.connect() as connection:
+        with database.connect() as connection:
             databases: dict[str, Database] = {"postgres": PostgresDatabase(connection), "duckdb": duck}
-            for database in databases.values():
-                for title in ("runs", "freshness", "failures"):
-                    database.query(BLOCKS[title])
+            for title in ("runs", "freshness", "failures"):
+                for one in databases.values():
+                    one.query(BLOCKS[title])
             yield databases
         duck.close()
 
 
-@both
-def test_the_runs(loaded: dict[str, Database], name: str) -> None:
-    rows = loaded[name].query("SELECT * FROM exact_online.exact_runs ORDER BY started")
+def test_the_views_say_what_the_runs_were(loaded: dict[str, Database]) -> None:
+    """One test: if several workers had a part of it each, each of them would fill both databases."""
+    assert set(loaded) == {"postgres", "duckdb"}
+    for name, database in loaded.items():
+        assert_runs(database)
+        assert_failures(database)
+        assert_freshness(database)
+        assert_late(database, name)
+    assert_old_rows_can_be_removed(loaded["postgres"])
+
+
+def assert_runs(database: Database) -> None:
+    rows = database.query("SELECT * FROM exact_online.exact_runs ORDER BY started")
     assert [row["status"] for row in rows] == ["ok", "incomplete", "killed", "incomplete"]
     assert [row["again"] for row in rows[:3]] == [None, "soon", "soon"]
     assert datetime.fromisoformat(rows[3]["again"]), "after four refusals the tap rests for an hour"
 
 
-@both
-def test_what_fails_now_is_one_table_and_a_recovered_administration_is_not(
-    loaded: dict[str, Database], name: str
-) -> None:
-    rows = loaded[name].query("SELECT * FROM exact_online.exact_failures")
+def assert_failures(database: Database) -> None:
+    """What fails now is one table; an administration that has recovered is not there."""
+    rows = database.query("SELECT * FROM exact_online.exact_failures")
     assert [(row["division"], row["stream"], row["status"]) for row in rows] == [
         (102, ACCOUNTS, "incomplete")
     ]
     assert rows[0]["message"]
 
 
-@both
-def test_quiet_streams_are_fresh_and_the_failing_one_is_not(loaded: dict[str, Database], name: str) -> None:
-    rows = loaded[name].query("SELECT * FROM exact_online.exact_freshness")
+def assert_freshness(database: Database) -> None:
+    """Quiet streams are fresh, and the failing one is not."""
+    rows = database.query("SELECT * FROM exact_online.exact_freshness")
     fresh = {(row["division"], row["stream"]): str(row["fresh_at"]) for row in rows}
     assert set(fresh) == {(code, stream) for code in (101, 102, 103) for stream in (ACCOUNTS, ITEMS)}
     started = [
         str(row["started"])
-        for row in loaded[name].query("SELECT started FROM exact_online.exact_runs ORDER BY started")
+        for row in database.query("SELECT started FROM exact_online.exact_runs ORDER BY started")
     ]
     assert fresh.pop((102, ACCOUNTS)) < started[1]
     assert min(fresh.values()) > started[3]
 
 
-@both
-def test_what_is_late(loaded: dict[str, Database], name: str) -> None:
+def assert_late(database: Database, name: str) -> None:
     title = {"postgres": "late (PostgreSQL)", "duckdb": "late (DuckDB)"}[name]
-    assert loaded[name].query(BLOCKS[title]) == []
+    assert database.query(BLOCKS[title]) == []
     unit = {"postgres": "interval '26 hours'", "duckdb": "INTERVAL 26 HOUR"}[name]
     earlier = BLOCKS[title].replace(unit, f"{unit} + {unit}").replace(" - ", " + ")
-    assert len(loaded[name].query(earlier)) == 6, "everything is late two days from now"
+    assert len(database.query(earlier)) == 6, "everything is late two days from now"
 
 
-def test_old_rows_can_be_removed(loaded: dict[str, Database]) -> None:
-    database = loaded["postgres"]
+def assert_old_rows_can_be_removed(database: Database) -> None:
     before = database.query("SELECT count(*) AS n FROM exact_online.run_log")
     database.query(BLOCKS["keep 90 days (PostgreSQL)"])
     assert database.query("SELECT count(*) AS n FROM exact_online.run_log") == before
