@@ -264,35 +264,6 @@ def test_with_a_tunnel_nothing_is_pasted(chromium: Any, here: CliFixture) -> Non
         assert here.exact.token_calls == 1
 
 
-def test_hundreds_of_administrations_on_a_phone(chromium: Any, here: CliFixture) -> None:
-    for number in range(300):
-        here.exact.add_division(5000 + number, description=f"Klant {number} B.V.")
-    with served(here, redirect_uri=REDIRECT) as running:
-        person = Person(chromium, running, viewport={"width": 360, "height": 740}, has_touch=True)
-        page = person.page
-        person.at("app")
-        assert person.fits()
-        person.next()
-        person.at("login")
-        assert person.fits()
-        page.locator("#pasted").fill(person.consent())
-        person.next()
-        person.at("divisions")
-        assert person.fits()
-        page.get_by_role("radio", name="Only these").check()
-        page.get_by_role("button", name="Untick all shown").click()
-        page.get_by_label("Find by number or name").fill("klant 17")
-        expect(page.locator("#divisions tr")).to_have_count(11)
-        page.get_by_role("button", name="Tick all shown", exact=True).click()
-        expect(page.get_by_text("11 of 303 chosen")).to_be_visible()
-        person.next()
-        expect(person.at("test").get_by_text("All 11 administrations answer.")).to_be_visible()
-        assert person.fits()
-        person.next()
-        assert "5017, 5170" in person.at("settings").locator("#meltano").inner_text()
-        assert person.fits()
-
-
 def test_everything_has_a_name_for_those_who_do_not_see_it(chromium: Any, here: CliFixture) -> None:
     with served(here, redirect_uri=REDIRECT) as running:
         person = Person(chromium, running)

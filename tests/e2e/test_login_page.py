@@ -310,3 +310,20 @@ def test_a_fixed_port_for_tunnels(here: CliFixture) -> None:
     assert "--port" in done.stderr
     with served(here, "--port", str(port)) as page:
         assert page.port == port
+
+
+def test_the_page_of_all_connections_is_served_until_it_is_ended(here: CliFixture) -> None:
+    assert here.log_in("--config", here.config(connection="bakery"), "--redirect-uri", REDIRECT)[0] == 0
+    with served(here, "--no-browser", command=["web"], redirect_uri=REDIRECT) as page:
+        assert page.enter().status == 200
+        told = page.get("/api/connections").json()["connections"]
+        assert [(one["connection"], one["user"], one["state"]) for one in told] == [
+            ("bakery", "Stand In", "good")
+        ]
+        assert page.post("new").status == 200
+        assert page.post("app", {"connection": "garage"}).json()["redirect_uri"] == REDIRECT
+        page.process.send_signal(signal.SIGINT)
+        status, out, err = page.end()
+    assert (status, err.strip()) == (130, "")
+    assert "The page is open at" in out
+    assert here.said_nothing_secret(out, str(told))

@@ -10,9 +10,9 @@ let seen = ""; // the same as text: what has not changed is not drawn again
 let drawn = 0; // when it was drawn
 let open = null; // the connection whose details are shown
 let asked = 0, answered = 0; // looks
+let view = "connections";
 let failed = null, lookFailed = false; // what went wrong, and whether it was only a look
 
-const view = () => (location.hash === "#watch" ? "watch" : "connections");
 const keyOf = (one) => `${one.connection}@${one.host}`;
 const left = (one) => (one.login_ends_at ? new Date(one.login_ends_at) - Date.now() : null);
 const endsSoon = (one) => left(one) !== null && left(one) < WEEK;
@@ -82,7 +82,7 @@ function cells(one) {
     calls: [run ? number(run.calls) : "–"],
     said: [said(one)],
   };
-  return COLUMNS[view()].map((column, place) => {
+  return COLUMNS[view].map((column, place) => {
     const [what, look = ""] = column.split(".");
     return element(place ? "td" : "th", { className: look, ...(place ? {} : { scope: "row" }) }, ...of[what]);
   });
@@ -101,7 +101,7 @@ function matching() {
   const found = known.connections
     .filter(FILTERS[$("shown").value || "every"])
     .filter((one) => `${one.connection} ${one.user} ${environment(one)} ${(one.divisions || []).join(" ")}`.toLowerCase().includes(sought));
-  return view() === "watch" ? found.sort((a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state)) : found;
+  return view === "watch" ? found.sort((a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state)) : found;
 }
 
 function showFilters() {
@@ -114,17 +114,24 @@ function showFilters() {
   }
 }
 
+// The address chooses it; but a jump to the list, for those who skip what stands before it, is no choice.
+function chooseView() {
+  const wanted = location.hash.slice(1);
+  if (wanted in COLUMNS) view = wanted;
+  showList();
+}
+
 function showList() {
   const focused = document.activeElement.id;
   for (const link of document.querySelectorAll(".views a")) {
-    if (link.hash === `#${view()}`) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
+    if (link.hash === `#${view}`) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
   }
-  document.title = `${t(`board.${view()}`)} – tap-exactonline`;
-  $("caption").textContent = t(`board.${view()}`);
+  document.title = `${t(`board.${view}`)} – tap-exactonline`;
+  $("caption").textContent = t(`board.${view}`);
   if (!known) return;
   showFilters();
   const found = matching(), total = known.connections.length;
-  $("head").replaceChildren(...COLUMNS[view()].map((column) => {
+  $("head").replaceChildren(...COLUMNS[view].map((column) => {
     const [what, look = ""] = column.split(".");
     return element("th", { scope: "col", className: look }, t(`board.${what}`));
   }));
@@ -137,7 +144,7 @@ function showList() {
     found.length === total ? t(total === 1 ? "board.one" : "board.total", { total: number(total) }) : t("board.part", { found: number(found.length), total: number(total) }),
     bad ? t("board.bad", { bad: number(bad) }) : "", known.unread ? t("board.unread", { unread: number(known.unread) }) : "",
   ].filter(Boolean).join(" "));
-  const ending = view() === "watch" ? known.connections.filter((one) => endsSoon(one)) : [];
+  const ending = view === "watch" ? known.connections.filter((one) => endsSoon(one)) : [];
   $("ending").hidden = !ending.length;
   $("ending").textContent = ending.length ? t("board.ending", { names: ending.slice(0, 10).map((one) => one.connection).join(", ") + (ending.length > 10 ? " …" : "") }) : "";
   drawn = Date.now();
@@ -304,7 +311,7 @@ function speak() {
 async function begin() {
   await learn();
   listenToLanguages(speak);
-  addEventListener("hashchange", showList);
+  addEventListener("hashchange", chooseView);
   $("sought").addEventListener("input", showList);
   $("shown").addEventListener("change", showList);
   $("close").addEventListener("click", () => $("detail").close());
@@ -316,6 +323,7 @@ async function begin() {
   });
   listenToDetail();
   $("new").addEventListener("click", (event) => begin_steps(event.currentTarget, "new"));
+  chooseView();
   speak();
   watch();
 }

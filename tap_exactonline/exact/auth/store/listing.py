@@ -132,10 +132,10 @@ def read_connections(
             yield Snapshot(one, stamp, partial(one.store.decode, row.payload), notes)
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def _stamp(path: Path) -> tuple[int, ...]:
     """What changes whenever a file does."""
     try:
         status = path.stat()
     except OSError:
-        return 0, 0
-    return status.st_mtime_ns, status.st_size
+        return ()
+    return status.st_ino, status.st_mtime_ns, status.st_size
