@@ -88,12 +88,16 @@ class _Letter(NamedTuple):
 
 def _without(text: str, secrets: Iterable[str]) -> str:
     """The text with the secrets masked."""
-    letters = _decoded(text)
+    # What stands before a secret may look like the beginning of a coding, and eat some of it: "%" before "41…".
+    as_it_is = _letters(text)
+    letters = _decoded(as_it_is)
     # Once more without what may stand between them: commas, quotation marks, the colons of a dump in hexadecimals.
     only = [one for one in letters if one.letter.isalnum()]
     hidden = bytearray(len(text))
     for secret in secrets:
-        plain = "".join(one.letter for one in _decoded(secret))
+        given = _letters(secret)
+        plain = "".join(one.letter for one in _decoded(given))
+        _hide(hidden, as_it_is, {"".join(one.letter for one in given)} - {""})
         _hide(hidden, letters, {plain} - {""})
         _hide(hidden, only, {form for form in _forms(plain, secret) if len(form) >= PIECE})
     parts = []
@@ -105,11 +109,13 @@ def _without(text: str, secrets: Iterable[str]) -> str:
     return "".join(parts)
 
 
-def _decoded(text: str) -> list[_Letter]:
-    """The text without blanks, in lower case, and without the codings of addresses, JSON and HTML, one in another."""
-    letters = [
-        _Letter(_plain(letter), at, at + 1) for at, letter in enumerate(text) if letter not in " \ufffd"
-    ]
+def _letters(text: str) -> list[_Letter]:
+    """The text without blanks, in lower case."""
+    return [_Letter(_plain(letter), at, at + 1) for at, letter in enumerate(text) if letter not in " \ufffd"]
+
+
+def _decoded(letters: list[_Letter]) -> list[_Letter]:
+    """The same without the codings of addresses, JSON and HTML, one in another."""
     for _ in range(_MOST_CODINGS):
         done, fresh = 0, []
         for found in _CODED.finditer("".join(one.letter for one in letters)):

@@ -135,5 +135,11 @@ def test_no_secret_survives_any_surroundings(before: str, secret: str, after: st
     assert secret not in shown
 
 
+@pytest.mark.parametrize("before", ["%", "\\x", "\\u00", "&#x", "&#", "&"])
+def test_what_looks_like_a_coding_before_a_secret_eats_none_of_it(before: str) -> None:
+    for secret in ("00000000", "41424344", "abcdef12;"):
+        assert secret not in clean_text(f"{before}{secret}", (secret,))
+
+
 def test_long_texts_are_cut_and_cost_little() -> None:
     assert clean_text("ab " * 10_000_000, (TOKEN,), most=10) == "ab ab ab …"

@@ -228,7 +228,7 @@ def test_each_page_follows_the_schema_that_fits_it(tmp_path: Path) -> None:
         shapes = [("description" in columns) for columns in schemas(run, ITEMS)]
         assert True in shapes
         assert False in shapes
-        assert len(run.records(ITEMS)) >= 9 * 8
+        assert len(run.records(ITEMS)) >= 9 * 7, "both workers may be in the middle of an administration"
         fits = None
         for message in run.messages:
             if message["type"] == "SCHEMA":
