@@ -23,11 +23,11 @@ from pathlib import Path
 
 from scripts.meltano_project import ROOT
 from scripts.postgres import Postgres, embedded
-from scripts.targets import bucket
+from scripts.targets import bucket, memory
 from scripts.targets.compare import OTHER, compare
 from scripts.targets.known import S3_ADDRESS, TARGETS, Target
 from scripts.targets.probes import PROBES, Probe, snowflake_tables
-from scripts.targets.source import AGAIN, Source, source
+from scripts.targets.source import AGAIN, Source, again, source
 
 PAGE = ROOT / "docs/targets.md"
 KINDS = ("uuid", "string", "number", "int16", "int32", "int64", "boolean", "date-time")
@@ -69,7 +69,8 @@ def run(target: Target, given: Source, home: Path, database: Postgres) -> Result
     result = Result(target, version(target.python, target.package))
     settings = home / "settings.json"
     settings.write_text(json.dumps(target.settings(home, database)), encoding="utf-8")
-    if not _load(target, settings, given.messages, home, result):
+    messages = given.batches if target.batches and given.batches else given.messages
+    if not _load(target, settings, messages, home, result):
         return result
     tables = target.tables(home, database)
     for stream, expected in given.rows.items():
@@ -83,12 +84,12 @@ def run(target: Target, given: Source, home: Path, database: Postgres) -> Result
             if column in types:
                 result.types.setdefault(kind_of(schema), set()).add(types[column])
     tables.close()
-    again = [name for name in AGAIN if name in given.rows]
-    if again and _load(target, settings, given.again, home, result):
+    twice = [name for name in AGAIN if name in given.rows]
+    if twice and _load(target, settings, again(messages), home, result):
         tables = target.tables(home, database)
-        found_again = sum(len(list(tables.rows(name, given.schemas[name]))) for name in again)
+        found_again = sum(len(list(tables.rows(name, given.schemas[name]))) for name in twice)
         tables.close()
-        result.twice = found_again / sum(len(given.rows[name]) for name in again)
+        result.twice = found_again / sum(len(given.rows[name]) for name in twice)
         if (result.twice == 1) != target.replaces:
             result.examples.append(f"rows that came again: {result.twice:.1f} times as many")
     return result
@@ -143,9 +144,9 @@ def results_table(results: Sequence[Result], given: Source) -> str:
             if one.failure
             else "; ".join(kinds) or "all equal"
         )
-        again = "replaces itself" if one.twice == 1 else f"there {one.twice:.0f} times" if one.twice else ""
+        twice = "replaces itself" if one.twice == 1 else f"there {one.twice:.0f} times" if one.twice else ""
         lines.append(
-            f"| {one.target.label} | `{one.target.package}` {one.version} | {one.rows:,} of {given.total:,} | {values} | {again} |"
+            f"| {one.target.label} | `{one.target.package}` {one.version} | {one.rows:,} of {given.total:,} | {values} | {twice} |"
         )
     return "\n".join(lines)
 
@@ -173,14 +174,14 @@ def main() -> int:
     results: list[Result] = []
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="targets-")))
-        given = stack.enter_context(source(scratch, options.stream))
-        server = stack.enter_context(embedded(tcp=True))
-        in_bucket = any(one.environment == "target-s3" for one in chosen)
+        batches = any(one.batches for one in chosen)
+        in_bucket = batches or any(one.environment == "target-s3" for one in chosen)
         address = stack.enter_context(bucket.served()) if in_bucket else ""
+        given = stack.enter_context(source(scratch, options.stream, address if batches else ""))
+        server = stack.enter_context(embedded(tcp=True))
         print(f"{len(given.rows)} streams, {given.total:,} rows", flush=True)
         for number, target in enumerate(chosen):
-            home = scratch / f"target-{number}"
-            home.mkdir()
+            home = _folder(scratch, f"target-{number}")
             (home / S3_ADDRESS).write_text(address, encoding="utf-8")
             result = run(target, given, home, server.database(f"target_{number}"))
             results.append(result)
@@ -189,12 +190,15 @@ def main() -> int:
                 f"{target.label} {result.version}: {result.rows:,} rows, {dict(result.kinds)}, {told}",
                 flush=True,
             )
+        peaks = [] if options.only else memory.measure(_folder(scratch, "memory"), address)
     probes = [(probe, *probe.run()) for probe in PROBES if not options.only]
     if not options.only:
         print(
             f"Snowflake, meltanolabs: {snowflake_tables(given)} of {len(given.schemas)} tables created in fakesnow"
         )
     tables = {"results": results_table(results, given), "types": types_table(results, probes)}
+    if peaks:
+        tables["memory"] = memory.table(peaks)
     print("", *tables.values(), sep="\n\n")
     if options.write_docs:
         text = PAGE.read_text(encoding="utf-8")
@@ -203,7 +207,13 @@ def main() -> int:
             _, end, after = rest.partition(f"<!-- {name}: end -->")
             text = f"{before}{begin}{table}\n{end}{after}"
         PAGE.write_text(text, encoding="utf-8")
-    return 0 if all(one.good for one in results) else 1
+    return 0 if all(one.good for one in results) and all(one.flat for one in peaks) else 1
+
+
+def _folder(parent: Path, name: str) -> Path:
+    path = parent / name
+    path.mkdir()
+    return path
 
 
 def _options() -> argparse.Namespace:

@@ -1,4 +1,4 @@
-"""Parquet files in a bucket on this machine: moto serves it, and what lies in it is read with the target's own pyarrow."""
+"""A bucket on this machine, served by moto: Parquet files of a target, read with its own pyarrow, and batch files of the tap."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ from scripts.compare import Row
 from scripts.meltano_project import ROOT
 
 ENVIRONMENT = ROOT / ".venvs/target-s3"
+BATCHES = ROOT / ".venvs/batches/bin/python"
+"""Tap and target with the SDK's storage for S3."""
+
+TAP: tuple[str | Path, ...] = (BATCHES, "-c", "from tap_exactonline.cli import main; main()")
+"""The tap of this folder, which must be the working directory, in that environment."""
+
 BUCKET = "exact-online"
 _REGION = "us-east-1"
 _PATIENCE = 30.0
@@ -33,6 +39,8 @@ import pyarrow.parquet as parquet
 files = {}
 for page in s3.get_paginator("list_objects_v2").paginate(Bucket=sys.argv[2]):
     for entry in page.get("Contents", ()):
+        if entry["Key"].startswith("batches/"):
+            continue
         stream = next(part for part in entry["Key"].split("/") if part in sys.argv[3:])
         body = s3.get_object(Bucket=sys.argv[2], Key=entry["Key"])["Body"].read()
         files.setdefault(stream, []).extend(parquet.read_table(io.BytesIO(body)).to_pylist())
@@ -86,6 +94,19 @@ def settings(address: str) -> dict[str, Any]:
         "append_date_to_prefix": False,
         "append_date_to_filename": False,
         "use_raw_stream_name": False,
+    }
+
+
+def batch_config(address: str) -> dict[str, Any]:
+    """The setting of this name: gzipped files into the bucket, a few rows in each, so that streams have several."""
+    return {
+        "encoding": {"format": "jsonl", "compression": "gzip"},
+        "storage": {
+            "root": f"s3://{BUCKET}/batches",
+            "prefix": "",
+            "params": {"endpoint_url": address, "key": "x", "secret": "x"},
+        },
+        "batch_size": 10,
     }
 
 

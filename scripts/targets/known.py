@@ -52,6 +52,7 @@ class Target:
         tables: What reads the result, from the same.
         expected: Kinds of differences that it is known to make.
         replaces: Whether a row that comes again replaces itself.
+        batches: Whether it gets files in a bucket instead of messages.
     """
 
     label: str
@@ -62,6 +63,7 @@ class Target:
     tables: Callable[[Path, Postgres], Tables]
     expected: frozenset[str] = frozenset()
     replaces: bool = True
+    batches: bool = False
 
     @property
     def python(self) -> Path:
@@ -194,6 +196,13 @@ def _s3(home: Path, database: Postgres) -> dict[str, Any]:
     return bucket.settings((home / S3_ADDRESS).read_text(encoding="utf-8"))
 
 
+def _batches(home: Path, database: Postgres) -> dict[str, Any]:
+    address = (home / S3_ADDRESS).read_text(encoding="utf-8")
+    settings = _postgres(use_copy=True, validate_records=False)(home, database)
+    # Without this the target would look for the files at Amazon.
+    return {**settings, "batch_config": bucket.batch_config(address)}
+
+
 def _parquet(home: Path, database: Postgres) -> Tables:
     del database
     return bucket.ParquetFiles((home / S3_ADDRESS).read_text(encoding="utf-8"), [one.name for one in load()])
@@ -215,6 +224,15 @@ TARGETS = (
         "target-postgres",
         _postgres(use_copy=False, validate_records=True),
         lambda _, database: _Postgres(database),
+    ),
+    Target(
+        "PostgreSQL, meltanolabs, batch files in S3 (moto)",
+        "batches",
+        "meltanolabs-target-postgres",
+        "target-postgres",
+        _batches,
+        lambda _, database: _Postgres(database),
+        batches=True,
     ),
     Target(
         "PostgreSQL, pipelinewise",
