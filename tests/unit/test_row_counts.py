@@ -35,13 +35,15 @@ def test_each_stream_is_counted_with_one_call(home: SyncFixture) -> None:
     home.state = None
     before = len(home.exact.log)
 
-    done = home.run(*STREAMS)
+    done = home.run(*STREAMS, "run_log")
 
     assert {name: row["rows_at_exact"] for name, row in counts(done).items()} == {
         ACCOUNTS: 4, ITEMS: 7, JOURNALS: 2,
     }  # fmt: skip
     assert len(home.exact.log) - before <= without + 3
     assert done.complete
+    (logged,) = [row for row in done.records("run_log") if row["stream"] == ROW_COUNTS]
+    assert (logged["rows"], logged["calls"]) == (3, 3)
 
 
 def test_a_later_run_counts_all_rows_not_only_new_ones(home: SyncFixture) -> None:
@@ -111,6 +113,7 @@ def test_a_read_that_brings_fewer_rows_than_announced_is_incomplete_and_starts_o
 
     assert not done.complete
     assert "Exact has 7 rows, and the read from the beginning brought 6" in str(done.error)
+    assert str(done.error).endswith("Run again: soon.")
     again = home.run(ITEMS)
     assert again.complete
     assert len(again.records(ITEMS)) == 7
@@ -121,12 +124,32 @@ def test_rows_that_are_deleted_during_the_read_are_not_missed(home: SyncFixture)
     table = home.table(ITEMS)
 
     def shrink(rows: list[dict[str, Any]]) -> None:
-        key = table.keys()[-1]
-        if rows[-1]["ID"] != key:
-            table.delete(key)
+        sent = {row["ID"] for row in rows}
+        (later, *_) = (key for key in [*table.keys()] if key not in sent)
+        table.delete(later)
 
     home.exact.faults.add(ITEMS, faults.edit_rows(shrink))
 
+    done = home.run(ITEMS)
+    assert done.complete
+    assert len(done.records(ITEMS)) == 6
+
+    def shrink_and_lose(rows: list[dict[str, Any]]) -> None:
+        shrink(rows)
+        del rows[-1]
+
+    home.state = None
+    home.exact.faults.add(ITEMS, faults.edit_rows(shrink_and_lose))
+    assert "Exact has 5 rows, and the read from the beginning brought 4" in str(home.run(ITEMS).error)
+
+
+def test_what_cannot_be_counted_is_not_compared(home: SyncFixture) -> None:
+    home.settings |= {"count_rows": True, "start_date": "2020-01-01"}
+    assert home.run(LINES).complete
+    assert [call for call in home.exact.log if "$inlinecount" in call.query] == [], "rows are left out"
+
+    home.exact.faults.add("logistics_items", faults.refusal("scope"), times=None)
+    lose_one(home, ITEMS)
     assert home.run(ITEMS).complete
 
 
@@ -145,6 +168,9 @@ def test_twins_have_the_same_key_and_lines_have_none() -> None:
         if twin is not None:
             assert twin.kind in ("single", "bulk")
             assert twin.key == endpoint.key
+    accounts = counted_by(by_name(ACCOUNTS))
+    assert accounts is not None
+    assert accounts.path == "crm/Accounts", "of two twins, the one with the smaller pages"
     assert counted_by(by_name("sync_sales_invoice_sales_invoices")) is None
     assert counted_by(by_name("sync_payroll_bank_accounts")) is None
     assert sum(counted_by(one) is not None for one in load() if one.kind == "sync") > 30
