@@ -11,6 +11,7 @@ from singer_sdk import Stream, Tap
 from singer_sdk import typing as th
 
 from tap_exactonline.sync.output import LineWriter
+from tap_exactonline.sync.records.schema import KEY_TEXT
 from tap_exactonline.sync.report import Status
 from tap_exactonline.sync.row_counts import ROW_COUNTS
 from tap_exactonline.sync.run_log import RUN_LOG
@@ -73,7 +74,7 @@ class RunLogStream(OwnStream):
     selected_by_default = True
     primary_keys = ("run_id", "division", "stream")
     schema = th.PropertiesList(
-        th.Property("run_id", th.UUIDType, required=True, description="The run."),
+        th.Property("run_id", th.UUIDType(max_length=36), required=True, description="The run."),
         th.Property(
             "division",
             th.IntegerType,
@@ -82,7 +83,7 @@ class RunLogStream(OwnStream):
         ),
         th.Property(
             "stream",
-            th.StringType,
+            th.StringType(max_length=KEY_TEXT),
             required=True,
             description="The stream. `*` stands for all streams of the administration that have no row of their own in this run; "
             "with division 0, for the run as a whole.",
@@ -127,7 +128,7 @@ class RowCountsStream(OwnStream):
     primary_keys = ("division", "stream")
     schema = th.PropertiesList(
         th.Property("division", th.IntegerType, required=True, description="The administration."),
-        th.Property("stream", th.StringType, required=True, description="The stream."),
+        th.Property("stream", th.StringType(max_length=KEY_TEXT), required=True, description="The stream."),
         th.Property(
             "rows_at_exact",
             th.IntegerType,

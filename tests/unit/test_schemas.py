@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_exactonline.endpoints import load
+from tap_exactonline.sync.own_streams import OWN_STREAMS
 from tap_exactonline.sync.records.schema import Naming
 from tests.unit.test_convert_values import BOUNDS, converted
 
@@ -29,6 +30,17 @@ def columns(**wanted: Any) -> list[dict[str, Any]]:
 def test_a_uuid_has_a_length_so_that_every_database_can_make_it_a_key() -> None:
     assert len(columns(format="uuid")) > 1000
     assert columns(format="uuid") == columns(format="uuid", maxLength=36)
+
+
+def test_a_text_in_a_key_has_a_length_too() -> None:
+    keys = [(SCHEMAS[one.name], EVERYTHING.key(one)) for one in load()]
+    keys += [(kind.schema["properties"], kind.primary_keys) for kind in OWN_STREAMS.values()]
+    texts = [
+        properties[name] for properties, key in keys for name in key if "string" in properties[name]["type"]
+    ]
+    assert any("format" not in column for column in texts)
+    # SQL Server takes 900 bytes for the whole key, MySQL 3,072, with up to four bytes a character.
+    assert all(0 < column["maxLength"] <= 255 for column in texts)
 
 
 def test_a_whole_number_has_the_range_of_its_type_at_exact() -> None:

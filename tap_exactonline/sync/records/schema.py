@@ -31,6 +31,9 @@ _TYPES: dict[str, dict[str, Any]] = {
     "collection": {"type": ["array", "null"], "items": {"type": "object", "additionalProperties": True}},
 }
 
+KEY_TEXT = 255
+"""The `maxLength` of a text in a key: databases limit keys to 900 (SQL Server) or 3,072 bytes (MySQL). Exact's codes are far shorter."""
+
 
 def column_types() -> dict[str, dict[str, Any]]:
     """Type of a field → the JSON Schema of its column."""
@@ -113,7 +116,10 @@ class Naming(msgspec.Struct, frozen=True):
         if self.has_tombstones(endpoint):
             properties[DELETED_AT] = {**_TYPES["datetime"], "description": _DELETED}
         for column in key:
-            properties[column]["type"] = properties[column]["type"][:1]
+            kept = properties[column]
+            kept["type"] = kept["type"][:1]
+            if kept["type"] == ["string"] and "format" not in kept:
+                kept["maxLength"] = KEY_TEXT
         return {"type": "object", "properties": properties}
 
     def chosen(self, endpoint: Endpoint, selected: set[str]) -> list[Field]:
