@@ -13,11 +13,12 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
 import requests
+from msgspec.structs import replace
 
 from tap_exactonline.exact.auth import credentials, grants, refresh, signals
 from tap_exactonline.exact.auth.credentials import Credentials
