@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -152,13 +153,15 @@ class World:
         return Truth(self.group.companies, day, self.names)
 
     def _arrange(self, company: Company, day: date) -> None:
-        """What may not be left to chance: items at each edge of an age, one paid in part, subscriptions that shrink and end."""
+        """What may not be left to chance: items at each edge of an age, one paid in part, subscriptions that begin, shrink, end."""
         company.live_until(day.replace(month=day.month - 1, day=31))
         shrinking, ending, *_ = (one for one in company.subscriptions.values() if one.ended is None)
         shrinking.quantity += 2
         company.live_until(day)
         shrinking.quantity -= 1
         ending.ended = day
+        number = len(company.subscriptions) + 1
+        company.subscriptions[number] = replace(ending, number=number, started=day, ended=None, touched=day)
         party = next(one for one in company.customers_on(day) if one.currency == "EUR")
         for days in EDGES:
             entry = company.invoice(day - timedelta(days=days + party.payment_days), party, [(ITEMS[0], 1)])
