@@ -15,6 +15,12 @@ BIN := .venv/bin
 # paths are appended, so that the wheel's package is found before the working copy's.
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal $(if $(WHEEL),--import-mode=append)
 PROGRAMS := meltano target-postgres target-duckdb target-jsonl dbt report
+# Targets that no longer run on a present Python. `make test-targets` leaves out those that can't be prepared, and says so.
+OLD_TARGETS := target-sqlite target-mssql target-redshift
+old_python = $(or $(firstword $(wildcard $(HOME)/.pyenv/versions/$(1).*/bin/python)),$(shell command -v python$(1)),python$(1))
+PYTHON_target-sqlite = $(call old_python,3.9)
+PYTHON_target-mssql = $(call old_python,3.10)
+PYTHON_target-redshift = $(call old_python,3.8)
 TARGETS_ONLY := target-postgres-pipelinewise target-csv target-s3 moto batches target-snowflake target-bigquery
 STAMPS := .venv/.ready $(PROGRAMS:%=.venvs/%/.ready)
 
@@ -44,6 +50,9 @@ REQUIRES_target-s3 := plinxore-target-s3~=0.1.7 "setuptools<80"
 REQUIRES_moto := "moto[server,s3]~=5.2"
 # Batch files in a bucket: the tap (from this folder) and a target, both with the SDK's storage for S3.
 REQUIRES_batches := meltanolabs-target-postgres~=0.8.1 "singer-sdk[s3]~=0.54.9" msgspec platformdirs python-backoff
+REQUIRES_target-sqlite := target-sqlite~=0.2.0 "setuptools<80"
+REQUIRES_target-mssql := target-mssql~=0.2.1 "setuptools<80"
+REQUIRES_target-redshift := pipelinewise-target-redshift~=1.6.0 "setuptools<80"
 REQUIRES_target-snowflake := meltanolabs-target-snowflake~=0.20.4 fakesnow~=0.12.1
 REQUIRES_target-bigquery := z3-target-bigquery~=0.7.2 "setuptools<80"
 # Pictures and profile of `make bench`.
@@ -147,6 +156,7 @@ lint: .venv/.ready
 # TARGETS takes the options of scripts/targets; `--write-docs` renews docs/targets.md.
 test-targets: setup
 	@$(MAKE) -s --no-print-directory -j4 $(TARGETS_ONLY:%=.venvs/%/.ready)
+	@$(foreach name,$(OLD_TARGETS),$(MAKE) -s --no-print-directory .venvs/$(name)/.ready 2>/dev/null || true;)
 	@$(BIN)/python -m scripts.targets $(TARGETS)
 
 endpoints: .venv/.ready
@@ -184,7 +194,7 @@ browser:
 
 .venvs/%/.ready: constraints/%.txt
 	@echo "Preparing .venvs/$* …"
-	@test -x .venvs/$*/bin/python || $(PYTHON) -m venv .venvs/$*
+	@test -x .venvs/$*/bin/python || $(or $(PYTHON_$*),$(PYTHON)) -m venv .venvs/$*
 	@.venvs/$*/bin/python -m pip install $(PIP_FLAGS) -c constraints/$*.txt $(REQUIRES_$*)
 	@touch $@
 
@@ -193,8 +203,8 @@ pins: clean
 	@$(BIN)/python -m pip install $(PIP_FLAGS) --upgrade pip setuptools hatchling hatch-vcs editables
 	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-build-isolation --group test --group lint -e .
 	@scripts/pin dev .venv
-	@$(foreach name,$(PROGRAMS) $(TARGETS_ONLY) docs bench dlt dialects airflow dagster,\
-	  $(PYTHON) -m venv .venvs/$(name) && \
+	@$(foreach name,$(PROGRAMS) $(TARGETS_ONLY) $(OLD_TARGETS) docs bench dlt dialects airflow dagster,\
+	  $(or $(PYTHON_$(name)),$(PYTHON)) -m venv .venvs/$(name) && \
 	  .venvs/$(name)/bin/python -m pip install $(PIP_FLAGS) $(REQUIRES_$(name)) && \
 	  scripts/pin $(name) .venvs/$(name) &&) true
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +112,32 @@ class _Duck:
 
     def close(self) -> None:
         self._database.close()
+
+
+class _SQLite:
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path)
+        self._connection.row_factory = sqlite3.Row
+
+    def rows(self, stream: str, schema: Mapping[str, Any]) -> Iterable[Row]:
+        if not self.types(stream):
+            return []
+        booleans = [name for name, one in schema.items() if "boolean" in one.get("type", ())]
+        rows: list[dict[str, Any]] = [
+            dict(row)
+            for row in self._connection.execute(f'select * from "{stream}"')  # noqa: S608 - the name of a stream
+        ]
+        for row in rows:
+            # SQLite has no booleans either.
+            row.update({name: bool(row[name]) for name in booleans if row.get(name) is not None})
+        return rows
+
+    def types(self, stream: str) -> dict[str, str]:
+        found = self._connection.execute("select name, type from pragma_table_info(?)", [stream])
+        return {row["name"]: row["type"] for row in found}
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 @dataclass(frozen=True)
@@ -251,6 +278,14 @@ TARGETS = (
         lambda home, _: {"path": str(home / "warehouse.duckdb"), "default_target_schema": SCHEMA},
         lambda home, _: _Duck(home / "warehouse.duckdb"),
         expected=frozenset({EMPTY}),
+    ),
+    Target(
+        "SQLite",
+        "target-sqlite",
+        "target-sqlite",
+        "target-sqlite",
+        lambda home, _: {"database": str(home / "warehouse")},
+        lambda home, _: _SQLite(home / "warehouse.db"),
     ),
     Target(
         "CSV files",

@@ -36,6 +36,16 @@ from target_bigquery.core import SchemaTranslator
 def type_of(schema):
     return SchemaTranslator({"properties": {"c": schema}}, {}).translated_schema[0].field_type
 """
+_MSSQL = """
+from sqlalchemy.dialects import mssql
+from target_mssql.connector import mssqlConnector
+connector = mssqlConnector({"sqlalchemy_url": "mssql+pymssql://u:p@127.0.0.1/d"})
+def type_of(schema):
+    return connector.to_sql_type(schema).compile(dialect=mssql.dialect())
+"""
+_REDSHIFT = """
+from target_redshift.db_sync import column_type as type_of
+"""
 _ASK = """
 import json, sys
 print(json.dumps({name: type_of(schema) for name, schema in json.load(sys.stdin).items()}))
@@ -115,4 +125,6 @@ def snowflake_tables(given: Source) -> int:
 PROBES = (
     Probe("Snowflake, meltanolabs", "target-snowflake", "meltanolabs-target-snowflake", _SNOWFLAKE),
     Probe("BigQuery, z3z1ma", "target-bigquery", "z3-target-bigquery", _BIGQUERY),
+    Probe("SQL Server, storebrand", "target-mssql", "target-mssql", _MSSQL),
+    Probe("Redshift, pipelinewise", "target-redshift", "pipelinewise-target-redshift", _REDSHIFT),
 )
