@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from scripts.bench import pipeline, profile, rates, report, waits
+from scripts.bench import metrics, pipeline, profile, rates, report, waits
 from scripts.bench.model import Bench, Section, goal_table, markdown
 from scripts.bench.process import BenchmarkError, Ours, page_server
 
@@ -36,6 +36,7 @@ SCENARIOS: dict[str, Callable[[Bench], list[Section]]] = {
     "one-division": waits.one_division,
     "calls": waits.calls,
     "budget": waits.budget,
+    "metrics": metrics.metrics,
     "pipeline": pipeline.pipeline,
     "scaling": waits.scaling,
     "profile": profile.profile,

@@ -53,7 +53,12 @@ def _machine(
     if {one["name"] for one in held["sections"]} <= set(names):
         return about
     load = "/".join(about.get(name, "?").split(" ")[0] for name in ("load before", "load after"))
-    return {**held.get("machine", {}), ", ".join(names): f"{about['date']}, load {load}"}
+    kept = {
+        name: value
+        for name, value in held.get("machine", {}).items()
+        if not set(name.split(", ")) <= set(names)
+    }
+    return {**kept, ", ".join(names): f"{about['date']}, load {load}"}
 
 
 def draw(document: Path = DOCUMENT) -> None:
