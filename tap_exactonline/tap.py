@@ -172,8 +172,8 @@ class TapExactOnline(Tap):
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
-        """The SDK's command, with login, divisions, check and logout beside it."""
-        from tap_exactonline.commands.group import build  # noqa: PLC0415 - it imports this module
+        """The SDK's command, with the tap's own commands beside it."""
+        from tap_exactonline.commands.group import build  # noqa: PLC0415 - the tap as a library has no commands
 
         return build(super().get_singer_command(), cls.invoke)
 

@@ -122,7 +122,7 @@ class Config:
         read=token_command,
         secret=True,  # it may hold a key of the broker or vault
         title="Command for access tokens",
-        description='A command that prints `{"access_token": …, "expires_in": …}`, for who keeps the logins elsewhere. It is '
+        description='A command that prints `{"access_token": …, "expires_in": …}`, for those who keep the logins elsewhere. It is '
         "started without a shell whenever a token is needed, so runs may take longer than ten minutes.",
         examples=["vault-exact-token --customer 17"],
     )

@@ -47,7 +47,7 @@ class Attempt:
         token: The access token of the last try.
         number: Of the last try, among all calls.
         rejected: The token that Exact refused for it; "" if none.
-        errors: Its answers that count towards the ten errors an hour (`limits.COUNTED_ERRORS`).
+        errors: Its answers that count towards the ten errors an hour (`error_budget.COUNTED_ERRORS`).
         too_many: Its answers 429.
     """
 

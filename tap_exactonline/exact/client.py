@@ -1,6 +1,6 @@
 """One GET to Exact Online: signed, within budget, retried where that helps.
 
-Nothing else talks to the API, so what holds here holds for every call: calls of a division are
+Nothing else talks to the API, `current/Me` during a login aside, so what holds here holds for every call: calls of a division are
 serial, a call that would be refused is not made, a refused call is not repeated, and what fails for a
 moment is tried again, from the start of that page.
 """

@@ -1,7 +1,7 @@
 """What an outcome may be called, and on what evidence.
 
 *ok*: read to the end of what Exact announced. *not covered*: Exact said, in words that are known, that the scope, the
-licence or the right is missing, and nothing was ever delivered. *incomplete*: everything else.
+licence or the right is missing, and nothing was ever delivered (of an empty answer `rights` finds that out). *incomplete*: everything else.
 """
 
 from __future__ import annotations

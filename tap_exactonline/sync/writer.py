@@ -139,7 +139,7 @@ class Writer:
         return self.report
 
     def _latest_modified(self) -> datetime:
-        """Later than this no bookmark on Modified can be. Clocks may be wrong, so the later one counts, and a day more."""
+        """No bookmark on Modified can be later than this. Clocks may be wrong, so the later one counts, and a day more."""
         now = datetime.fromtimestamp(max(self._client.now(), time.time()), self._context.config.timezone)
         latest = now.replace(tzinfo=None) + _AHEAD
         return max(latest, self._context.config.start_date or latest)

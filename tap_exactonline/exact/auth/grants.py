@@ -134,7 +134,7 @@ class TokenEndpoint:
         return self._post({"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri})
 
     def whose(self, access_token: str) -> User:
-        """Ask ``current/Me`` whose access token it is; that counts for no day's budget.
+        """Ask ``current/Me`` whose access token it is; that does not count towards any daily limit.
 
         Raises:
             ExactError: Exact does not say.

@@ -1,7 +1,7 @@
 """One refresh under the store's lock: note the attempt, ask Exact, save what came of it.
 
-What an answer means for the record is decided in ``renewal``; the waiting and the repeating are done by
-``credentials.Credentials``, without the lock.
+What an answer means for the record is decided in ``renewal``; waiting for the next try is done by
+``credentials.Credentials``, without the lock. Only a token that can't be saved is kept under it, see `Rescue`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Access tokens from a command: for who keeps the logins elsewhere, in a broker or a vault.
+"""Access tokens from a command: for those who keep the logins elsewhere, in a broker or a vault.
 
 The command prints ``{"access_token": "…", "expires_in": 540}``. It is started without a shell whenever a token is needed:
 at first, shortly before the last one ends, and once for each token that Exact has refused. What it prints is shown to nobody.

@@ -1,4 +1,4 @@
-"""Who may talk to the login page's server: this computer's own browser, and nobody else.
+"""Who may talk to the server of the pages: this computer's own browser, and nobody else.
 
 The server listens on the loopback address, which every program and every web page on this computer can reach. So
 

@@ -116,7 +116,7 @@ def serve(site: Site, *, what: str, port: int, browser: bool, stop: threading.Ev
 class PageServer(ThreadingHTTPServer):
     """Serves a site on the loopback address.
 
-    A request that does not arrive in time is cut off, and so many may be arriving at once: nobody keeps a thread for nothing.
+    A request that does not arrive in time is cut off, and at most 64 may be arriving at once, so idle connections can't tie up threads.
 
     Attributes:
         address: Of the page; it holds no secret.

@@ -45,7 +45,7 @@ class StateError(ValueError):
 
 
 class StreamState(msgspec.Struct, omit_defaults=True):
-    """What is remembered of a stream. Changed by the writer only.
+    """What is remembered of a stream. Changed in the writer's thread only.
 
     Attributes:
         version: The table version that records carry. Set by `versions`.

@@ -1,6 +1,6 @@
 """What every token store can do.
 
-A *store* keeps one record for each pair of client id and host. Everything that changes a record happens
+A *store* keeps one record for each client id, host and connection. Everything that changes a record happens
 under the store's lock, which holds across threads, processes and (for PostgreSQL) machines, and which a dead
 holder gives up by dying. Reading needs no lock: a record is replaced as a whole or not at all.
 """
