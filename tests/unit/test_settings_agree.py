@@ -69,6 +69,13 @@ def test_meltano_sets_nothing_for_the_settings_of_the_sdk(plugin: dict[str, Any]
             assert "value" not in setting
 
 
+def test_the_loader_takes_out_what_postgres_cannot_hold() -> None:
+    """U+0000 never leaves the tap, but a stream map may make one."""
+    project = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
+    (loader,) = [entry for entry in project["plugins"]["loaders"] if entry["name"] == "target-postgres"]
+    assert loader["config"]["sanitize_null_text_characters"] is True
+
+
 def test_meltano_knows_the_capabilities(plugin: dict[str, Any]) -> None:
     assert sorted(plugin["capabilities"]) == sorted(str(one.value) for one in TapExactOnline.capabilities)
 
