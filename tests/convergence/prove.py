@@ -11,8 +11,10 @@ import json
 import random
 import subprocess
 import sys
+import tempfile
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from typing import IO
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -20,7 +22,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from .machine import Histories
 from .subjects import TALLY, Tally
 
-BATCH = 100
+HISTORIES = 100
+"""In one batch."""
 
 
 def try_some(histories: int, start: int, steps: int) -> None:
@@ -46,29 +49,50 @@ def sentence(tally: Tally, seconds: float) -> str:
     )
 
 
-def start(histories: int, number: int, steps: int) -> subprocess.Popen[str]:
+@dataclass(slots=True)
+class Batch:
+    """Some histories in a process of their own, and what it prints."""
+
+    process: subprocess.Popen[bytes]
+    printed: IO[bytes]
+
+
+def start(histories: int, number: int, steps: int) -> Batch:
     command = [sys.executable, "-m", __spec__.name, "--worker", str(number), "--steps", str(steps)]
-    return subprocess.Popen(
-        [*command, "--histories", str(histories)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    printed = tempfile.TemporaryFile()  # noqa: SIM115 - it is read when the process has ended
+    process = subprocess.Popen(
+        [*command, "--histories", str(histories)], stdout=printed, stderr=subprocess.STDOUT
     )
+    return Batch(process, printed)
+
+
+def first_to_end(running: list[Batch]) -> Batch:
+    """Wait for whichever ends first, and take it out: batches differ much in length."""
+    while True:
+        for batch in running:
+            if batch.process.poll() is not None:
+                running.remove(batch)
+                return batch
+        time.sleep(0.1)
 
 
 def prove(histories: int, workers: int, steps: int, first: int) -> int:
     """Share the histories among processes; returns the exit code."""
     began = time.monotonic()
     total = Tally()
-    running: list[subprocess.Popen[str]] = []
+    running: list[Batch] = []
     number = first
     print(f"Random histories from seed {first} on, {workers} at a time …", flush=True)
     while total.histories < histories or running:
-        while len(running) < workers and total.histories + BATCH * len(running) < histories:
-            running.append(start(BATCH, number, steps))
+        while len(running) < workers and total.histories + HISTORIES * len(running) < histories:
+            running.append(start(HISTORIES, number, steps))
             number += 1
-        done = running.pop(0)
-        out, _ = done.communicate()
-        if done.returncode:
+        done = first_to_end(running)
+        done.printed.seek(0)
+        out = done.printed.read().decode()
+        if done.process.returncode:
             for other in running:
-                other.terminate()
+                other.process.terminate()
             print(out)
             print(f"DIVERGED. {sentence(total, time.monotonic() - began)} before that.")
             return 1
