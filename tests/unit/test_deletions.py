@@ -224,6 +224,25 @@ def test_nothing_is_declared_gone_if_an_administration_moves_while_it_is_read(tm
         assert home.live(ITEMS) == set(home.table(ITEMS).keys())
 
 
+def test_an_administration_that_moved_and_then_left_the_list_is_not_declared_gone(tmp_path: Path) -> None:
+    """Its read missed pages, and the list that would tell no longer names it."""
+    with lab(tmp_path, {ITEMS: 9}, **VERSIONS) as home:
+        two(home, ITEMS)
+        home.state = None
+
+        def hook(call: Call) -> None:
+            if call.stream == ITEMS and call.number == 5 and call.division == HOME:
+                home.exact.move_division(HOME, 1)
+
+        home.exact.on_page(hook)
+        assert home.run(ITEMS).activated() == []
+        before = home.live(ITEMS)
+        home.exact.divisions[HOME].in_scope = False
+        for _ in range(2):
+            assert home.run(ITEMS).activated() == []
+        assert home.live(ITEMS) == before
+
+
 def test_a_sync_stream_that_starts_over_everywhere_removes_what_the_log_forgot(tmp_path: Path) -> None:
     with lab(tmp_path, {ITEMS: 5}, **VERSIONS) as home:
         two(home, ITEMS)

@@ -73,8 +73,10 @@ class Versions:
             return True
         full = read.bookmark_column is None
         for code in self._divisions | self._state.divisions(read.name):
+            # By Timestamps, only the list of administrations tells whether they were renewed while one was read.
+            seen = code in self._divisions or read.endpoint.kind != "sync"
             under = code in self._done[read.name] or (
-                not full and self._state.get(read.name, code).version == read.version
+                not full and seen and self._state.get(read.name, code).version == read.version
             )
             if not under:
                 return False
