@@ -12,8 +12,8 @@ from uuid import uuid4
 from scripts.attack.model import Effort, Figure, Tally
 from scripts.torture_tokens import LIFETIME, play, survives
 from tests.e2e.token_torture import Torture, stand_in
-from tests.support.tokens import laboratory
-from tests.unit.test_token_failing_calls import Disk, lives, renew
+from tests.support.tokens import laboratory, lives
+from tests.unit.test_token_failing_calls import Disk, renew
 
 _CODES = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC, "EACCES": errno.EACCES}
 

@@ -19,6 +19,8 @@ from scripts.postgres import Postgres
 from scripts.warehouse import Stream, Warehouse, streams
 from tests.e2e.token_torture import FILE, POSTGRES, SEALED, Make, Torture, stand_in
 from tests.exact_online import ExactOnline
+from tests.support.cli import REDIRECT, CliFixture, lab
+from tests.support.login_page import Page, served
 from tests.support.tokens import TokenFixture, laboratory
 
 DIVISIONS = (101, 102)
@@ -57,6 +59,20 @@ def exact() -> Iterator[ExactOnline]:
         stand_in.add_division(code, rows={name: -(-rows // number) for name, rows in ROWS.items()})
     with stand_in.serve():
         yield stand_in
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[CliFixture]:
+    """The installed program, and a stand-in with three administrations."""
+    with lab(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def page(here: CliFixture) -> Iterator[Page]:
+    """The login page, served by the program."""
+    with served(here, redirect_uri=REDIRECT) as running:
+        yield running
 
 
 @pytest.fixture

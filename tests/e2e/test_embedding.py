@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -21,6 +20,7 @@ import uvicorn
 from scripts.postgres import Postgres
 from tap_exactonline import exact
 from tests.support.cli import REDIRECT, CliFixture, consent, lab
+from tests.support.modules import module_at
 
 ROOT = Path(__file__).parents[2]
 
@@ -116,12 +116,7 @@ def platform(here: CliFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]
 
 
 def example() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("platform_example", ROOT / "examples/platform/app.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_at(ROOT / "examples/platform/app.py")
 
 
 def come_back(platform: str, here: CliFixture, user: str, customer: str) -> requests.Response:

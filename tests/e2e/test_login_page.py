@@ -5,26 +5,13 @@ from __future__ import annotations
 import json
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.support.cli import REDIRECT, CliFixture, consent, lab
+from tests.support.cli import REDIRECT, CliFixture, consent
 from tests.support.login_page import Page, served
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Iterator[CliFixture]:
-    with lab(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def page(here: CliFixture) -> Iterator[Page]:
-    with served(here, redirect_uri=REDIRECT) as running:
-        yield running
 
 
 def test_all_steps_one_after_the_other(here: CliFixture, page: Page) -> None:

@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
-
 from tests.e2e.token_torture import wait_until
-from tests.support.cli import REDIRECT, CliFixture, consent, lab
-from tests.support.login_page import ADDRESS, CODE, Page, served
+from tests.support.cli import REDIRECT, CliFixture, consent
+from tests.support.login_page import ADDRESS, CODE, Page
 
 from .terminal import Terminal
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Iterator[CliFixture]:
-    with lab(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def page(here: CliFixture) -> Iterator[Page]:
-    with served(here, redirect_uri=REDIRECT) as running:
-        yield running
 
 
 def test_a_stolen_cookie_opens_nothing(here: CliFixture, page: Page) -> None:

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from scripts.meltano_project import MELTANO, Project
 from tests.e2e.terminal import Terminal
 from tests.exact_online import faults
-from tests.support.cli import ADDRESS, REDIRECT, CliFixture, consent, lab, read_until
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Iterator[CliFixture]:
-    with lab(tmp_path) as made:
-        yield made
+from tests.support.cli import ADDRESS, REDIRECT, CliFixture, consent, read_until
 
 
 def test_the_address_that_a_person_lands_on_finishes_the_login(here: CliFixture) -> None:

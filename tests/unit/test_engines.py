@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import signal
@@ -26,6 +25,7 @@ from exact_parts import Decision, Facts, Next, Part, PartFailed, decide, facts_o
 from scripts.build_docs import ROOT
 from scripts.postgres import Postgres
 from tests.exact_online import faults
+from tests.support.modules import module_at
 from tests.support.sync import HOME, ITEMS, SyncFixture, lab
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -326,12 +326,7 @@ def dag_file(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         get_current_context=None,
     )
     monkeypatch.setitem(sys.modules, "airflow.sdk", sdk)
-    spec = importlib.util.spec_from_file_location("exact_online_dag", DEPLOY / "airflow/exact_online.py")
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    return made
+    return module_at(DEPLOY / "airflow/exact_online.py")
 
 
 def test_airflow_retries_as_the_tap_says(dag_file: ModuleType) -> None:

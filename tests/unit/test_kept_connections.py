@@ -136,6 +136,15 @@ def cut(monkeypatch: pytest.MonkeyPatch, step: int, *, before: bool) -> Callable
     return monkeypatch.undo
 
 
+def die_in_renaming(monkeypatch: pytest.MonkeyPatch, location: str, step: int, *, before: bool) -> None:
+    """Make the connection ``a``, and die at this step of giving it the name ``b``."""
+    keep(location, "a")
+    live_again = cut(monkeypatch, step, before=before)
+    with pytest.raises(Killed):
+        do(location, "rename", "a", "b")
+    live_again()
+
+
 def usable(location: str) -> list[str]:
     """The connections that a run would read with."""
     found = []
@@ -161,11 +170,7 @@ def holders(location: str) -> list[str]:
 def test_a_renaming_that_dies_loses_no_login_and_ends_when_it_is_done_again(
     location: str, monkeypatch: pytest.MonkeyPatch, step: int, before: bool
 ) -> None:
-    keep(location, "a")
-    live_again = cut(monkeypatch, step, before=before)
-    with pytest.raises(Killed):
-        do(location, "rename", "a", "b")
-    live_again()
+    die_in_renaming(monkeypatch, location, step, before=before)
     assert holders(location), "the login is still there"
     assert len(usable(location)) <= 1, "no two runs can spend one refresh token"
     if "a" in names(location):
@@ -177,11 +182,7 @@ def test_a_run_may_renew_the_new_one_before_the_renaming_is_done_again(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     location = str(path)
-    keep(location, "a")
-    live_again = cut(monkeypatch, 2, before=True)
-    with pytest.raises(Killed):
-        do(location, "rename", "a", "b")
-    live_again()
+    die_in_renaming(monkeypatch, location, 2, before=True)
     renewed = opened(location, "b").load()
     assert renewed is not None
     opened(location, "b").save(replace(renewed, refresh_token="newer", obtained_at=TOKENS.obtained_at + 600))
@@ -195,11 +196,7 @@ def test_a_renaming_that_was_cut_off_can_not_make_a_third_copy(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     location = str(path)
-    keep(location, "a")
-    live_again = cut(monkeypatch, 2, before=True)
-    with pytest.raises(Killed):
-        do(location, "rename", "a", "b")
-    live_again()
+    die_in_renaming(monkeypatch, location, 2, before=True)
     with pytest.raises(NameTaken, match="has the name b already"):
         do(location, "rename", "a", "c")
     assert names(location) == ["a", "b"]
@@ -207,11 +204,7 @@ def test_a_renaming_that_was_cut_off_can_not_make_a_third_copy(
 
 def test_a_renaming_that_wrote_nothing_may_go_elsewhere(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     location = str(path)
-    keep(location, "a")
-    live_again = cut(monkeypatch, 1, before=True)
-    with pytest.raises(Killed):
-        do(location, "rename", "a", "b")
-    live_again()
+    die_in_renaming(monkeypatch, location, 1, before=True)
     do(location, "rename", "a", "c")
     assert (names(location), usable(location)) == (["c"], ["c"])
 

@@ -16,7 +16,7 @@ import pytest
 from tap_exactonline.exact.auth.store.record import Record, RecordCipher
 from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.errors import TokenStoreError
-from tests.support.tokens import TokenFixture, laboratory
+from tests.support.tokens import TokenFixture, laboratory, lives
 
 BY_PATH = ("open", "stat", "lstat", "mkdir", "unlink", "replace")
 BY_DESCRIPTOR = (
@@ -116,15 +116,6 @@ def renew(lab: TokenFixture, disk: Disk) -> str:
         return "refused"
     assert lab.works(token)
     return "token"
-
-
-def lives(lab: TokenFixture) -> bool:
-    """Whether the next run has a token that works, and the one after that token's life, too."""
-    for _ in range(2):
-        if not lab.works(lab.credentials().access_token()):
-            return False
-        lab.advance(600)
-    return True
 
 
 @pytest.mark.slow
