@@ -1,7 +1,8 @@
 """HTTP: one request, bounded in time and size, with the whole body or an error.
 
-requests makes the connections, and knows proxies and certificates; at the end stands what it is told not to do. The API and the token service are both reached by it. The body is read from urllib3 directly: requests hands it out in
-pieces of 10 kB, which costs three times the CPU on a large page.
+The API and the token service are both reached by it. requests makes the connections, and knows proxies and certificates; what it is
+told not to do stands at the end. The body is read from urllib3 directly: requests hands it out in pieces of 10 kB, which costs three
+times the CPU on a large page.
 """
 
 from __future__ import annotations

@@ -12,10 +12,10 @@ from tap_exactonline.config import Config
 from tap_exactonline.connection import Connection
 from tap_exactonline.console import TOKEN_TIMEOUT, TRIES
 from tap_exactonline.exact.auth.grants import authorize_url
-from tap_exactonline.exact.auth.store import read_connections
 from tap_exactonline.exact.auth.tokens import check_secret, user_in
 from tap_exactonline.exact.divisions import ask_me
 from tap_exactonline.exact.errors import ExactError, OtherUser, SettingsError, TokenStoreError
+from tap_exactonline.kept_connections import snapshots
 from tap_exactonline.login.redirect import check_redirect_uri, read_code
 
 
@@ -78,11 +78,8 @@ class KeptSession:
         config, own = self.connection.config, self.connection.store.load()
         if own is None or not own.about.user:
             return []
-        kept = read_connections(
-            config.token_store, client_id=config.client_id, passphrase=config.token_store_passphrase
-        )
         found = []
-        for snapshot in kept:
+        for snapshot in snapshots(config):
             name = snapshot.one.connection
             with contextlib.suppress(TokenStoreError):
                 other = snapshot.load()
