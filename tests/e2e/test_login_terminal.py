@@ -21,6 +21,7 @@ def test_the_address_that_a_person_lands_on_finishes_the_login(here: CliFixture)
     assert code == 0, err
     assert "Logged in as Stand In" in out
     assert "3 administrations can be read" in out
+    assert "One Exact Identity" in out
     assert str(here.tokens) in out
     assert here.exact.token_calls == 1
     assert here.tokens.stat().st_mode & 0o777 == 0o600

@@ -118,15 +118,18 @@ def lab(folder: Path, *divisions: int, **options: Any) -> Iterator[CliFixture]:
 
 
 def read_until(process: subprocess.Popen[str], pattern: re.Pattern[str]) -> tuple[str, str]:
-    """What the program printed until the pattern came, and the pattern's match."""
-    said = ""
+    """What the program printed until a line with the pattern came, perhaps more, and the pattern's match.
+
+    It reads past Python's buffer: `communicate` does so, too, and would lose what the buffer holds.
+    """
+    said = b""
     assert process.stdout is not None
-    while not (found := pattern.search(said)):
-        line = process.stdout.readline()
-        if not line:
-            raise AssertionError(said + (process.stderr.read() if process.stderr else ""))
-        said += line
-    return said, found[0]
+    while not (found := pattern.search(said[: said.rfind(b"\n") + 1].decode())):
+        more = os.read(process.stdout.fileno(), 65_536)
+        if not more:
+            raise AssertionError(said.decode() + (process.stderr.read() if process.stderr else ""))
+        said += more
+    return said.decode(), found[0]
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):

@@ -123,9 +123,10 @@ def served(
     """``tap-exactonline login --web``, or another command that serves a page."""
     process = here.start(*command, "--config", here.config(**settings), *arguments)
     try:
-        said, address = read_until(process, ADDRESS)
-        more, code = read_until(process, CODE)
-        yield Page(process, address, code, said=said + more)
+        said, code = read_until(process, CODE)
+        address = ADDRESS.search(said)
+        assert address is not None
+        yield Page(process, address[0], code, said=said)
     finally:
         process.kill()
         process.wait()
