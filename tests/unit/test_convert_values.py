@@ -48,7 +48,7 @@ BOUNDS = {
     for kind, bits in {"byte": 16, "int16": 16, "int32": 32, "int64": 64}.items()
 }
 KEY = "11111111-1111-4111-8111-111111111111"
-CANONICAL = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+CANONICAL = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @cache

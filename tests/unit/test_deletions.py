@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,23 @@ def test_one_reading_of_the_log_serves_all_streams_and_itself(tmp_path: Path) ->
         assert [len(tombstones(run, stream)) for stream in (ITEMS, ACCOUNTS)] == [1, 1]
         assert [record["stream"] for record in run.records(LOG)] == [ITEMS, ACCOUNTS, None]
         assert run.records(LOG)[-1]["entity_type"] == 999
+
+
+@pytest.mark.parametrize("spelled", [str.upper, "{{{}}}".format])
+def test_a_guid_is_the_same_however_it_is_spelled(tmp_path: Path, spelled: Callable[[str], str]) -> None:
+    def spell(row: dict[str, Any]) -> None:
+        row.update({name: spelled(row[name]) for name in ("ID", "EntityKey") if name in row})
+
+    with lab(tmp_path, {ITEMS: 5}, **TOMBSTONES) as home:
+        assert home.run(ITEMS).complete
+        delete(home, ITEMS)
+        home.table(ITEMS).update(home.table(ITEMS).keys()[0])
+        for stream in (LOG, ITEMS):
+            home.exact.faults.add(stream, faults.each_row(spell, "spelling"), times=None)
+        run = home.run(ITEMS)
+        assert run.complete
+        assert len(run.records(ITEMS)) == 2
+        assert home.live(ITEMS) == set(home.table(ITEMS).keys())
 
 
 def test_a_row_that_came_back_lives(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ HIGHEST = RANGES["int64"][1]
 _NUL = re.compile(rb"(\\\\)|\\u0000")
 _FEW = 200
 
-_HEX = bytes.maketrans(b"123456789abcdefABCDEF", b"0" * 21)
+_HEX = bytes.maketrans(b"123456789abcdef", b"0" * 15)
 _FORM = b"00000000-0000-0000-0000-000000000000\n"
 # As PostgreSQL reads them: with or without hyphens between groups of four digits, perhaps in braces.
 _UUID = re.compile(r"(?P<brace>\{)?((?:[0-9a-fA-F]{4}-?){7}[0-9a-fA-F]{4})(?(brace)\})")
@@ -328,6 +328,8 @@ def all_uuids(texts: Iterable[str | None]) -> bool:
 def uuid_text(text: str) -> str | None:
     """A UUID in its canonical form, which every target takes; None for a blank text.
 
+    In lower case: a target that keeps keys as text would take each other form for another row.
+
     Raises:
         Unreadable: If it is not a UUID.
     """
@@ -337,5 +339,5 @@ def uuid_text(text: str) -> str | None:
     found = _UUID.fullmatch(plain)
     if found is None:
         raise Unreadable("no UUID")
-    digits = found[2].replace("-", "")
+    digits = found[2].replace("-", "").lower()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
