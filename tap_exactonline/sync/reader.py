@@ -25,16 +25,13 @@ from tap_exactonline.sync.order import ReadOrder
 from tap_exactonline.sync.query import Query
 from tap_exactonline.sync.records.page import PageLines, PageMaker, Payload, Share
 from tap_exactonline.sync.records.values import earlier
-from tap_exactonline.sync.start import begin, proven
+from tap_exactonline.sync.start import EVER, begin, proven
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes, after
 from tap_exactonline.sync.state.resets import origin
 from tap_exactonline.sync.stream_read import StreamRead
 
 OVERLAP = timedelta(hours=2)
 """Read again before the highest Modified: covers the hour that the clock goes back."""
-
-_EVER = datetime(1753, 1, 1)  # noqa: DTZ001 - wall clock
-"""Before this SQL Server's datetime has no moments, and a filter may be refused: everything is asked for."""
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -119,10 +116,10 @@ class Reader:
         else:
             yield from map(self._batch, self._pages(None))
 
-    def _by_timestamp(self) -> Iterator[Batch]:
+    def _by_timestamp(self, *, ask: bool = True) -> Iterator[Batch]:
         start = begin(
             self._client, self._endpoint, self._division.code, self._bookmark,
-            start_date=self._start_date, logger=self._logger,
+            start_date=self._start_date, ask=ask, logger=self._logger,
         )  # fmt: skip
         if start is None:
             return
@@ -146,6 +143,10 @@ class Reader:
             return self._batch(page, {**self._remember(bookmark, seen), **start.going_on})
 
         yield from map(step, self._pages(timestamp_filter(start.cursor)))
+        if start.named and seen is None:
+            # Exact named a row and does not give it, so what it said of the start date tells nothing.
+            yield from self._by_timestamp(ask=False)
+            return
         if start.continued and seen is None:
             decode = partial(self._read.codec.decode, division=self._division.code)
             if not proven(self._client, self._endpoint, self._division.code, start.cursor, decode):
@@ -172,8 +173,9 @@ class Reader:
         stored = self._bookmark.replication_key_value
         since = datetime.fromisoformat(str(stored)) if stored else self._start_date
         field_name = str(self._endpoint.bookmark)
-        lowest = earlier(since, OVERLAP if stored else timedelta()) if since else _EVER
-        chosen = modified_filter(lowest, field_name) if lowest > _EVER else None
+        lowest = earlier(since, OVERLAP if stored else timedelta()) if since else EVER
+        # A filter on an earlier moment may be refused: everything is asked for.
+        chosen = modified_filter(lowest, field_name) if lowest > EVER else None
         highest = since
         began = time.monotonic()
         now = self._wall_clock()

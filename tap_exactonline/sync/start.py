@@ -25,6 +25,9 @@ from tap_exactonline.sync.state.bookmark import Bookmark, Changes, now_in_utc
 
 _SYNC_TIMESTAMP = "read/sync/Sync/SyncTimestamp"
 
+EVER = datetime(1753, 1, 1)  # noqa: DTZ001 - wall clock
+"""Before this SQL Server's datetime has no moments."""
+
 FIRST_TIMESTAMP = 1
 """Where the first run of a sync stream starts (Exact, "Sync API": greater than 1)."""
 
@@ -35,6 +38,7 @@ class Start(msgspec.Struct):
     Attributes:
         cursor: Rows with a higher Timestamp are asked for.
         continued: Whether an earlier read got so far.
+        named: Whether Exact said that there are rows with a higher one.
         oldest: Rows modified before are left out; None: none are.
         modified: The field that tells when a row was modified, if there is one.
         going_on: Members of the bookmark that hold until the read is complete.
@@ -43,6 +47,7 @@ class Start(msgspec.Struct):
 
     cursor: int
     continued: bool
+    named: bool = False
     oldest: datetime | None = None
     modified: str | None = None
     going_on: Changes = msgspec.field(default_factory=Changes)
@@ -56,6 +61,7 @@ def begin(
     bookmark: Bookmark,
     *,
     start_date: datetime | None,
+    ask: bool,
     logger: logging.Logger,
 ) -> Start | None:
     """Where to begin.
@@ -66,6 +72,7 @@ def begin(
         division: Number of the administration.
         bookmark: What was delivered before.
         start_date: Nothing older on a first read, in the administration's wall clock.
+        ask: Whether Exact's word on the start date is taken.
         logger: Where remarks go.
 
     Returns:
@@ -82,12 +89,12 @@ def begin(
         # From now on the table misses deletions that are not applied to it; and those that the log tells of now
         # will be applied to rows that were read later.
         marks["deletions"] = replace(bookmark.log, read_at=now_in_utc(), behind=True)
-    if stored is None and since is not None and endpoint.sync_timestamp:
+    if ask and stored is None and since is not None and endpoint.sync_timestamp:
         known = _from_exact(client, endpoint, division, since, logger)
         if known == 0:
             return None
         if known is not None:
-            start.cursor, since = known - 1, None
+            start.cursor, start.named, since = known - 1, True, None
     start.oldest = since
     start.modified = modified_field(endpoint)
     start.going_on = {**marks, "start_date": since.isoformat() if since else None}
@@ -131,9 +138,15 @@ def modified_field(endpoint: Endpoint) -> str | None:
 def _from_exact(
     client: ExactClient, endpoint: Endpoint, division: int, since: datetime, logger: logging.Logger
 ) -> int | None:
-    """The Timestamp of the first row modified since; 0 if no row was, None if Exact does not say."""
+    """The Timestamp of the first row modified since; 0 if no row was, None if Exact does not say.
+
+    That no row was is believed if Exact names an older one. It answers with an empty list also to a user who may not see.
+    """
     try:
-        return first_timestamp(client, endpoint, division, since)
+        found = first_timestamp(client, endpoint, division, since)
+        if found or first_timestamp(client, endpoint, division, EVER):
+            return found
+        raise StreamError("it names no row at all")
     except StreamError as exc:
         logger.info(
             "%s, division %d: SyncTimestamp does not answer (%s); reading all and leaving out what is older "

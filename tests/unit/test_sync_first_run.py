@@ -49,6 +49,20 @@ def test_no_row_since_the_start_date_costs_no_read(tmp_path: Path) -> None:
         assert len(home.live(LINES)) == 1
 
 
+@pytest.mark.parametrize("named", [[], [0], [10**9]], ids=["nothing", "zero", "a row that does not come"])
+def test_what_is_said_of_the_start_date_is_believed_only_if_rows_confirm_it(
+    tmp_path: Path, named: list[int]
+) -> None:
+    answer = {"d": {"results": [{"TimeStampAsBigInt": str(number)} for number in named]}}
+    with lab(tmp_path, {LINES: 12}, start_date=START) as home:
+        home.exact.faults.add("SyncTimestamp", faults.json_body(answer), times=None)
+        wanted = newer(home, LINES)
+        assert home.run(LINES).complete
+        assert home.live(LINES) == wanted
+        assert home.filters(LINES)[-1] == "Timestamp gt 1L"
+        assert home.bookmark(LINES)["replication_key_value"] > 1
+
+
 @pytest.mark.parametrize("answers", ["known", "404"])
 def test_elsewhere_older_rows_are_left_out_on_arrival(tmp_path: Path, answers: str) -> None:
     stream = ENTRIES if answers == "known" else LINES
