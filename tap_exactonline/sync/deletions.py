@@ -25,7 +25,7 @@ from tap_exactonline.sync.records.schema import DELETED_AT, DIVISION
 from tap_exactonline.sync.records.values import Unreadable, utc_clock
 from tap_exactonline.sync.start import FIRST_TIMESTAMP
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes, LogPlace, in_utc
-from tap_exactonline.sync.state.resets import moved_lately
+from tap_exactonline.sync.state.resets import moved_lately, origin
 from tap_exactonline.sync.stream_read import LOG, StreamRead
 
 LOG_TRUSTED = timedelta(days=14)
@@ -73,7 +73,7 @@ class Tombstones:
         bookmarks: Mapping[str, Bookmark],
         zone: ZoneInfo,
     ) -> None:
-        self._division = division.code
+        self._division = division
         now = datetime.now(UTC)
         self._moved = {read.name for read in targets if moved_lately(read.endpoint, division, now)}
         self._log = log
@@ -110,7 +110,7 @@ class Tombstones:
             seen = self._log_reached or 0
             records = [
                 record
-                for record, stamp in zip(codec.records(rows, self._division), stamps, strict=True)
+                for record, stamp in zip(codec.records(rows, self._division.code), stamps, strict=True)
                 if stamp is None or stamp > seen
             ]
             if records:
@@ -121,7 +121,7 @@ class Tombstones:
             key, stamp_column = read.codec.column(read.endpoint.key[0]), read.codec.column("Timestamp")
             tombstones = [
                 {
-                    DIVISION: self._division,
+                    DIVISION: self._division.code,
                     key: entity_key,
                     stamp_column: stamp,
                     DELETED_AT: self._moment(deleted),
@@ -202,7 +202,7 @@ class Tombstones:
         if cursor is not None and place.timestamp != max(cursor, seen):
             # Lower than after the page before, if entries turn out to come in no order.
             place = self._cursors[read.name] = replace(place, timestamp=max(cursor, seen))
-            changes["deletions"] = place
+            changes |= {**origin(read.endpoint, self._division, self._of(read.name)), "deletions": place}
         if lowest is not None and read.name in self._moved and place.behind:
             # The rows were read before these deletions, and no Timestamp tells which of them came back.
             lowest = FIRST_TIMESTAMP

@@ -132,6 +132,12 @@ def test_a_moved_division_and_another_definition_end_a_bookmark() -> None:
     assert regenerated(endpoint, mark, Division(101)) is None, "unknown is not changed"
     assert regenerated(endpoint, after(mark, RESET), moved) is None, "there is nothing to lose"
     assert "defined in another way" in str(regenerated(endpoint, after(mark, {"definition": "x"}), here))
+    place = Bookmark(deletions=LogPlace(timestamp=5), move_date="")
+    assert regenerated(endpoint, place, here) is None
+    assert "moved the division" in str(regenerated(endpoint, place, moved)), (
+        "the place in the log is void, too"
+    )
+    assert "did not note" in str(regenerated(endpoint, after(place, {"move_date": None}), here))
 
 
 def test_a_bookmark_that_nobody_wrote() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import time_machine
 
+from tap_exactonline.commands.reset import reset
 from tests.exact_online import Call, faults
 from tests.support.sync import HOME, SyncFixture, lab
 
@@ -133,6 +134,30 @@ def test_deletions_from_before_a_move_that_come_late_bury_nobody(tmp_path: Path)
         home.exact.clear_log()
         home.run(ITEMS)
         assert home.filters(ITEMS) != ["Timestamp gt 1L"], "read again once"
+
+
+@pytest.mark.parametrize("lost", ["by the state", "by a reset"])
+def test_a_move_voids_the_place_in_the_log_of_a_stream_without_a_bookmark(tmp_path: Path, lost: str) -> None:
+    with lab(tmp_path, {ITEMS: 5}, **TOMBSTONES) as home:
+        home.exact.move_division(HOME, 20_000)
+        assert home.run(ITEMS).complete
+        delete(home, ITEMS)
+        assert home.run(ITEMS).complete
+        if lost == "by a reset":
+            reset(home.state or {}, [ITEMS], [])
+        else:
+            home.state = None
+        home.exact.divisions[HOME].forbidden[ITEMS] = "scope"
+        home.run(ITEMS)
+        assert "replication_key_value" not in home.bookmark(ITEMS), "the log was applied, and no row came"
+        home.exact.divisions[HOME].forbidden.clear()
+
+        home.exact.clock.advance(1)  # two moves within a millisecond would look like one
+        home.exact.move_division(HOME, 1)
+        delete(home, ITEMS)
+        assert home.run(ITEMS).complete
+
+        assert home.live(ITEMS) == set(home.table(ITEMS).keys())
 
 
 def test_a_log_that_can_not_be_read_keeps_its_place(tmp_path: Path) -> None:

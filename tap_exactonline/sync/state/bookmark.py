@@ -43,7 +43,8 @@ class Bookmark(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
             was modified before, in the administration's wall clock. None: the next read begins at the beginning. Set by
             `reader`, taken back by `deletions` and `resets`.
         seen: The highest Timestamp that Exact has given. A bookmark above it was written by nobody. Set by `reader`.
-        move_date: ``DivisionMoveDate`` when the stream was begun; another one makes Timestamps void. Set by `resets.origin`.
+        move_date: ``DivisionMoveDate`` of the Timestamps here, those in ``deletions`` included; another one makes them void.
+            Set by `resets.origin`.
         hr_link_date: The same of ``DivisionHRLinkUnlinkDate``, for HR streams.
         definition: How the stream was defined (setting ``extra_streams``). Set by `resets.origin`.
         start_date: The first read is not complete and leaves out what is older. Set by `start`.

@@ -31,14 +31,13 @@ RESET: Changes = {
     "replication_key": None,
     "replication_key_value": None,
     "seen": None,
-    "move_date": None,
-    "hr_link_date": None,
     "definition": None,
     "start_date": None,
     "version": None,
     "had_rows": True,
 }
-"""Of a bookmark that no longer holds: the stream is read from the beginning. That rows were delivered stays known."""
+"""Of a bookmark that no longer holds: the stream is read from the beginning. That rows were delivered stays known, and
+how far the log of deletions was applied, with the marks of the database whose Timestamps these are."""
 
 
 def start_over(
@@ -67,13 +66,11 @@ def start_over(
         reasons: dict[str, list[str]] = defaultdict(list)
         for read in reads:
             bookmark = state.get(read.name, division.code)
-            if not bookmark.begun:
-                continue
             if lost := _lost(read.endpoint, bookmark, division, latest):
                 reason, reset = lost
                 reasons[reason].append(read.name)
                 state.update(read.name, division.code, reset)
-            elif tombstones and (gap := _forgotten(read.endpoint, bookmark, now)):
+            elif tombstones and bookmark.begun and (gap := _forgotten(read.endpoint, bookmark, now)):
                 reasons[gap].append(read.name)
                 _begin_again(read.name, division.code, state, now)
         if not tombstones and any(read.name == LOG for read in reads):
@@ -92,11 +89,10 @@ def _lost(
 ) -> tuple[str, Changes] | None:
     """Why a bookmark no longer holds, or never did, and what it becomes; None if it holds."""
     if moved := regenerated(endpoint, bookmark, division):
-        # New row versions make the place in the log void, too.
-        reset: Changes = {**RESET, "deletions": None}
-        if endpoint.definition != bookmark.definition:
-            reset["had_rows"] = False  # other rows than before are wanted, perhaps none
-        return moved, reset
+        # New row versions make the place in the log void, too. Of another definition, other rows are wanted, perhaps none.
+        had_rows = (bookmark.had_rows or bookmark.begun) and endpoint.definition == bookmark.definition
+        void: Changes = {"deletions": None, "move_date": None, "hr_link_date": None, "had_rows": had_rows}
+        return moved, {**RESET, **void}
     if beyond := unreachable(endpoint, bookmark, latest):
         return beyond, RESET
     return None
@@ -202,12 +198,17 @@ def _marks(division: Division) -> tuple[str | None, str | None]:
 
 def regenerated(endpoint: Endpoint, bookmark: Bookmark, division: Division) -> str | None:
     """Why the bookmark no longer holds, or None: another definition, or new Timestamps of the same rows."""
-    if not bookmark.begun:
+    if not bookmark.begun and bookmark.log.timestamp is None:
         return None
     if bookmark.definition != endpoint.definition:
         return "the stream is defined in another way than before (extra_streams)"
-    if endpoint.kind != "sync":
-        return None
+    return _renumbered(endpoint, bookmark, division) if endpoint.kind == "sync" else None
+
+
+def _renumbered(endpoint: Endpoint, bookmark: Bookmark, division: Division) -> str | None:
+    """Why its Timestamps are void, those of the rows and those of the log; None if they hold."""
+    if not bookmark.begun and bookmark.move_date is None:
+        return "an earlier version did not note in which database the log of deletions was read"
     if _changed(bookmark.move_date, division.move_date):
         return "Exact has moved the division to another database (DivisionMoveDate changed)"
     if endpoint.hr and _changed(bookmark.hr_link_date, division.hr_link_date):
