@@ -1,7 +1,7 @@
 """HTTP: one request, bounded in time and size, with the whole body or an error.
 
-The API and the token service are both reached by it. requests makes the connections, and knows proxies and certificates; what it is
-told not to do stands at the end. The body is read from urllib3 directly: requests hands it out in pieces of 10 kB, which costs three
+The API and the token service are both reached by it. requests makes the connections, and knows proxies and certificates; what of it
+is not used stands at the end. The body is read from urllib3 directly: requests hands it out in pieces of 10 kB, which costs three
 times the CPU on a large page.
 """
 
@@ -12,14 +12,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from http.cookiejar import DefaultCookiePolicy
+from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 import requests
 import requests.adapters
-import requests.auth
 import urllib3
 import urllib3.exceptions
 from requests.exceptions import InvalidProxyURL
@@ -78,7 +77,7 @@ class Response(msgspec.Struct, frozen=True):
 
 
 class Transport:
-    """Sends requests to one host; thread-safe, with one session (and so one connection) per thread.
+    """Sends requests to one host; thread-safe, with one connection per thread.
 
     Args:
         url: Address of the host. The machine itself is reached without a proxy.
@@ -117,12 +116,12 @@ class Transport:
         self._clock = clock
         self._before_more = before_more
         self._local = threading.local()
-        self._sessions: list[_Session] = []
+        self._connections: list[_Connection] = []
 
     def close(self) -> None:
         """Close all idle connections."""
-        for session in self._sessions:
-            session.close()
+        for connection in self._connections:
+            connection.close()
 
     def get(self, url: str, token: str, *, xml: bool = False) -> Response:
         """Send one GET, for JSON or for XML.
@@ -136,12 +135,12 @@ class Transport:
             SettingsError: the address, that of the proxy, or the file of certificates cannot be used.
             Stopped: the run was asked to stop while the request was under way.
         """
-        session: _Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = self._local.session = _Session(self._headers, direct=self._direct)
-            self._sessions.append(session)
+        connection: _Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = _Connection(self._headers, direct=self._direct)
+            self._connections.append(connection)
         headers = {"Authorization": f"Bearer {token}"}
-        return self._send(session, "GET", url, headers | {"Accept": "application/xml"} if xml else headers)
+        return self._send(connection, "GET", url, headers | {"Accept": "application/xml"} if xml else headers)
 
     def post(self, url: str, form: Mapping[str, str]) -> Response:
         """Send one form, over a connection of its own: one that has idled may be dead, and a POST is not repeated.
@@ -149,8 +148,8 @@ class Transport:
         Raises:
             ExactError: as `get`.
         """
-        with _Session(self._headers, direct=self._direct) as session:
-            return self._send(session, "POST", url, {}, form)
+        with closing(_Connection(self._headers, direct=self._direct)) as connection:
+            return self._send(connection, "POST", url, {}, form)
 
     def head(self, url: str) -> Response:
         """Ask for the headers of a page that needs no login.
@@ -158,12 +157,12 @@ class Transport:
         Raises:
             ExactError: as `get`.
         """
-        with _Session(self._headers, direct=self._direct) as session:
-            return self._send(session, "HEAD", url, {})
+        with closing(_Connection(self._headers, direct=self._direct)) as connection:
+            return self._send(connection, "HEAD", url, {})
 
     def _send(
         self,
-        session: _Session,
+        connection: _Connection,
         method: str,
         url: str,
         headers: Mapping[str, str],
@@ -171,13 +170,10 @@ class Transport:
     ) -> Response:
         deadline = time.monotonic() + self._bounds.total
         sent = self._clock()
-        with self._watchdog.over(session.shut, deadline) as watched:
+        timeout = (self._bounds.connect, self._bounds.silence)
+        with self._watchdog.over(connection.shut, deadline) as watched:
             try:
-                request = session.prepared(method, url, headers, form)
-                timeout = (self._bounds.connect, self._bounds.silence)
-                with session.send(
-                    request, timeout=timeout, allow_redirects=False, **session.environment
-                ) as answer:
+                with connection.answer(method, url, headers, form, timeout) as answer:
                     received = self._clock()
                     watched.shut = answer.raw.shutdown
                     body = self._body(answer, watched)
@@ -250,109 +246,79 @@ class Transport:
         return Unreachable("the connection broke before the answer", _REMEDY)
 
 
-def _leave_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Else a ``.netrc`` would add its own credentials."""
-    return request
+class _Connection(requests.adapters.HTTPAdapter):
+    """One thread's way to the host: one connection at a time, whose request can be ended from another thread.
 
-
-class _Session(requests.Session):
-    """A session that keeps no cookies, follows no redirect, and whose request can be ended from another thread.
+    requests' adapter is used without its session. That one would keep cookies, which tie the calls of one division to the
+    state that another left on the server. It would read the whole body of a redirect, however long, which nobody follows.
+    And for each request it would look through the whole environment twice for proxies, and go through the address byte by
+    byte once more than urllib3 does: a tenth of the CPU time of a run whose calls bring few rows.
 
     Args:
-        headers: Sent with each request; requests' own are left out.
+        headers: Sent with each request.
         direct: Use no proxy, whatever the environment says.
     """
 
-    def __init__(self, headers: dict[str, str], *, direct: bool) -> None:
-        super().__init__()
-        self.headers.clear()
-        self.headers.update(headers)
-        # A cookie would tie the calls of one division to the state that another left on the server.
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    def __init__(self, headers: Mapping[str, str], *, direct: bool) -> None:
+        self._headers = headers
         self._proxies = dict(_NO_PROXY) if direct else {}
         self._first: requests.PreparedRequest | None = None
-        self._origin = ""
-        self.environment: dict[str, Any] = {}
-        self._adapter = _Adapter()
-        self.mount("https://", self._adapter)
-        self.mount("http://", self._adapter)
+        self._environment: dict[str, Any] = {}
+        self.latest: Any = None
+        super().__init__(pool_connections=2, pool_maxsize=1)
 
-    def prepared(
-        self, method: str, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None
-    ) -> requests.PreparedRequest:
-        """A request. Only the first of a session is made by requests, and the others like it, with another path and headers.
-
-        For each one requests would look through the whole environment twice for proxies, and go through the address
-        byte by byte once more than urllib3 does: a tenth of the CPU time of a run whose calls bring few rows.
-        """
+    def answer(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        form: Mapping[str, str] | None,
+        timeout: tuple[float, float],
+    ) -> requests.Response:
+        """Send a request, made like the first one. Of the answer, only the headers have been read."""
         if self._first is None:
-            self.environment = {**self.merge_environment_settings(url, self._proxies, True, None, None)}
-            first = self.prepare_request(requests.Request(method, url, data=form, auth=_leave_alone))
-            self._origin = _origin_and_rest(str(first.url))[0]
-            self._first = first
-        prepared = self._first.copy()
-        prepared.url = self._origin + _origin_and_rest(url)[1]
-        prepared.headers.update(headers)
-        return prepared
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """No redirect is looked at: requests would read the whole body of the answer first, however long it is."""
+            with requests.Session() as session:
+                found = session.merge_environment_settings(url, self._proxies, True, None, None)
+            self._environment = {**found}
+            self._first = requests.Request(method, url, dict(self._headers), data=form).prepare()
+        request = self._first.copy()
+        request.url = url
+        request.headers.update(headers)
+        return self.send(request, timeout=timeout, **self._environment)
 
     def shut(self) -> None:
         """End the request that is under way, from its first byte on: for another thread."""
-        self._adapter.shut()
-
-
-def _origin_and_rest(url: str) -> tuple[str, str]:
-    """Scheme and host of an address, and what follows them."""
-    end = url.find("/", url.find("//") + 2)
-    return (url, "/") if end < 0 else (url[:end], url[end:])
-
-
-class _Adapter(requests.adapters.HTTPAdapter):
-    """Knows the connection in use."""
-
-    def __init__(self) -> None:
-        self._pool: Any = None
-        super().__init__(pool_connections=2, pool_maxsize=1)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        _make_pools_known(self.poolmanager)
-
-    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
-        is_new = proxy not in self.proxy_manager
-        manager = super().proxy_manager_for(proxy, **proxy_kwargs)
-        if is_new:
-            _make_pools_known(manager)
-        return manager
-
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        self._pool = super().get_connection_with_tls_context(*args, **kwargs)
-        return self._pool
-
-    def shut(self) -> None:
-        connected = getattr(getattr(self._pool, "in_use", None), "sock", None)
+        connected = getattr(self.latest, "sock", None)
         # An encrypted connection to a proxy has another one inside.
         connected = getattr(connected, "socket", connected)
         if connected is not None:
             # Not the method of an encrypted socket: that one forgets the encryption while another thread reads.
             socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self._be_told(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
+        is_new = proxy not in self.proxy_manager
+        manager = super().proxy_manager_for(proxy, **proxy_kwargs)
+        if is_new:
+            self._be_told(manager)
+        return manager
+
+    def _be_told(self, manager: Any) -> None:
+        """Let the manager (of direct connections, of a proxy, of SOCKS) make pools that tell of their connections."""
+        manager.pool_classes_by_scheme = {
+            scheme: type(f"Told{pool.__name__}", (_Pool, pool), {"owner": self})
+            for scheme, pool in manager.pool_classes_by_scheme.items()
+        }
+
 
 class _Pool(HTTPConnectionPool):
-    """A pool of one connection that remembers it."""
+    """A pool that tells its owner of each connection that it makes."""
 
-    in_use: Any = None
+    owner: _Connection
 
-    def _get_conn(self, timeout: float | None = None) -> Any:
-        self.in_use = super()._get_conn(timeout)
-        return self.in_use
-
-
-def _make_pools_known(manager: Any) -> None:
-    """Let the manager (of direct connections, of a proxy, of SOCKS) make pools that remember their connection."""
-    manager.pool_classes_by_scheme = {
-        scheme: type(f"Known{pool.__name__}", (_Pool, pool), {})
-        for scheme, pool in manager.pool_classes_by_scheme.items()
-    }
+    def _new_conn(self) -> Any:
+        self.owner.latest = super()._new_conn()
+        return self.owner.latest
