@@ -183,6 +183,13 @@ class _Inflater:
             return self._object.decompress(data, most)
 
 
+class _MyPlace(threading.local):
+    """What a thread has of the places."""
+
+    held = False
+    makes_pages = False
+
+
 class LargeAnswers:
     """Places for large answers. Each belongs to a thread during its call, or to a page that is made of the answer.
 
@@ -197,7 +204,7 @@ class LargeAnswers:
         share_heaps()
         self._stop = stop
         self._free = threading.Semaphore(places)
-        self._mine = threading.local()
+        self._mine = _MyPlace()
 
     def take(self) -> None:
         """Wait for a place for what this thread reads; does nothing if it has one.
@@ -205,7 +212,7 @@ class LargeAnswers:
         Raises:
             Stopped: If the run is asked to stop meanwhile.
         """
-        if getattr(self._mine, "held", False):
+        if self._mine.held:
             return
         while not self._free.acquire(timeout=_LOOK_UP):
             if self._stop.is_set():
@@ -214,13 +221,13 @@ class LargeAnswers:
 
     def drop(self) -> None:
         """Give this thread's place back: what it read is not needed any more. Does nothing without one."""
-        if getattr(self._mine, "held", False):
+        if self._mine.held:
             self._mine.held = False
             self._free.release()
 
     def answered(self) -> None:
         """A call is over, and with it what it read, unless this thread makes pages."""
-        if not getattr(self._mine, "makes_pages", False):
+        if not self._mine.makes_pages:
             self.drop()
 
     @contextmanager
@@ -233,16 +240,16 @@ class LargeAnswers:
             self._mine.makes_pages = False
             self.drop()
 
-    def hand_over(self) -> Callable[[], None]:
+    def hand_over(self) -> list[threading.Semaphore]:
         """Let this thread's place, if it has one, belong to a page.
 
         Returns:
-            To be called once, when the page is written; by whichever thread.
+            What is to be released, by whichever thread, once the page is written.
         """
-        if not getattr(self._mine, "held", False):
-            return lambda: None
+        if not self._mine.held:
+            return []
         self._mine.held = False
-        return self._free.release
+        return [self._free]
 
 
 def share_heaps() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from singer_sdk.helpers._batch import BatchConfig
@@ -27,13 +27,13 @@ class PageReady(msgspec.Struct):
     Attributes:
         payloads: Its records.
         changes: Stream → what its bookmark becomes once the payloads are written.
-        done: Called when it is written: the worker may hand over its next page.
+        held: Released when it is written: the worker may hand over its next page, and another one may read a large answer.
     """
 
     division: int
     payloads: Sequence[Payload]
     changes: dict[str, Changes]
-    done: Callable[[], None]
+    held: Sequence[threading.Semaphore]
 
 
 class StreamDone(msgspec.Struct):

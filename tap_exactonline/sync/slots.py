@@ -8,7 +8,7 @@ places: however many divisions are open, there are at most as many finished page
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tap_exactonline.exact.errors import Stopped
@@ -16,6 +16,12 @@ from tap_exactonline.exact.payload import LargeAnswers
 
 OPEN_DIVISIONS = 4
 """Divisions that may be begun for each place: those that wait, and those that work."""
+
+
+class _MySlot(threading.local):
+    """Whether a thread has a slot."""
+
+    held = False
 
 
 class WorkerSlots:
@@ -37,7 +43,7 @@ class WorkerSlots:
         self._stop = stop
         self.large = LargeAnswers(stop)
         self.page_lock = threading.Lock()
-        self._mine = threading.local()
+        self._mine = _MySlot()
 
     @contextmanager
     def work(self) -> Iterator[None]:
@@ -60,7 +66,7 @@ class WorkerSlots:
         Raises:
             Stopped: If the run is asked to stop before there is a place again.
         """
-        if not getattr(self._mine, "held", False):
+        if not self._mine.held:
             yield
             return
         self._give()
@@ -69,31 +75,25 @@ class WorkerSlots:
         finally:
             self._take()
 
-    def hand_over(self, own: threading.Semaphore | None = None) -> Callable[[], None]:
+    def hand_over(self, *own: threading.Semaphore) -> list[threading.Semaphore]:
         """Wait until one more finished page may lie in front of the writer.
 
         A thread that waits here keeps its place: the writer is behind, and more pages would not help it. It holds
         no lock that the writer or another thread needs in order to go on.
 
         Args:
-            own: What of the thread's own the page holds until it is written.
+            own: What of the thread's own the page holds until it is written, too.
 
         Returns:
-            To be called once, when the page is written.
+            What is to be released, by whichever thread, once the page is written.
 
         Raises:
             Stopped: If the run is asked to stop meanwhile.
         """
-        self._acquire(self._room)
-        leave = self.large.hand_over()
-
-        def written() -> None:
-            leave()
-            self._room.release()
-            if own is not None:
-                own.release()
-
-        return written
+        held = [*own, self._room]
+        for semaphore in held:
+            self._acquire(semaphore)
+        return held + self.large.hand_over()
 
     def _take(self) -> None:
         self._acquire(self._free)
@@ -105,6 +105,6 @@ class WorkerSlots:
                 raise Stopped("the run was asked to stop")
 
     def _give(self) -> None:
-        if getattr(self._mine, "held", False):
+        if self._mine.held:
             self._mine.held = False
             self._free.release()

@@ -90,11 +90,8 @@ class DivisionWorker(threading.Thread):
 
     def hand_over(self, division: int, payloads: Sequence[Payload], changes: dict[str, Changes]) -> None:
         """Give a page to the writer, once it has taken the one before."""
-        while not self._one_page.acquire(timeout=1):
-            if self.context.stop.is_set():
-                raise Stopped("the run was asked to stop")
-        written = self.context.slots.hand_over(self._one_page)
-        self._events.put(PageReady(division, payloads, changes, written))
+        held = self.context.slots.hand_over(self._one_page)
+        self._events.put(PageReady(division, payloads, changes, held))
 
     def done(self, stream: StreamRead, outcome: Outcome, changes: Changes | None = None) -> None:
         """Tell the writer that a stream has ended."""

@@ -213,7 +213,8 @@ class Writer:
         for stream, changes in event.changes.items():
             self._state.update(stream, event.division, changes)
             self._state_due = True
-        event.done()
+        for semaphore in event.held:
+            semaphore.release()
         self._write_state()
 
     def _end(self, event: StreamDone) -> None:

@@ -42,10 +42,11 @@ def test_a_place_is_taken_once_and_given_back_once() -> None:
         large.take()
         large.answered()
         assert not can_take(large), "the page is still being made"
-        written = large.hand_over()
+        (place,) = large.hand_over()
+        assert large.hand_over() == []
         large.drop()
     assert not can_take(large), "it belongs to the page now"
-    written()
+    place.release()
     assert can_take(large)
     with large.pages():
         large.take()
@@ -120,32 +121,26 @@ class Watched(LargeAnswers):
 
     def __init__(self, stop: threading.Event, places: int = payload.PLACES) -> None:
         super().__init__(stop, places)
+        self._free = self.places = Places(places)
+
+
+class Places(threading.Semaphore):
+    def __init__(self, places: int) -> None:
+        super().__init__(places)
         self.most = self.taken = 0
-        self._lock = threading.Lock()
+        self._counting = threading.Lock()
 
-    def take(self) -> None:
-        had = getattr(self._mine, "held", False)
-        super().take()
-        with self._lock:
-            self.taken += not had
+    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+        got = super().acquire(blocking, timeout)
+        with self._counting:
+            self.taken += got
             self.most = max(self.most, self.taken)
+        return got
 
-    def drop(self) -> None:
-        with self._lock:
-            self.taken -= getattr(self._mine, "held", False)
-        super().drop()
-
-    def hand_over(self):
-        if not getattr(self._mine, "held", False):
-            return super().hand_over()
-        leave = super().hand_over()
-
-        def given() -> None:
-            with self._lock:
-                self.taken -= 1
-            leave()
-
-        return given
+    def release(self, n: int = 1) -> None:
+        with self._counting:
+            self.taken -= n
+        super().release(n)
 
 
 @pytest.mark.parametrize("deletions", ["log", "tombstones"])
@@ -179,8 +174,8 @@ def test_every_page_arrives_and_no_more_than_the_places_are_in_memory(
         run.join(60)
         assert not run.is_alive()
     assert sum(b'"RECORD"' in line[:200] for line in sink.lines) == 12 * len(STREAMS) * len(DIVISIONS)
-    assert large.most == payload.PLACES
-    assert large.taken == 0, "all were given back"
+    assert large.places.most == payload.PLACES
+    assert large.places.taken == 0, "all were given back"
 
 
 def test_a_place_is_given_back_when_the_answer_is_no_good(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,8 +192,8 @@ def test_a_place_is_given_back_when_the_answer_is_no_good(monkeypatch: pytest.Mo
         assert len(w.server.requests) == 3, "asking again gives the same"
         w.server.default = rows({"ID": "1"})
         assert len(w.get().rows) == 1
-        assert large.most == 1
-        assert large.taken == 0
+        assert large.places.most == 1
+        assert large.places.taken == 0
 
 
 def test_nothing_of_a_bad_answer_is_kept_while_the_next_try_is_waited_for() -> None:

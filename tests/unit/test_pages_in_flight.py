@@ -77,9 +77,9 @@ def test_who_waits_for_its_minute_holds_no_page_that_counts_extra(tmp_path: Path
 def test_whoever_waits_for_room_ends_when_the_run_does() -> None:
     stop = threading.Event()
     slots = WorkerSlots(1, stop)
-    leave = slots.hand_over()
+    (room,) = slots.hand_over()
     stop.set()
     with pytest.raises(Stopped):
         slots.hand_over()
-    leave()
-    slots.hand_over()()
+    room.release()
+    slots.hand_over()
