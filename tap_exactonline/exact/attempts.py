@@ -6,10 +6,10 @@ to wait for the end of the sleep, and they would count answers 429, which are no
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field
 
@@ -43,6 +43,7 @@ class Attempt:
         url: Its address.
         context: What is read.
         announced: The page before said that there is this one.
+        seconds: How long the tries took, and the waits after those that failed; not those for the next call.
         without_content: How often it came without content.
         token: The access token of the last try.
         number: Of the last try, among all calls.
@@ -54,6 +55,7 @@ class Attempt:
     url: str
     context: RequestContext
     announced: bool = False
+    seconds: float = 0.0
     without_content: int = 0
     token: str = field(default="", repr=False)
     number: int = 0
@@ -82,34 +84,22 @@ class Backoff:
 
     Args:
         max_tries: Tries in all.
-        max_time: Seconds since the first try after which no further one begins.
+        max_time: Seconds of trying after which no further try begins.
         base: Seconds before the second try; doubled for each further one up to a minute.
-        clock: Seconds that never jump.
     """
 
-    def __init__(
-        self, max_tries: int, max_time: float, base: float, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, max_tries: int, max_time: float, base: float) -> None:
         self.max_tries = max(1, max_tries)
         self.tries = 1
-        self._clock = clock
-        self._deadline = clock() + max_time
+        self._max_time = max_time
         self._waits = backoff.expo(base=2, factor=base, max_value=_LONGEST)
         next(self._waits)  # python-backoff's generators begin with an empty step
 
-    @contextmanager
-    def suspended(self) -> Iterator[None]:
-        """While a minute or the end of a 429 is waited for: that is not a failure, and costs no time for further tries."""
-        began = self._clock()
-        try:
-            yield
-        finally:
-            self._deadline += self._clock() - began
-
-    def after_failure(self, hint: float | None = None) -> float | None:
+    def after_failure(self, spent: float, hint: float | None = None) -> float | None:
         """Seconds to wait before the next try, or None when it is enough.
 
         Args:
+            spent: Seconds of trying so far (`Attempt.seconds`).
             hint: Seconds that the server asked for (``Retry-After``).
         """
         if self.tries >= self.max_tries:
@@ -119,7 +109,7 @@ class Backoff:
         seconds = full / 2 + backoff.full_jitter(full / 2)
         if hint is not None:
             seconds = max(seconds, min(hint, _LONGEST_HINT))
-        if self._clock() + seconds > self._deadline:
+        if spent + seconds > self._max_time:
             return None
         self.tries += 1
         return seconds
@@ -190,6 +180,9 @@ class LoginDoubt:
         ask: Asks ``current/Me`` with a token once: True if it refuses the token, False if it takes it, None if it
             says neither.
         now: Seconds since the epoch.
+
+    Attributes:
+        next_number: Gives the number of a call that is about to be sent: answers prove something about calls sent before.
     """
 
     def __init__(self, ask: Callable[[str], bool | None], now: Callable[[], float]) -> None:
@@ -198,14 +191,7 @@ class LoginDoubt:
         self._good = _Evidence()
         self._word = _Evidence()
         self._lock = threading.Lock()
-        self._numbers = 0
-        self._counting = threading.Lock()
-
-    def next_number(self) -> int:
-        """The number of a call that is about to be sent: answers prove something about calls sent before."""
-        with self._counting:
-            self._numbers += 1
-            return self._numbers
+        self.next_number = itertools.count(1).__next__
 
     def good_answer(self, token: str, number: int) -> None:
         """A call with the token had a good answer."""

@@ -83,10 +83,10 @@ class ExactClient:
         on_wait: Told before each waiting: division, seconds, why.
         idle: Entered while a thread only waits, so that others may work in its place.
         retry_base: Seconds before the second try; doubled for each further one, with jitter.
-        max_retry_time: Seconds after which no further try of a page begins; waiting for calls does not count.
+        max_retry_time: Seconds of trying after which no further try of a page begins; waiting for calls does not count.
         clock: Local time, seconds since the epoch.
         notes: Where refusals are remembered over runs; by default, only in this one.
-        steady: Seconds that never jump; measures how long a page has been tried.
+        steady: Seconds that never jump; measures how long a page is tried.
     """
 
     def __init__(
@@ -249,31 +249,34 @@ class ExactClient:
             self._large.answered()
 
     def _try(self, attempt: Attempt, decode: Callable[[bytes], T], gate: DivisionGate) -> T:
-        backoff = Backoff(
-            self._breaker.tries(self._max_tries), self._max_retry_time, self._retry_base, self._steady
-        )
+        backoff: Backoff | None = None
         url, context = attempt.url, attempt.context
         while True:
             self._large.drop()
             self._errors.check(url, context)
             self._breaker.check()
             # First the budget, then the token: it lives for ten minutes and would age in the waiting.
-            with backoff.suspended():
-                self._wait_for_budget(gate, context)
+            self._wait_for_budget(gate, context)
+            began = self._steady()
             attempt.token = self._credentials.access_token()
             self._check_stop()
             outcome = self._once(attempt, decode, gate)
             if not isinstance(outcome, _Failed):
                 return outcome
-            error, hint = outcome.error, outcome.hint
+            attempt.seconds += self._steady() - began
+            error = outcome.error
             if error is None:
                 continue
+            backoff = backoff or Backoff(
+                self._breaker.tries(self._max_tries), self._max_retry_time, self._retry_base
+            )
             enough = attempt.enough_errors or self._errors.exhausted(context)
-            seconds = None if enough else backoff.after_failure(hint)
+            seconds = None if enough else backoff.after_failure(attempt.seconds, outcome.hint)
             if seconds is None:
                 if isinstance(error, TemporaryError):
                     self._breaker.gave_up(error)
                 raise error
+            attempt.seconds += seconds
             self._wait(context.division, seconds, f"{error.what}; {backoff}")
 
     def _once(self, attempt: Attempt, decode: Callable[[bytes], T], gate: DivisionGate) -> T | _Failed:
