@@ -285,13 +285,15 @@ class ExactClient:
             attempt.number = self._login.next_number()
             response = self._send(attempt.url, attempt.token, gate, xml=attempt.context.xml)
             if response.status in _GOOD:
-                return self._good(response, decode, attempt)
+                return self._good(response, decode, attempt, gate)
         except TemporaryError as exc:
             return _Failed(without_frames(exc))
         failure = self._failed(response, attempt, gate)
         return _Failed(failure, retry_after(response.headers, self._clock.now()))
 
-    def _good(self, response: Response, decode: Callable[[bytes], T], attempt: Attempt) -> T:
+    def _good(
+        self, response: Response, decode: Callable[[bytes], T], attempt: Attempt, gate: DivisionGate
+    ) -> T:
         context = attempt.context
         attempt.check_content(response.status)
         try:
@@ -304,7 +306,7 @@ class ExactClient:
         self._answered = True
         self._login.good_answer(attempt.token, attempt.number)
         self._breaker.answered()
-        self._errors.good_answer(context)
+        gate.limits.unexplained.clear()
         return result
 
     def _failed(self, response: Response, attempt: Attempt, gate: DivisionGate) -> ExactError | None:

@@ -55,17 +55,14 @@ class ErrorBudget:
         self._notes = Notes() if notes is None else notes
         self._reserve = reserve
         self._answers: dict[str, Answer] = {}
-        # Endpoints refused with 429 for no visible reason, since the last good answer.
-        self._unexplained_429: dict[int | None, set[str]] = {}
 
     def check(self, url: str, context: RequestContext) -> None:
         """Raise what Exact would answer, if that is known."""
         answer = self._answers.get(url)
         if answer is not None:
             raise responses.failure(answer, context)
-        seconds = self.blocked_for(context.division, context.key)
-        if seconds is not None:
-            recent = self._recent(context.division, context.key)
+        recent = self._notes.refusals(context.division, context.key, self._now())
+        if recent and (seconds := self._blocked_for(recent)) is not None:
             raise responses.left_alone(context, {refusal.kind for refusal in recent}, seconds)
 
     def count(self, answer: Answer, context: RequestContext) -> bool:
@@ -84,7 +81,7 @@ class ErrorBudget:
 
     def errors(self, division: int | None, endpoint: str) -> int:
         """Errors of an endpoint within the last hour."""
-        return len(self._answered(self._recent(division, endpoint)))
+        return len(self._answered(self._notes.refusals(division, endpoint, self._now())))
 
     def exhausted(self, context: RequestContext) -> bool:
         """Whether the endpoint must be left alone from now on."""
@@ -92,15 +89,7 @@ class ErrorBudget:
 
     def blocked_for(self, division: int | None, endpoint: str) -> float | None:
         """Seconds for which the endpoint must be left alone, or None."""
-        recent = self._recent(division, endpoint)
-        if not recent:
-            return None
-        now = self._now()
-        until = max(refusal.until for refusal in recent)
-        errors = self._answered(recent)
-        if len(errors) >= MAX_ERRORS:
-            until = max(until, min(errors[-MAX_ERRORS].at, now) + HOUR)
-        return until - now if until > now else None
+        return self._blocked_for(self._notes.refusals(division, endpoint, self._now()))
 
     def block(self, division: int | None, endpoint: str, seconds: float = HOUR) -> None:
         """Exact said that the endpoint is blocked: do not ask again before the time is over."""
@@ -117,10 +106,6 @@ class ErrorBudget:
         if isinstance(error, KeyBlocked):
             self.block(context.division, context.key)
         return error
-
-    def good_answer(self, context: RequestContext) -> None:
-        """The division is being served."""
-        self._unexplained_429.pop(context.division, None)
 
     def too_many(
         self,
@@ -154,9 +139,8 @@ class ErrorBudget:
         so_far.unexplained += 1
         if so_far.unexplained < _MOST_UNEXPLAINED:
             return
-        unexplained = self._unexplained_429.setdefault(context.division, set())
-        unexplained.add(context.key)
-        if limits.budget().day_left is None or len(unexplained) > 1:
+        limits.unexplained.add(context.key)
+        if limits.budget().day_left is None or len(limits.unexplained) > 1:
             raise responses.day_spent(context, limits.close_day(), self._reserve, guessed=True)
         self.block(context.division, context.key)
         raise responses.key_blocked(
@@ -165,9 +149,13 @@ class ErrorBudget:
             "as it does after too many errors",
         )
 
-    def _recent(self, division: int | None, endpoint: str) -> list[Refusal]:
-        """The errors of the last hour, the oldest first, and blocks that last."""
-        return self._notes.refusals(division, endpoint, self._now())
+    def _blocked_for(self, recent: list[Refusal]) -> float | None:
+        now = self._now()
+        until = max((refusal.until for refusal in recent), default=0.0)
+        errors = self._answered(recent)
+        if len(errors) >= MAX_ERRORS:
+            until = max(until, min(errors[-MAX_ERRORS].at, now) + HOUR)
+        return until - now if until > now else None
 
     def _answered(self, recent: list[Refusal]) -> list[Refusal]:
         """Those that are answers, within the last hour."""

@@ -107,11 +107,15 @@ class DivisionLimits:
     Args:
         now: The server's clock.
         reserve: Calls of the day that are left to others.
+
+    Attributes:
+        unexplained: Endpoints that were refused with 429 for no visible reason since the last good answer.
     """
 
     def __init__(self, now: Callable[[], float], reserve: int = 0) -> None:
         self._now = now
         self.reserve = max(0, reserve)
+        self.unexplained: set[str] = set()
         self._minute = _Window(MINUTE)
         self._day = _Window(DAY)
         self._not_before = 0.0
