@@ -171,15 +171,14 @@ class _DivisionRead:
                 from_scratch=not bookmark.begun,
             )
             for batch in reader.batches():
-                rows = sum(payload.count for payload in batch.payloads)
-                outcome.rows += rows
+                outcome.rows += batch.count
                 changes: Changes = batch.changes
                 reached = changes.get("replication_key_value")
                 moved |= reached is not None and reached != bookmark.replication_key_value
-                if rows and not known:
+                if batch.count and not known:
                     # Before the first row: whatever becomes of this run, the next one knows that rows came.
                     known, changes = True, {**changes, **(_FIRST_ROWS if reached is None else _MARKED)}
-                if rows or changes:
+                if batch.count or changes:
                     kept = {stream.name: changes} if changes and not self._once else {}
                     self._worker.hand_over(self._code, batch.payloads, kept)
                 del batch  # while the next page is read, the lines of this one belong to the writer alone
