@@ -30,7 +30,6 @@ _BELIEVED = 30.0
 
 _LONGEST = 60.0
 _LONGEST_HINT = 300.0
-_NO_CONTENT = 204
 _MOST_WITHOUT_CONTENT = 2
 _MOST_ERRORS = 3
 
@@ -68,13 +67,13 @@ class Attempt:
         """Whether one more try would cost too much of the errors that an endpoint may have in an hour."""
         return self.errors >= _MOST_ERRORS
 
-    def check_content(self, status: int) -> None:
-        """Doubt an announced page that has no content: rows would be taken for gone. Exact has to say so thrice.
+    def without_rows(self) -> None:
+        """Doubt an announced page that came without content: rows would be taken for gone. Exact has to say so thrice.
 
         Raises:
             BrokenAnswer: As long as it is in doubt.
         """
-        if self.announced and status == _NO_CONTENT and self.without_content < _MOST_WITHOUT_CONTENT:
+        if self.announced and self.without_content < _MOST_WITHOUT_CONTENT:
             self.without_content += 1
             raise BrokenAnswer("the page that was announced came without content", "Run again later")
 

@@ -24,7 +24,7 @@ TOO_DEEP = "JSON that is nested too deeply ({} bytes)"
 EMPTY_PAGE = b'{"d":{"results":[]}}'
 """What an answer 204 without a body stands for."""
 
-_NO_CONTENT = 204
+NO_CONTENT = 204
 # A list of all fields of the widest endpoint has about 7,000 characters.
 _MAX_MESSAGE = 20_000
 _XML_MESSAGE = re.compile(rb"<(?:\w+:)?message\b[^>]*>([^<]{1,20000})<")
@@ -52,7 +52,7 @@ def read_body(status: int, body: bytes, decode: Callable[[bytes], Decoded], *, x
     Raises:
         BrokenAnswer: if it is empty, a web page, or ``decode`` cannot read it.
     """
-    if status == _NO_CONTENT:
+    if status == NO_CONTENT:
         return decode(EMPTY_PAGE)
     body = body.removeprefix(BOM)
     if not body or body.isspace():

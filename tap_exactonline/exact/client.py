@@ -18,7 +18,7 @@ import msgspec
 from tap_exactonline.exact import responses
 from tap_exactonline.exact.answers import Answer
 from tap_exactonline.exact.attempts import Attempt, Backoff, CircuitBreaker, LoginDoubt
-from tap_exactonline.exact.bodies import WebPage, read_body
+from tap_exactonline.exact.bodies import NO_CONTENT, WebPage, read_body
 from tap_exactonline.exact.clock import ServerClock, retry_after
 from tap_exactonline.exact.error_budget import ErrorBudget
 from tap_exactonline.exact.errors import (
@@ -41,7 +41,7 @@ from tap_exactonline.exact.urls import check_api_url, link_within
 
 T = TypeVar("T")
 
-_GOOD = (200, 204)
+_GOOD = (200, NO_CONTENT)
 _UNAUTHORIZED, _TOO_MANY = 401, 429
 _MOST_WEB_PAGES = 2
 
@@ -295,7 +295,8 @@ class ExactClient:
         self, response: Response, decode: Callable[[bytes], T], attempt: Attempt, gate: DivisionGate
     ) -> T:
         context = attempt.context
-        attempt.check_content(response.status)
+        if response.status == NO_CONTENT:
+            attempt.without_rows()
         try:
             result = read_body(response.status, response.body, decode, xml=context.xml)
         except WebPage as exc:
