@@ -214,9 +214,7 @@ class LargeAnswers:
         """
         if self._mine.held:
             return
-        while not self._free.acquire(timeout=_LOOK_UP):
-            if self._stop.is_set():
-                raise Stopped("the run was asked to stop")
+        acquire(self._free, self._stop)
         self._mine.held = True
 
     def drop(self) -> None:
@@ -250,6 +248,17 @@ class LargeAnswers:
             return []
         self._mine.held = False
         return [self._free]
+
+
+def acquire(semaphore: threading.Semaphore, stop: threading.Event) -> None:
+    """Wait for one of the places that a semaphore counts.
+
+    Raises:
+        Stopped: If the run is asked to stop meanwhile.
+    """
+    while not semaphore.acquire(timeout=_LOOK_UP):
+        if stop.is_set():
+            raise Stopped("the run was asked to stop")
 
 
 def share_heaps() -> None:

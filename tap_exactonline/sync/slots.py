@@ -11,8 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tap_exactonline.exact.errors import Stopped
-from tap_exactonline.exact.payload import LargeAnswers
+from tap_exactonline.exact.payload import LargeAnswers, acquire
 
 OPEN_DIVISIONS = 4
 """Divisions that may be begun for each place: those that wait, and those that work."""
@@ -92,17 +91,12 @@ class WorkerSlots:
         """
         held = [*own, self._room]
         for semaphore in held:
-            self._acquire(semaphore)
+            acquire(semaphore, self._stop)
         return held + self.large.hand_over()
 
     def _take(self) -> None:
-        self._acquire(self._free)
+        acquire(self._free, self._stop)
         self._mine.held = True
-
-    def _acquire(self, semaphore: threading.Semaphore) -> None:
-        while not semaphore.acquire(timeout=0.5):
-            if self._stop.is_set():
-                raise Stopped("the run was asked to stop")
 
     def _give(self) -> None:
         if self._mine.held:
