@@ -7,9 +7,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+MINUTE = 60.0
+HOUR = 3600.0
+DAY = 86_400.0
+
 _EARLIEST, _LATEST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (2000, 2200))
 _UNKNOWN_TIME = "an unknown time"
-_LONGEST_RETRY = 7 * 86_400.0
+_LONGEST_RETRY = 7 * DAY
 
 
 class ServerClock:

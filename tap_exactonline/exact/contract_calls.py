@@ -13,10 +13,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from tap_exactonline.exact.auth.store.base import Content, SharedRow
-from tap_exactonline.exact.clock import clock_time
+from tap_exactonline.exact.clock import DAY, clock_time
 from tap_exactonline.exact.counted import counted
 from tap_exactonline.exact.errors import DayBudgetSpent, TokenStoreError
-from tap_exactonline.exact.rate_limits import DAY, next_boundary
+from tap_exactonline.exact.rate_limits import next_boundary
 
 HANDFUL = 20
 """So many calls are taken at a time, so that not each one asks the database. A process that is killed loses them."""

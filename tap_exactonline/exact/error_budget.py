@@ -13,9 +13,9 @@ import msgspec
 
 from tap_exactonline.exact import responses
 from tap_exactonline.exact.answers import Answer
-from tap_exactonline.exact.clock import retry_after
+from tap_exactonline.exact.clock import HOUR, retry_after
 from tap_exactonline.exact.errors import ExactError, KeyBlocked, LoginError, TemporaryError
-from tap_exactonline.exact.notes import HOUR, Notes, Refusal
+from tap_exactonline.exact.notes import Notes, Refusal
 from tap_exactonline.exact.rate_limits import LONGEST_REFUSAL, DivisionLimits
 from tap_exactonline.exact.responses import RequestContext
 

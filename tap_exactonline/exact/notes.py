@@ -17,8 +17,8 @@ from typing import TypedDict, Unpack
 
 import msgspec
 
-HOUR = 3600.0
-DAY = 86_400.0
+from tap_exactonline.exact.clock import DAY, HOUR
+
 MOST_RUNS = 10
 
 

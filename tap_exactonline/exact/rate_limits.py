@@ -17,11 +17,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import msgspec
 
-from tap_exactonline.exact.clock import retry_after
+from tap_exactonline.exact.clock import DAY, MINUTE, retry_after
 
-MINUTE = 60.0
-HOUR = 3600.0
-DAY = 86400.0
 MARGIN = 1.0
 """Seconds added to a reset: resets are whole minutes and clocks never agree entirely."""
 

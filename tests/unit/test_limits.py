@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_exactonline.exact.clock import ServerClock, clock_time, retry_after
+from tap_exactonline.exact.clock import HOUR, ServerClock, clock_time, retry_after
 from tap_exactonline.exact.error_budget import COUNTED_ERRORS, ErrorBudget
 from tap_exactonline.exact.rate_limits import (
-    HOUR,
     Budget,
     DivisionLimits,
     Go,

@@ -17,8 +17,9 @@ from tap_exactonline.exact.auth.store.database import TokenDatabase
 from tap_exactonline.exact.auth.store.notes_file import FileNotes
 from tap_exactonline.exact.auth.store.notes_sql import SqlNotes
 from tap_exactonline.exact.auth.tokens import Tokens
+from tap_exactonline.exact.clock import DAY, HOUR
 from tap_exactonline.exact.error_budget import ErrorBudget
-from tap_exactonline.exact.notes import DAY, HOUR, LoginRefusal, Notes, Refusal
+from tap_exactonline.exact.notes import LoginRefusal, Notes, Refusal
 
 NOW = 1_717_999_990.0
 WHERE = "crm/accounts"

@@ -38,7 +38,7 @@ from tap_exactonline.exact.auth.tokens import (
     status_of,
     user_in,
 )
-from tap_exactonline.exact.clock import ServerClock, local_time
+from tap_exactonline.exact.clock import DAY, ServerClock, local_time
 from tap_exactonline.exact.errors import (
     ExactError,
     LoginError,
@@ -63,7 +63,7 @@ _NAP = 5.0
 # Threads that ask after one of them gave up hear the same for so long, without a new wait.
 _GIVEN_UP = 30.0
 # Clocks that are wrong by more than a day are not told by Exact's, but by a proxy's or a test's.
-_MOST_SKEW = 86_400.0
+_MOST_SKEW = DAY
 
 
 class Credentials:

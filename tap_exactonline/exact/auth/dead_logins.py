@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tap_exactonline.exact.auth.tokens import Tokens, fingerprint
-from tap_exactonline.exact.clock import clock_time
+from tap_exactonline.exact.clock import DAY, HOUR, clock_time
 from tap_exactonline.exact.errors import (
     AppRefused,
     ExactError,
@@ -19,7 +19,7 @@ from tap_exactonline.exact.errors import (
     NotLoggedIn,
 )
 from tap_exactonline.exact.foreign_text import clean_text
-from tap_exactonline.exact.notes import DAY, HOUR, LoginRefusal, Notes
+from tap_exactonline.exact.notes import LoginRefusal, Notes
 
 _KINDS = {kind.__name__: kind for kind in (AppRefused, LoginExpired, LoginSuperseded, NotLoggedIn)}
 # An app may be mended at Exact without a word to us; a token that was spent or has expired never comes back.

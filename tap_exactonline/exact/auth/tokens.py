@@ -10,13 +10,14 @@ from urllib.parse import unquote
 
 import msgspec
 
+from tap_exactonline.exact.clock import DAY
 from tap_exactonline.exact.errors import SettingsError
 from tap_exactonline.exact.foreign_text import clean_text
 
 #: Seconds that an access token lives when the answer does not say (Exact, OAuth step 3).
 LIFETIME = 600.0
 #: Seconds that a refresh token lives unused: 30 days (Exact, OAuth step 4).
-REFRESH_LIFETIME = 30 * 86400.0
+REFRESH_LIFETIME = 30 * DAY
 _KEPT_SEEDS = 32
 # Letters that people paste with a secret.
 _QUOTES = set("\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2039\u203a\u00ab\u00bb")
