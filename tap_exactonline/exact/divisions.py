@@ -114,9 +114,14 @@ class Division:
         """Why it cannot be read, such as ``archived``; empty if it can."""
         if self.status is not None and self.status != _ACTIVE:
             return _STATUS.get(self.status, f"in status {self.status}")
-        if self.blocking_status:
-            return _BLOCKING.get(self.blocking_status, f"blocked (status {self.blocking_status})")
-        return ""
+        return self.busy
+
+    @property
+    def busy(self) -> str:
+        """Why an active one cannot be read for the moment, such as ``being converted``; empty if it can."""
+        if not self.blocking_status or self.status not in (None, _ACTIVE):
+            return ""
+        return _BLOCKING.get(self.blocking_status, f"blocked (status {self.blocking_status})")
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> Division:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -45,6 +46,8 @@ _MOST_SAID = 1000
 _NOTHING_TO_READ = "There is no administration to read. `tap-exactonline divisions` lists them"
 _VANISHED = "read before, and no longer among those that the login may open"
 _BRING_BACK = f"{MANAGE_COMPANIES}; or leave it out: exclude_divisions"
+_BUSY = "read before, and Exact keeps it closed now: it is {}"
+_WAIT = "A run after that goes on from here; or leave it out: exclude_divisions"
 
 
 class RunIncomplete(Exception):
@@ -112,13 +115,13 @@ class Run:
         self._remember_list_refusals(report)
         report.fail(*chosen.problems)
         report.problems += self.problems
-        vanished = self._vanished()
-        for problem in [*report.problems, *_told(vanished)]:
+        missed = self._missed()
+        for problem in [*report.problems, *_told(missed)]:
             self.context.logger.error(problem)
         home = self._home(reads)
         if home is None and self.context.connection.everything.selected:
             self.context.logger.info("Part %s has nothing to read", self.context.config.shard)
-            if not report.problems and not vanished:
+            if not report.problems and not missed:
                 return
         elif home is None:
             report.problems.append(_NOTHING_TO_READ)
@@ -135,8 +138,8 @@ class Run:
             except (OutputError, MappingFailed) as exc:
                 report.problems.append(str(exc))
         # Only now: what has left the list does not hold back what the others declare gone.
-        report.problems += _told(vanished)
-        report.failures += vanished
+        report.problems += _told(missed)
+        report.failures += missed
         self._conclude(report)
 
     def _count(self, reads: Sequence[StreamRead], report: Report) -> None:
@@ -242,22 +245,29 @@ class Run:
             state=self.state,
         )
 
-    def _vanished(self) -> list[DivisionError]:
-        """Administrations that delivered rows and are not in Exact's list any more: their tables stand still.
+    def _missed(self) -> list[DivisionError]:
+        """Administrations that delivered rows and can't be read now, although nobody has closed them for good.
 
-        Configured ones that are not in the list are told by themselves.
+        Configured ones are told by themselves.
         """
         if self.context.config.divisions:
             return []
+        listed = {division.code: division for division in self.context.connection.accessible}
         delivering = {
             code
             for stream in self.state.streams()
             for code, bookmark in self.state.bookmarks(stream)
             if bookmark.delivered
         }
-        listed = {division.code for division in self.context.connection.accessible}
-        gone = sorted(delivering - listed - set(self.context.config.exclude_divisions))
-        return [DivisionError(_VANISHED, _BRING_BACK, division=code) for code in gone]
+        missed = []
+        for code in sorted(delivering - set(self.context.config.exclude_divisions)):
+            if code not in listed:
+                missed.append(DivisionError(_VANISHED, _BRING_BACK, division=code))
+            elif busy := listed[code].busy:
+                error = DivisionError(_BUSY.format(busy), _WAIT, division=code)
+                error.temporary = True
+                missed.append(error)
+        return missed
 
     def _closed(self) -> set[int]:
         """Administrations that are wanted and can't be read now: archived, blocked."""
@@ -292,7 +302,9 @@ class Run:
         raise RunIncomplete(report.last_line(), self.stopped_by)
 
 
-def _told(vanished: Sequence[DivisionError]) -> list[str]:
-    """One sentence for all administrations that have left, however many there are."""
-    codes = shorten(error.division for error in vanished)
-    return [f"division {codes}: {_VANISHED}. {_BRING_BACK}"] if vanished else []
+def _told(missed: Sequence[DivisionError]) -> list[str]:
+    """One sentence for all administrations that are missed for the same reason, however many there are."""
+    codes = defaultdict(list)
+    for error in missed:
+        codes[f"{error.what}. {error.remedy}"].append(error.division)
+    return [f"division {shorten(divisions)}: {reason}" for reason, divisions in codes.items()]
