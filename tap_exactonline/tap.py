@@ -183,7 +183,9 @@ class TapExactOnline(Tap):
         Raises:
             ConfigValidationError: If an expression can't be used.
         """
-        _ = self.catalog  # it has failures of its own
+        # They have failures of their own, and say which columns the maps are made for.
+        for stream in self.streams.values():
+            _ = stream.metadata
         try:
             super().setup_mapper()
         except ConfigValidationError:

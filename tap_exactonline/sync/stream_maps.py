@@ -15,6 +15,7 @@ from singer_sdk.exceptions import MapExpressionError, StreamMapConfigError
 from tap_exactonline.exact.foreign_text import clean_text
 
 _RECORD = ("record", "_")
+_FILTER = "__filter__"
 _MOST = 300
 
 
@@ -43,13 +44,48 @@ def columns_used(maps: Mapping[str, Any], stream: str, columns: Collection[str])
     """
     used: set[str] = set()
     for name, definition in maps.items():
-        if isinstance(definition, Mapping) and fnmatch(stream, definition.get("__source__", name)):
+        if isinstance(definition, Mapping) and fnmatch(stream, _source(name, definition)):
             for column, expression in definition.items():
                 if column == "__key_properties__":
                     used |= {str(name) for name in expression or ()}
-                elif isinstance(expression, str) and column not in ("__source__", "__alias__", "__else__"):
-                    used |= set(_used(expression, column, columns))
+                else:
+                    used |= _made_of(column, expression, columns)
     return frozenset(used.intersection(columns))
+
+
+def _source(name: str, definition: object) -> str:
+    """Of which streams a map is, as a pattern."""
+    return str(definition.get("__source__", name)) if isinstance(definition, Mapping) else name
+
+
+def for_deletions(maps: Mapping[str, Any], columns: Collection[str], held: Collection[str]) -> dict[str, Any]:
+    """The maps for records that say that a row was deleted.
+
+    Such a record holds a few columns. What is computed from others is left out, a filter too: it would fail, or keep the
+    deletion from the target.
+
+    Args:
+        maps: The setting.
+        columns: The columns of the stream.
+        held: Those that the records have.
+    """
+    return {
+        name: {
+            column: expression
+            for column, expression in definition.items()
+            if _made_of(column, expression, columns) <= set(held)
+        }
+        if isinstance(definition, Mapping)
+        else definition
+        for name, definition in maps.items()
+    }
+
+
+def _made_of(column: str, expression: object, columns: Collection[str]) -> set[str]:
+    """The columns that an expression of a map reads; none, if it is one of the SDK's own words."""
+    if not isinstance(expression, str) or (column.startswith("__") and column != _FILTER):
+        return set()
+    return set(_used(expression, column, columns)).intersection(columns)
 
 
 def _used(expression: str, column: str, columns: Collection[str]) -> Iterator[str]:

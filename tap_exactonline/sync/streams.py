@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from msgspec.structs import replace
 from singer_sdk import Stream, Tap
+from singer_sdk.exceptions import StreamMapConfigError
 from singer_sdk.helpers.conform import TypeConformanceLevel
-from singer_sdk.singerlib import Catalog
+from singer_sdk.mapper import PluginMapper, RemoveRecordTransform, StreamMap
+from singer_sdk.singerlib import Catalog, Metadata, MetadataMapping
 
 from tap_exactonline.catalog import REMEDY, CatalogError
 from tap_exactonline.endpoints import Endpoint
-from tap_exactonline.exact.errors import DivisionError, StreamError
+from tap_exactonline.exact.errors import DivisionError, SettingsError, StreamError
 from tap_exactonline.stdout import OutputError
 from tap_exactonline.sync.deletions import LOG_FIELDS
 from tap_exactonline.sync.messages import RunContext
 from tap_exactonline.sync.query import AdaptiveQuery
 from tap_exactonline.sync.reader import Reader
 from tap_exactonline.sync.records.codec import Codec
-from tap_exactonline.sync.records.schema import Naming
+from tap_exactonline.sync.records.schema import DELETED_AT, Naming
 from tap_exactonline.sync.records.values import AUDIT, utc_clock, wall_clock
 from tap_exactonline.sync.start import internal_fields
 from tap_exactonline.sync.state.bookmark import Bookmark
-from tap_exactonline.sync.stream_maps import MappingFailed, columns_used, described
+from tap_exactonline.sync.stream_maps import (
+    MappingFailed,
+    columns_used,
+    described,
+    for_deletions,
+)
 from tap_exactonline.sync.stream_read import LOG, StreamRead
 
 
@@ -44,6 +51,7 @@ class ExactStream(Stream):
         self._checked = run.config
         self._whole_schema: dict[str, Any] | None = None
         self._emitted: frozenset[str] | None = None
+        self._maps_for_deletions: list[StreamMap] | None = None
         self.selected_by_default = endpoint.selected
         super().__init__(tap, schema=naming.schema(endpoint), name=endpoint.name)
         self.primary_keys = naming.key(endpoint)
@@ -56,6 +64,18 @@ class ExactStream(Stream):
         """
         super().apply_catalog(catalog)
         self.replication_key = self.naming.bookmark(self.endpoint)
+
+    @property
+    def metadata(self) -> MetadataMapping:
+        """What the catalog says of the stream and its columns.
+
+        Whoever wants tombstones has their mark: without it a target would empty a deleted row and keep it.
+        """
+        found = super().metadata
+        mark = found.get(("properties", DELETED_AT))
+        if mark is not None and self.naming.has_tombstones(self.endpoint):
+            mark.inclusion = Metadata.InclusionType.AUTOMATIC
+        return found
 
     def reading(self, *, with_fields: tuple[str, ...] = ()) -> StreamRead:
         """How the stream is read with the current selection.
@@ -84,6 +104,8 @@ class ExactStream(Stream):
         )
         self._check_fit(codec.columns)
         self._emitted = frozenset(codec.columns)
+        if codec.tombstones and not self._run.fast:
+            self._maps_for_deletions = self._map_deletions(codec.columns)
         columns = {
             field.name: self.naming.column(field)
             + (" (UTC)" if self._checked.utc and field.name in AUDIT else "")
@@ -135,9 +157,57 @@ class ExactStream(Stream):
                     f"stream_maps or flattening, stream {self.name}: {described(exc)}"
                 ) from exc
 
+    def write_tombstones(self, records: Iterable[dict[str, Any]], version: int | None = None) -> None:
+        """Write records that say that rows were deleted; stream maps change as much of them as there is.
+
+        Raises:
+            MappingFailed: If a person's expression fails on a row.
+            OutputError: If standard output takes no more.
+        """
+        ordinary, self._stream_maps = self._stream_maps, self._maps_for_deletions
+        try:
+            self.write_records(records, version)
+        finally:
+            self._stream_maps = ordinary
+
     def write_activation(self, version: int) -> None:
         """Write the ACTIVATE_VERSION of the stream: rows of older versions are gone."""
         self._write_activate_version_message(version)
+
+    def _registered_maps(self) -> Sequence[StreamMap]:
+        """The SDK's maps of the stream; none if it is not selected, as the log of deletions may be."""
+        return self._tap.mapper.stream_maps.get(self.name, ())
+
+    def _map_deletions(self, columns: Collection[str]) -> list[StreamMap]:
+        """The SDK's maps for records that have a key and the moment of a deletion.
+
+        Raises:
+            SettingsError: If the maps leave no way to tell the target of a deletion.
+        """
+        stamp = self.naming.column(self.endpoint.field("Timestamp"))
+        held = {*self.naming.key(self.endpoint), stamp, DELETED_AT}
+        maps = for_deletions(self.config.get("stream_maps") or {}, columns, held)
+        mapper = PluginMapper({**self.config, "stream_maps": maps}, self.logger)
+        mapper.default_mapper_type = self._tap.mapper.default_mapper_type  # what it was told, it has removed
+        whole = self.stream_maps[0].raw_schema
+        kept = {name: kind for name, kind in whole["properties"].items() if name in held}
+        try:
+            mapper.register_raw_stream_schema(self.name, {**whole, "properties": kept}, self.primary_keys)
+        except StreamMapConfigError as exc:
+            raise SettingsError(
+                "stream_maps",
+                f"stream {self.name}: no deletion could be told to the target: {described(exc)}",
+                f"Let the key be made of {', '.join(self.naming.key(self.endpoint))} alone, or set deletions: log",
+            ) from exc
+        for stream_map in self._registered_maps():
+            removed = isinstance(stream_map, RemoveRecordTransform)
+            if not removed and DELETED_AT not in stream_map.transformed_schema["properties"]:
+                raise SettingsError(
+                    f"stream_maps.{stream_map.stream_alias}",
+                    f"it takes the column {DELETED_AT} away, by which `deletions: tombstones` marks a deleted row",
+                    f"Add `{DELETED_AT}: {DELETED_AT}` to it, or set deletions: log",
+                )
+        return mapper.stream_maps[self.name]
 
     def _check_fit(self, emitted: Collection[str]) -> None:
         types = self.effective_schema.get("properties") or {}

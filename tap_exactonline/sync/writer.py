@@ -204,7 +204,10 @@ class Writer:
             if payload.without is not None:
                 self._introduce(read, payload.without)
             if not isinstance(content, bytes):
-                self._streams[read.name].write_records(content, read.version)
+                exact_stream = self._streams[read.name]
+                ordinary = payload.lowest is None
+                write = exact_stream.write_records if ordinary else exact_stream.write_tombstones
+                write(content, read.version)
             elif self._batches is not None:
                 self._batches.add(read.name, content, payload.count, read.version)
             else:
