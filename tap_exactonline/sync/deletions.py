@@ -25,7 +25,7 @@ from tap_exactonline.sync.records.schema import DELETED_AT, DIVISION
 from tap_exactonline.sync.records.values import Unreadable, utc_clock
 from tap_exactonline.sync.start import FIRST_TIMESTAMP
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes, LogPlace, in_utc
-from tap_exactonline.sync.state.resets import moved_lately, origin
+from tap_exactonline.sync.state.resets import CLOCKS_DIFFER, moved_lately, origin
 from tap_exactonline.sync.stream_read import LOG, StreamRead
 
 LOG_TRUSTED = timedelta(days=14)
@@ -235,4 +235,4 @@ def log_is_due(read_at: str | None, now: datetime) -> bool:
     """Whether an empty log has to be looked at: it may be empty because the user may not see it."""
     if read_at is None:
         return True
-    return now - in_utc(read_at) >= LOG_TRUSTED
+    return not -CLOCKS_DIFFER <= now - in_utc(read_at) < LOG_TRUSTED

@@ -80,9 +80,9 @@ class Reader:
         self._endpoint = read.endpoint
         self._division = division
         self._bookmark = bookmark
-        self._origin = origin(read.endpoint, division, bookmark)
         # What dated rows refer to is older than they are, and is read whole.
         self._start_date = context.config.start_date if read.endpoint.dated else None
+        self._origin = origin(read.endpoint, division, bookmark, self._start_date)
         self._logger = context.logger
         self._zone = context.config.timezone
         make = PageMaker(
@@ -166,6 +166,7 @@ class Reader:
         )  # fmt: skip
         gone: Changes = {"replication_key": None, "replication_key_value": None, "start_date": None}
         self._bookmark = after(self._bookmark, gone)
+        self._origin = origin(self._endpoint, self._division, self._bookmark, self._start_date)
         yield Batch((), gone)
         yield from self._by_timestamp()
 

@@ -21,7 +21,7 @@ from tap_exactonline.exact.odata import (
     timestamp_filter,
 )
 from tap_exactonline.sync.records.codec import Rows
-from tap_exactonline.sync.state.bookmark import Bookmark, Changes, now_in_utc
+from tap_exactonline.sync.state.bookmark import Bookmark, Changes, as_stored
 
 _SYNC_TIMESTAMP = "read/sync/Sync/SyncTimestamp"
 
@@ -88,7 +88,7 @@ def begin(
     if stored is None and endpoint.entity_type is not None and bookmark.log.read_at is None:
         # From now on the table misses deletions that are not applied to it; and those that the log tells of now
         # will be applied to rows that were read later.
-        marks["deletions"] = replace(bookmark.log, read_at=now_in_utc(), behind=True)
+        marks["deletions"] = replace(bookmark.log, read_at=as_stored(client.now()), behind=True)
     if ask and stored is None and since is not None and endpoint.sync_timestamp:
         known = _from_exact(client, endpoint, division, since, logger)
         if known == 0:

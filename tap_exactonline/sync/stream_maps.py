@@ -6,6 +6,8 @@ A column that Exact refuses is not in the records, and what is computed from it 
 from __future__ import annotations
 
 import ast
+import hashlib
+import json
 from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatch
 from typing import Any
@@ -17,6 +19,13 @@ from tap_exactonline.exact.foreign_text import clean_text
 _RECORD = ("record", "_")
 _FILTER = "__filter__"
 _MOST = 300
+_USED_BY_MAPS = ("stream_map_config", "faker_config")
+_FLATTENING = (
+    "flattening_enabled",
+    "flattening_max_depth",
+    "flattening_separator",
+    "flattening_max_key_length",
+)
 
 
 class MappingFailed(Exception):
@@ -51,6 +60,29 @@ def columns_used(maps: Mapping[str, Any], stream: str, columns: Collection[str])
                 else:
                     used |= _made_of(column, expression, columns)
     return frozenset(used.intersection(columns))
+
+
+def fingerprint(config: Mapping[str, Any], stream: str, *, removed: bool, nested: bool) -> str:
+    """Tells one way in which the rows of a stream are changed from another; empty if they are written as they are.
+
+    Args:
+        config: All settings.
+        stream: Name of the stream.
+        removed: The maps let none of its rows through. The SDK takes the word for it (``__else__``) out of the setting.
+        nested: Some column holds objects, so that flattening makes others of it.
+    """
+    maps = {
+        name: definition
+        for name, definition in (config.get("stream_maps") or {}).items()
+        if fnmatch(stream, _source(name, definition))
+    }
+    parts: dict[str, Any] = {name: config.get(name) for name in _FLATTENING} if nested else {}
+    if maps:
+        parts |= {"maps": maps, **{name: config.get(name) for name in _USED_BY_MAPS}}
+    if not (maps or removed or (nested and config.get("flattening_enabled"))):
+        return ""
+    text = json.dumps([removed, parts], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _source(name: str, definition: object) -> str:

@@ -28,6 +28,7 @@ class StreamRead(msgspec.Struct):
         version: Version that each record carries, if versions are wanted.
         columns: Field → what of it arrives in the target: the column's name, and its clock if that is a choice.
         mapped: The columns from which the setting ``stream_maps`` computes something.
+        maps: Tells one way in which stream maps and flattening change rows from another; empty if they do not.
     """
 
     endpoint: Endpoint
@@ -37,6 +38,7 @@ class StreamRead(msgspec.Struct):
     version: int | None = None
     columns: Mapping[str, str] = msgspec.field(default_factory=dict)
     mapped: frozenset[str] = frozenset()
+    maps: str = ""
     _codecs: dict[frozenset[str], Codec] = msgspec.field(default_factory=dict)
 
     @property

@@ -29,6 +29,7 @@ from tap_exactonline.sync.stream_maps import (
     MappingFailed,
     columns_used,
     described,
+    fingerprint,
     for_deletions,
 )
 from tap_exactonline.sync.stream_read import LOG, StreamRead
@@ -108,14 +109,27 @@ class ExactStream(Stream):
             self._maps_for_deletions = self._map_deletions(codec.columns)
         columns = {
             field.name: self.naming.column(field)
-            + (" (UTC)" if self._checked.utc and field.name in AUDIT else "")
+            + (f" (UTC by {self._checked.timezone})" if self._checked.utc and field.name in AUDIT else "")
             for field in fields
             if field.name not in internal
         }
         query = AdaptiveQuery(self.endpoint, fields, self.logger, with_fields)
         maps = self.config.get("stream_maps") or {}
-        mapped = columns_used(maps, self.name, codec.columns)
-        return StreamRead(self.endpoint, codec, query, self.replication_key, columns=columns, mapped=mapped)
+        changed = fingerprint(
+            self.config,
+            self.name,
+            removed=any(isinstance(one, RemoveRecordTransform) for one in self._registered_maps()),
+            nested=any(field.type in ("complex", "collection") for field in fields),
+        )
+        return StreamRead(
+            self.endpoint,
+            codec,
+            query,
+            self.replication_key,
+            columns=columns,
+            mapped=columns_used(maps, self.name, codec.columns),
+            maps=changed,
+        )
 
     def write_schema(self, without: frozenset[str]) -> None:
         """Write the SCHEMA as the target should know it from now on.

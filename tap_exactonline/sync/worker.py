@@ -279,7 +279,7 @@ class _DivisionRead:
         self, outcome: Outcome, log: StreamRead, rows: int, read_at: str | None, *, known: bool
     ) -> Changes:
         """Up to which moment the log is known now; an empty log is looked at now and then."""
-        now = datetime.now(UTC)
+        now = datetime.fromtimestamp(self._client.now(), UTC)
         if not rows:
             if not log_is_due(read_at, now):
                 return {}

@@ -11,7 +11,7 @@ import queue
 import time
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.sync.again import SOON
@@ -115,7 +115,8 @@ class Writer:
                     read.name, read.names(read.query.refused),
                 )  # fmt: skip
         start_over(
-            self._reads, self._divisions, self._state, latest=self._latest_modified(),
+            self._reads, self._divisions, self._state, now=datetime.fromtimestamp(self._client.now(), UTC),
+            latest=self._latest_modified(), start_date=self._context.config.start_date,
             tombstones=self._context.config.tombstones, logger=self._logger,
         )  # fmt: skip
         tell_left_alone(self._divisions, self._state, self._logger)

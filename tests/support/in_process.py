@@ -106,6 +106,9 @@ def _catalog(settings: str) -> dict[str, dict[str, Any]]:
 
 Columns = frozenset[tuple[str, str]]
 
+_SHAPING = ("deletions", "column_names", "hidden_fields", "extra_streams")
+"""What decides about streams and columns decides about the catalog."""
+
 
 @cache
 def _selection(settings: str, streams: frozenset[str], without: Columns) -> str:
@@ -154,8 +157,7 @@ def run_tap(
         cut: ``kill`` ends at once, ``term`` is a signal that asks to end, ``pipe`` a target that has gone.
     """
     given = dict(settings or {})
-    # What decides about columns decides about the catalog.
-    shaping = {name: given[name] for name in ("deletions", "column_names", "hidden_fields") if name in given}
+    shaping = {name: given[name] for name in _SHAPING if name in given}
     sink = Sink()
     tap = TapExactOnline(
         config={

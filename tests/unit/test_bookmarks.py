@@ -209,7 +209,10 @@ def calls_of_a_start(streams: int, divisions: int) -> int:
     before = sys.getprofile()
     sys.setprofile(count)
     try:
-        start_over(reads, known, state, latest=datetime(2026, 1, 1), tombstones=False, logger=LOGGER)  # noqa: DTZ001
+        start_over(
+            reads, known, state, now=datetime.now(UTC), latest=datetime(2026, 1, 1), start_date=None,  # noqa: DTZ001
+            tombstones=False, logger=LOGGER,
+        )  # fmt: skip
         Versions(reads, known, state, on=True).ready()
     finally:
         sys.setprofile(before)

@@ -116,7 +116,7 @@ def test_bookmarks_as_text_are_numbers(tmp_path: Path) -> None:
 # -- too old: the log of deletions has a hole
 
 
-def aged(home: SyncFixture, days: int) -> None:
+def aged(home: SyncFixture, days: float) -> None:
     """The state as if its last run had been so long ago."""
 
     def turn(value: Any) -> Any:
@@ -146,6 +146,34 @@ def test_after_55_days_the_streams_concerned_start_over(
         assert len(run.records(ITEMS)) == (5 if anew else 0)
         assert run.records(other) == []
         assert run.said(f"{days} days ago", "start over", ITEMS) is anew
+
+
+@pytest.mark.parametrize("deletions", ["log", "tombstones"])
+@pytest.mark.parametrize(("days", "anew"), [(-0.5, False), (-300, True)])
+def test_a_moment_that_has_yet_to_come_hides_no_gap_in_the_log(
+    tmp_path: Path, deletions: str, days: float, anew: bool
+) -> None:
+    with lab(tmp_path, {ITEMS: 5}, deletions=deletions) as home:
+        assert home.run(ITEMS, LOG).complete
+        aged(home, days)
+        run = home.run(ITEMS, LOG)
+        assert run.complete
+        assert run.said("by a clock that was wrong", "start over", ITEMS) is anew
+        assert len(run.records(ITEMS)) == (5 if anew else 0)
+        assert not home.run(ITEMS, LOG).said("start over"), "once"
+
+
+@pytest.mark.parametrize("deletions", ["log", "tombstones"])
+def test_a_machine_whose_clock_is_always_wrong_starts_nothing_over(tmp_path: Path, deletions: str) -> None:
+    with lab(tmp_path, {ITEMS: 5}, deletions=deletions) as home:
+        home.exact.clock.advance(400 * 86_400)
+        for _ in range(3):
+            home.table(ITEMS).insert()
+            run = home.run(ITEMS, LOG)
+            assert run.complete
+            assert not run.said("start over")
+        home.exact.clock.advance(60 * 86_400)
+        assert home.run(ITEMS, LOG).said("60 days ago", "start over", ITEMS)
 
 
 @pytest.mark.parametrize("deletions", ["log", "tombstones"])

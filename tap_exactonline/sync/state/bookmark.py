@@ -47,6 +47,8 @@ class Bookmark(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
             Set by `resets.origin`.
         hr_link_date: The same of ``DivisionHRLinkUnlinkDate``, for HR streams.
         definition: How the stream was defined (setting ``extra_streams``). Set by `resets.origin`.
+        oldest: The first read left out rows that were last changed before (setting ``start_date``), in the administration's
+            wall clock. Set by `resets.origin`.
         start_date: The first read is not complete and leaves out what is older. Set by `start`.
         deletions: How far the log of deletions was applied.
         read_at: Of ``sync_deleted``: since then it has been read without a gap, in UTC. Set by `worker` and `resets`.
@@ -64,6 +66,7 @@ class Bookmark(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     move_date: str | None = None
     hr_link_date: str | None = None
     definition: str | None = None
+    oldest: str | None = None
     start_date: str | None = None
     deletions: LogPlace | None = None
     read_at: str | None = None
@@ -104,6 +107,7 @@ class Changes(TypedDict, total=False):
     move_date: str | None
     hr_link_date: str | None
     definition: str | None
+    oldest: str | None
     start_date: str | None
     deletions: LogPlace | None
     read_at: str | None
@@ -125,6 +129,6 @@ def in_utc(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def now_in_utc() -> str:
-    """This moment, as the state keeps it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def as_stored(seconds: float) -> str:
+    """A moment (seconds since 1970), as the state keeps it."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -15,13 +16,16 @@ from tap_exactonline.exact.errors import ExactError
 from tap_exactonline.exact.refused_fields import moment as stored_moment
 from tap_exactonline.sync.records.values import moment
 from tap_exactonline.sync.report import shorten
-from tap_exactonline.sync.state.bookmark import Bookmark, Changes, in_utc, now_in_utc
+from tap_exactonline.sync.state.bookmark import Bookmark, Changes, as_stored, in_utc
 from tap_exactonline.sync.state.state import State
 from tap_exactonline.sync.stream_read import LOG, StreamRead
 
 LOG_KEPT = timedelta(days=55)
 """Exact keeps the log of deletions for two months (reference page "Sync/Deleted"); less a few days to be safe."""
 
+
+CLOCKS_DIFFER = timedelta(days=1)
+"""A moment of the state that is so much later than now was written by a clock that was wrong."""
 
 LOG_KEPT_AT_MOST = timedelta(days=70)
 
@@ -33,6 +37,7 @@ RESET: Changes = {
     "seen": None,
     "definition": None,
     "start_date": None,
+    "oldest": None,
     "version": None,
     "had_rows": True,
 }
@@ -45,7 +50,9 @@ def start_over(
     divisions: Sequence[Division],
     state: State,
     *,
+    now: datetime,
     latest: datetime,
+    start_date: datetime | None,
     tombstones: bool,
     logger: logging.Logger,
 ) -> None:
@@ -57,16 +64,17 @@ def start_over(
         reads: The selected streams.
         divisions: The administrations to read.
         state: What was delivered before; changed.
+        now: This moment by Exact's clock, in UTC.
         latest: No Modified can be later, in the administrations' wall clock.
+        start_date: The setting, in the administrations' wall clock.
         tombstones: Deletions are written into the streams of the deleted rows.
         logger: Where the reasons go.
     """
-    now = datetime.now(UTC)
     for division in divisions:
         reasons: dict[str, list[str]] = defaultdict(list)
         for read in reads:
             bookmark = state.get(read.name, division.code)
-            if lost := _lost(read.endpoint, bookmark, division, latest):
+            if lost := _lost(read.endpoint, bookmark, division, latest, start_date):
                 reason, reset = lost
                 reasons[reason].append(read.name)
                 state.update(read.name, division.code, reset)
@@ -81,11 +89,15 @@ def start_over(
                 division.code, division.description, reason, ", ".join(sorted(streams)),
             )  # fmt: skip
     for read in reads:
-        _look_at_columns(read, state, logger)
+        _look_at_rows(read, state, logger)
 
 
 def _lost(
-    endpoint: Endpoint, bookmark: Bookmark, division: Division, latest: datetime
+    endpoint: Endpoint,
+    bookmark: Bookmark,
+    division: Division,
+    latest: datetime,
+    start_date: datetime | None,
 ) -> tuple[str, Changes] | None:
     """Why a bookmark no longer holds, or never did, and what it becomes; None if it holds."""
     if moved := regenerated(endpoint, bookmark, division):
@@ -95,6 +107,12 @@ def _lost(
         return moved, {**RESET, **void}
     if beyond := unreachable(endpoint, bookmark, latest):
         return beyond, RESET
+    wanted = start_date if endpoint.dated else None
+    if bookmark.oldest and (wanted is None or wanted < datetime.fromisoformat(bookmark.oldest)):
+        return (
+            f"start_date was {bookmark.oldest} when they were read first, and older rows are wanted now",
+            RESET,
+        )
     return None
 
 
@@ -125,25 +143,30 @@ def _look_at_log(division: int, state: State, now: datetime, reasons: dict[str, 
     state.update(LOG, division, {"read_at": now.isoformat(timespec="seconds")})
 
 
-def _look_at_columns(read: StreamRead, state: State, logger: logging.Logger) -> None:
-    """A column that rows delivered before do not have is empty in them until they are read again."""
+def _look_at_rows(read: StreamRead, state: State, logger: logging.Logger) -> None:
+    """Rows that were delivered with fewer columns, or changed in another way, stay as they are until they are read again."""
     if read.bookmark_column is None or read.once:
         return
     entry = state.stream(read.name)
     wanted = set(read.delivered())
-    before = entry.columns
+    before, maps = entry.columns, entry.maps
+    entry.maps = read.maps
     begun = state.begun(read.name)
     if before is None or not begun:
         entry.columns = tuple(sorted(wanted))
         return
     # What Exact refused once may be refused again: it is not a reason before it has come.
     added = wanted - set(before) - read.doubtful(entry.learnt)
-    if not added:
+    if added:
+        reason = f"lack {shorten(sorted(added))}"
+    elif maps not in (None, read.maps):
+        reason = "went through other stream maps or flattening"
+    else:
         entry.columns = tuple(sorted(wanted & set(before)))
         return
     logger.warning(
-        "%s: the rows delivered before lack %s. The stream starts over in %d administrations",
-        read.name, shorten(sorted(added)), len(begun),
+        "%s: the rows delivered before %s. The stream starts over in %d administrations",
+        read.name, reason, len(begun),
     )  # fmt: skip
     for division in begun:
         state.update(read.name, division, RESET)
@@ -249,15 +272,20 @@ def unreachable(endpoint: Endpoint, bookmark: Bookmark, latest: datetime) -> str
     return None
 
 
-def origin(endpoint: Endpoint, division: Division, bookmark: Bookmark) -> Changes:
-    """What to store so that :func:`regenerated` can tell later.
+def origin(
+    endpoint: Endpoint, division: Division, bookmark: Bookmark, start_date: datetime | None = None
+) -> Changes:
+    """What to store so that :func:`start_over` can tell later whether the bookmark still holds.
 
     Args:
         endpoint: What was read.
         division: Where, as it is now.
         bookmark: What was stored before. Its marks stay as long as Exact does not say what they are.
+        start_date: What a first read leaves out, in the administration's wall clock.
     """
     marks: Changes = {"definition": endpoint.definition} if endpoint.definition else {}
+    if start_date and not bookmark.begun:
+        marks["oldest"] = start_date.isoformat()
     if endpoint.kind != "sync":
         return marks
     marks["move_date"] = _mark(division.move_date, bookmark.move_date)
@@ -269,7 +297,7 @@ def origin(endpoint: Endpoint, division: Division, bookmark: Bookmark) -> Change
 def _mark(now: str | None, before: str | None) -> str:
     if now is not None:
         return now
-    return f"{_UNKNOWN}{now_in_utc()}" if before is None else before
+    return f"{_UNKNOWN}{as_stored(time.time())}" if before is None else before
 
 
 def moved_lately(endpoint: Endpoint, division: Division, now: datetime) -> bool:
@@ -292,6 +320,8 @@ def forgotten(read_at: str | None, now: datetime) -> str | None:
     if read_at is None:
         return None
     last = in_utc(read_at)
+    if last - now > CLOCKS_DIFFER:
+        return f"the log of deletions was last read at {read_at}, by a clock that was wrong, so deletions may have been missed"
     if now - last <= LOG_KEPT:
         return None
     return (
