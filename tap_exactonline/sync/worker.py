@@ -28,7 +28,7 @@ from tap_exactonline.sync.messages import Event, PageReady, RunContext, StreamDo
 from tap_exactonline.sync.reader import Reader
 from tap_exactonline.sync.records.page import Payload
 from tap_exactonline.sync.report import Outcome, Status
-from tap_exactonline.sync.rights import look_into, user_has_rights
+from tap_exactonline.sync.rights import look_into, may_be_seen, user_has_rights
 from tap_exactonline.sync.row_counts import Announced
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes, after
 from tap_exactonline.sync.state.cooldown import cooldown, left, remember
@@ -119,6 +119,9 @@ class _DivisionRead:
         self._place = None if task.once else self._code
         self._answers = DivisionAnswers(self._code)
         self._bookmarks = {stream.name: worker.bookmark(stream.name, self._place) for stream in self._streams}
+        # Whether the user was ever shown something of the division, and the streams that ended before that was known.
+        self._shown = self._once or any(bookmark.delivered for bookmark in self._bookmarks.values())
+        self._empty: list[tuple[StreamRead, Outcome, Changes]] = []
 
     def run(self) -> None:
         """Read the log of deletions, if it serves the others, then the others."""
@@ -146,6 +149,7 @@ class _DivisionRead:
                 bookmark = after(bookmark, tombstones.changes(stream.name))
                 deletions = tombstones.written[stream.name]
             self._read(stream, bookmark, deletions)
+        self._end_empty()
 
     def _read(self, stream: StreamRead, bookmark: Bookmark, deletions: int) -> None:
         """Read one stream, of which the log of deletions has already brought ``deletions``."""
@@ -201,7 +205,25 @@ class _DivisionRead:
                 # The bookmark is the start date: nothing was delivered yet.
                 changes["no_rows"] = True
         _mark_left_out(outcome, reader, stream)
-        self._worker.done(stream, outcome, changes)
+        self._end(stream, outcome, changes, known=known)
+
+    def _end(self, stream: StreamRead, outcome: Outcome, changes: Changes, *, known: bool) -> None:
+        """End a stream; one that never had a row waits until something of the division was shown."""
+        self._shown |= known
+        if outcome.status is Status.OK and not known:
+            self._empty.append((stream, outcome, changes))
+        else:
+            self._worker.done(stream, outcome, changes)
+        if self._shown:
+            self._end_empty()
+
+    def _end_empty(self) -> None:
+        """End the streams that were empty. If all was, it is asked whether the user may see anything, until a right is told."""
+        for stream, outcome, changes in self._empty:
+            if not self._shown:
+                self._shown = may_be_seen(self._client, stream, self._code, outcome)
+            self._worker.done(stream, outcome, changes)
+        self._empty.clear()
 
     def _read_log(self, log: StreamRead, targets: Sequence[StreamRead], *, wanted: bool) -> Tombstones:
         """Read the log of deletions for the streams whose rows it may name."""

@@ -132,6 +132,31 @@ def test_a_table_that_never_had_rows_is_not_asked_about(tmp_path: Path) -> None:
         assert asked(home) == 0
 
 
+def test_an_administration_that_shows_nothing_at_all_is_read_once_the_user_may_see_something(
+    tmp_path: Path,
+) -> None:
+    streams = (ITEMS, MODIFIED, FULL)
+    with lab(tmp_path, ROWS) as home:
+        forbidden = home.exact.divisions[HOME].forbidden
+        forbidden |= dict.fromkeys(streams, "rights")
+        for _ in range(2):
+            run = home.run(*streams)
+            assert not run.complete
+            assert "Exact refuses every selected stream: Exact answers with no rows" in str(run.error)
+        del forbidden[MODIFIED], forbidden[FULL]
+        assert home.run(*streams).complete, "what a right is missing for is not covered"
+        forbidden.clear()
+        assert home.run(*streams).complete
+        assert all(home.live(stream) == set(home.table(stream).keys()) for stream in streams)
+
+
+def test_an_administration_that_is_empty_costs_one_question(tmp_path: Path) -> None:
+    with lab(tmp_path) as home:
+        for number in range(2):
+            assert home.run(ITEMS, MODIFIED, FULL).complete
+            assert asked(home) == number + 1
+
+
 def test_questions_of_many_streams_do_not_come_due_in_one_run(tmp_path: Path) -> None:
     streams = (
         "sync_crm_accounts",
