@@ -25,7 +25,7 @@ from tap_exactonline.sync.order import ReadOrder
 from tap_exactonline.sync.query import Query
 from tap_exactonline.sync.records.page import PageLines, PageMaker, Payload, Share
 from tap_exactonline.sync.records.values import earlier
-from tap_exactonline.sync.start import EVER, begin, proven
+from tap_exactonline.sync.start import EVER, begin, first_date, left_out, proven
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes, after
 from tap_exactonline.sync.state.resets import origin
 from tap_exactonline.sync.stream_read import StreamRead
@@ -80,9 +80,10 @@ class Reader:
         self._endpoint = read.endpoint
         self._division = division
         self._bookmark = bookmark
-        # What dated rows refer to is older than they are, and is read whole.
-        self._start_date = context.config.start_date if read.endpoint.dated else None
-        self._origin = origin(read.endpoint, division, bookmark, self._start_date)
+        self._start_date = first_date(read.endpoint, bookmark, context.config.start_date)
+        self._origin = origin(read.endpoint, division, bookmark) | left_out(
+            read.endpoint, bookmark, self._start_date
+        )
         self._logger = context.logger
         self._zone = context.config.timezone
         make = PageMaker(
@@ -166,7 +167,6 @@ class Reader:
         )  # fmt: skip
         gone: Changes = {"replication_key": None, "replication_key_value": None, "start_date": None}
         self._bookmark = after(self._bookmark, gone)
-        self._origin = origin(self._endpoint, self._division, self._bookmark, self._start_date)
         yield Batch((), gone)
         yield from self._by_timestamp()
 

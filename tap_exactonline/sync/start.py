@@ -102,6 +102,31 @@ def begin(
     return start
 
 
+def first_date(endpoint: Endpoint, bookmark: Bookmark, start_date: datetime | None) -> datetime | None:
+    """From when on a read from the beginning brings rows, in the administration's wall clock; None: all.
+
+    What dated rows refer to is older than they are, and is read whole. And what was delivered before is read again, however
+    late the setting is now: else its rows would stay without the columns for which a stream starts over.
+
+    Args:
+        endpoint: What is read.
+        bookmark: What was delivered before.
+        start_date: The setting.
+    """
+    if not endpoint.dated:
+        return None
+    if not bookmark.delivered or bookmark.oldest is None or start_date is None:
+        return start_date
+    return min(start_date, datetime.fromisoformat(bookmark.oldest)) if bookmark.oldest else None
+
+
+def left_out(endpoint: Endpoint, bookmark: Bookmark, since: datetime | None) -> Changes:
+    """What the bookmark of a read from the beginning remembers of the rows that it leaves out."""
+    if bookmark.begun or not endpoint.dated:
+        return {}
+    return {"oldest": since.isoformat() if since else ""}
+
+
 def proven(
     client: ExactClient, endpoint: Endpoint, division: int, cursor: int, decode: Callable[[bytes], Rows]
 ) -> bool:

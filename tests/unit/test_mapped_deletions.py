@@ -43,8 +43,11 @@ def test_a_deletion_goes_through_every_stream_map(tmp_path: Path, definition: di
         assert len(target.live()) == 3
 
 
-def test_a_filter_on_what_a_deletion_has_holds_for_it(tmp_path: Path) -> None:
-    maps = {ACCOUNTS: {"__filter__": f"division != {HOME}"}}
+@pytest.mark.parametrize(
+    "maps",
+    [{ACCOUNTS: {"__filter__": f"division != {HOME}"}}, {ACCOUNTS: None}, {"__else__": None}],
+)
+def test_maps_that_let_no_row_through_let_no_deletion_through(tmp_path: Path, maps: dict[str, Any]) -> None:
     with lab(tmp_path, {ACCOUNTS: 4}, deletions="tombstones", stream_maps=maps) as home:
         home.table(ACCOUNTS).delete(home.table(ACCOUNTS).keys()[0])
         run = home.run(ACCOUNTS)

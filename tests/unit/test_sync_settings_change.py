@@ -63,6 +63,26 @@ def test_a_later_start_date_changes_nothing(tmp_path: Path) -> None:
             assert not run.said("start over")
 
 
+@pytest.mark.parametrize("since", [None, "2019-06-01"])
+def test_what_was_delivered_is_read_again_however_late_the_start_date_is(
+    tmp_path: Path, since: str | None
+) -> None:
+    streams = {HOURS: "notes", INVOICES: "description"}
+    few = frozenset(streams.items())
+    with lab(tmp_path, dict.fromkeys(streams, 12), emit_activate_version_messages=True) as home:
+        home.settings["start_date"] = since
+        assert home.run(*streams, without=few).complete
+        before = {stream: home.live(stream) for stream in streams}
+        home.settings["start_date"] = "2022-01-01"
+        run = home.run(*streams)
+        assert run.complete
+        for stream, column in streams.items():
+            assert home.live(stream) == before[stream]
+            assert all(column in row for row in home.target.tables[stream].live().values())
+            assert len(run.records(stream)) == len(before[stream]) > 3
+        assert not home.run(*streams).records(HOURS), "once"
+
+
 # -- the time zone
 
 

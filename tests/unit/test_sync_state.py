@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_exactonline.endpoints import by_name, load
+from tap_exactonline.sync.deletions import log_is_due
 from tap_exactonline.sync.state.state import State, StateError
 from tests.exact_online import faults
 from tests.support.sync import HOME, SyncFixture, lab
@@ -174,6 +175,18 @@ def test_a_machine_whose_clock_is_always_wrong_starts_nothing_over(tmp_path: Pat
             assert not run.said("start over")
         home.exact.clock.advance(60 * 86_400)
         assert home.run(ITEMS, LOG).said("60 days ago", "start over", ITEMS)
+
+
+def test_the_log_is_trusted_by_exacts_clock_from_the_first_row_on(tmp_path: Path) -> None:
+    with lab(tmp_path, {ITEMS: 5}) as home:
+        home.exact.clock.advance(400 * 86_400)
+        assert home.run(ITEMS).complete
+        home.settings["deletions"] = "tombstones"
+        assert not home.run(ITEMS).said("start over")
+    now = datetime.now(UTC)
+    assert [log_is_due((now + timedelta(days=days)).isoformat(), now) for days in (-15, -13, 0.5, 2)] == [
+        True, False, False, True,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("deletions", ["log", "tombstones"])

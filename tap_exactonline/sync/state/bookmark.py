@@ -48,7 +48,7 @@ class Bookmark(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         hr_link_date: The same of ``DivisionHRLinkUnlinkDate``, for HR streams.
         definition: How the stream was defined (setting ``extra_streams``). Set by `resets.origin`.
         oldest: The first read left out rows that were last changed before (setting ``start_date``), in the administration's
-            wall clock. Set by `resets.origin`.
+            wall clock; empty: none. None: nobody noted it, or the stream is not dated. Set by `start.left_out`.
         start_date: The first read is not complete and leaves out what is older. Set by `start`.
         deletions: How far the log of deletions was applied.
         read_at: Of ``sync_deleted``: since then it has been read without a gap, in UTC. Set by `worker` and `resets`.

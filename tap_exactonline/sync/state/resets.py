@@ -37,7 +37,6 @@ RESET: Changes = {
     "seen": None,
     "definition": None,
     "start_date": None,
-    "oldest": None,
     "version": None,
     "had_rows": True,
 }
@@ -104,15 +103,15 @@ def _lost(
         # New row versions make the place in the log void, too. Of another definition, other rows are wanted, perhaps none.
         had_rows = (bookmark.had_rows or bookmark.begun) and endpoint.definition == bookmark.definition
         void: Changes = {"deletions": None, "move_date": None, "hr_link_date": None, "had_rows": had_rows}
+        if not had_rows:
+            void["oldest"] = None
         return moved, {**RESET, **void}
     if beyond := unreachable(endpoint, bookmark, latest):
         return beyond, RESET
     wanted = start_date if endpoint.dated else None
-    if bookmark.oldest and (wanted is None or wanted < datetime.fromisoformat(bookmark.oldest)):
-        return (
-            f"start_date was {bookmark.oldest} when they were read first, and older rows are wanted now",
-            RESET,
-        )
+    left_out = bookmark.oldest if bookmark.begun else None
+    if left_out and (wanted is None or wanted < datetime.fromisoformat(left_out)):
+        return f"start_date was {left_out} when they were read first, and older rows are wanted now", RESET
     return None
 
 
@@ -272,20 +271,15 @@ def unreachable(endpoint: Endpoint, bookmark: Bookmark, latest: datetime) -> str
     return None
 
 
-def origin(
-    endpoint: Endpoint, division: Division, bookmark: Bookmark, start_date: datetime | None = None
-) -> Changes:
-    """What to store so that :func:`start_over` can tell later whether the bookmark still holds.
+def origin(endpoint: Endpoint, division: Division, bookmark: Bookmark) -> Changes:
+    """What to store so that :func:`regenerated` can tell later.
 
     Args:
         endpoint: What was read.
         division: Where, as it is now.
         bookmark: What was stored before. Its marks stay as long as Exact does not say what they are.
-        start_date: What a first read leaves out, in the administration's wall clock.
     """
     marks: Changes = {"definition": endpoint.definition} if endpoint.definition else {}
-    if start_date and not bookmark.begun:
-        marks["oldest"] = start_date.isoformat()
     if endpoint.kind != "sync":
         return marks
     marks["move_date"] = _mark(division.move_date, bookmark.move_date)
