@@ -183,14 +183,47 @@ class _Inflater:
             return self._object.decompress(data, most)
 
 
-class _MyPlace(threading.local):
-    """What a thread has of the places."""
-
+class _Mine(threading.local):
     held = False
     makes_pages = False
 
 
-class LargeAnswers:
+class Places:
+    """Places of which a thread has at most one.
+
+    Args:
+        count: How many there are.
+        stop: When set, waiting for a place ends.
+    """
+
+    def __init__(self, count: int, stop: threading.Event) -> None:
+        self._free = threading.Semaphore(count)
+        self._stop = stop
+        self._mine = _Mine()
+
+    @property
+    def held(self) -> bool:
+        """Whether this thread has one."""
+        return self._mine.held
+
+    def take(self) -> None:
+        """Wait for a place; does nothing if this thread has one.
+
+        Raises:
+            Stopped: If the run is asked to stop meanwhile.
+        """
+        if not self._mine.held:
+            acquire(self._free, self._stop)
+            self._mine.held = True
+
+    def drop(self) -> None:
+        """Give this thread's place back. Does nothing without one."""
+        if self._mine.held:
+            self._mine.held = False
+            self._free.release()
+
+
+class LargeAnswers(Places):
     """Places for large answers. Each belongs to a thread during its call, or to a page that is made of the answer.
 
     Nobody who holds a place waits for another one, and the writer needs none, so all of them become free again.
@@ -202,26 +235,7 @@ class LargeAnswers:
 
     def __init__(self, stop: threading.Event, places: int = PLACES) -> None:
         share_heaps()
-        self._stop = stop
-        self._free = threading.Semaphore(places)
-        self._mine = _MyPlace()
-
-    def take(self) -> None:
-        """Wait for a place for what this thread reads; does nothing if it has one.
-
-        Raises:
-            Stopped: If the run is asked to stop meanwhile.
-        """
-        if self._mine.held:
-            return
-        acquire(self._free, self._stop)
-        self._mine.held = True
-
-    def drop(self) -> None:
-        """Give this thread's place back: what it read is not needed any more. Does nothing without one."""
-        if self._mine.held:
-            self._mine.held = False
-            self._free.release()
+        super().__init__(places, stop)
 
     def answered(self) -> None:
         """A call is over, and with it what it read, unless this thread makes pages."""

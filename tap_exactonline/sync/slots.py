@@ -11,16 +11,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tap_exactonline.exact.payload import LargeAnswers, acquire
+from tap_exactonline.exact.payload import LargeAnswers, Places, acquire
 
 OPEN_DIVISIONS = 4
 """Divisions that may be begun for each place: those that wait, and those that work."""
-
-
-class _MySlot(threading.local):
-    """Whether a thread has a slot."""
-
-    held = False
 
 
 class WorkerSlots:
@@ -37,12 +31,11 @@ class WorkerSlots:
 
     def __init__(self, places: int, stop: threading.Event) -> None:
         self.places = places
-        self._free = threading.Semaphore(places)
+        self._slots = Places(places, stop)
         self._room = threading.Semaphore(places)
         self._stop = stop
         self.large = LargeAnswers(stop)
         self.page_lock = threading.Lock()
-        self._mine = _MySlot()
 
     @contextmanager
     def work(self) -> Iterator[None]:
@@ -51,12 +44,12 @@ class WorkerSlots:
         Raises:
             Stopped: If the run is asked to stop while waiting for one.
         """
-        self._take()
+        self._slots.take()
         try:
             with self.large.pages():
                 yield
         finally:
-            self._give()
+            self._slots.drop()
 
     @contextmanager
     def idle(self) -> Iterator[None]:
@@ -65,14 +58,14 @@ class WorkerSlots:
         Raises:
             Stopped: If the run is asked to stop before there is a place again.
         """
-        if not self._mine.held:
+        if not self._slots.held:
             yield
             return
-        self._give()
+        self._slots.drop()
         try:
             yield
         finally:
-            self._take()
+            self._slots.take()
 
     def hand_over(self, *own: threading.Semaphore) -> list[threading.Semaphore]:
         """Wait until one more finished page may lie in front of the writer.
@@ -93,12 +86,3 @@ class WorkerSlots:
         for semaphore in held:
             acquire(semaphore, self._stop)
         return held + self.large.hand_over()
-
-    def _take(self) -> None:
-        acquire(self._free, self._stop)
-        self._mine.held = True
-
-    def _give(self) -> None:
-        if self._mine.held:
-            self._mine.held = False
-            self._free.release()
