@@ -290,3 +290,11 @@ def test_waiting_between_retries_does(w):
     with pytest.raises(ServerFault):
         w.get()
     assert len(w.server.requests) == 3
+
+
+def test_so_does_the_time_of_the_tries_themselves(w):
+    w.client = w.new_client(max_retry_time=100, steady=w.clock, before_call=lambda: w.clock.advance(60))
+    w.server.default = Reply(503)
+    with pytest.raises(ServerFault):
+        w.get()
+    assert len(w.server.requests) == 2
