@@ -14,8 +14,10 @@ import ctypes
 import os
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import urllib3
 
@@ -28,11 +30,14 @@ PLACES = 2
 """Large answers at once. Each takes up to four times its size: the body, its rows, its lines, and what lies idle between."""
 
 _AT_ONCE = 2**19
+_STEP = 2**20
 _LOOK_UP = 0.5
 _M_ARENA_MAX = -8  # malloc.h of glibc
 _ARENAS = 2
 _MOST_MEMBERS = 100
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+# How gzip, and how zlib begins. Some servers mean deflate without a head when they say "deflate".
+_GZIP, _DEFLATE = 0x1F, 8
 _COMPRESSED = {"gzip", "x-gzip", "deflate"}
 
 
@@ -60,127 +65,66 @@ def read_payload(
         CannotInflate: if it can't be decompressed.
         urllib3.exceptions.HTTPError, OSError: if the connection fails.
     """
-    body = _Body(most, before_more)
     length = raw.length_remaining
+    compressed = raw.headers.get("Content-Encoding", "").strip().lower() in _COMPRESSED
+    if length is not None and length > most and not (compressed or cut):
+        raise TooLarge
     at_once = length if length and length <= LARGE else _AT_ONCE
+    pieces = iter(partial(raw.read, at_once, decode_content=False), b"")
+    parts: list[bytes] = []
+    size = 0
     try:
-        if raw.headers.get("Content-Encoding", "").strip().lower() in _COMPRESSED:
-            _read_compressed(raw, at_once, body)
-        elif length is not None and length > most and not cut:
-            raise TooLarge
-        else:
-            while piece := raw.read(at_once, decode_content=False):
-                body.add(piece)
+        for part in _inflated(pieces, most) if compressed else pieces:
+            parts.append(part)
+            size += len(part)
+            if size > most:
+                raise TooLarge
+            if size - len(part) <= LARGE < size:
+                before_more()
     except TooLarge:
         if not cut:
-            body.clear()  # the error is kept longer than the body has to be
+            parts.clear()  # the error is kept longer than the body has to be
             raise
-    return body.whole()[:most]
+    body = parts[0] if len(parts) == 1 else b"".join(parts)
+    return body[:most]
 
 
-def _read_compressed(raw: urllib3.HTTPResponse, at_once: int, body: _Body) -> None:
-    inflater = _Inflater()
-    compressed = 0
-    while piece := raw.read(at_once, decode_content=False):
-        compressed += len(piece)
-        if compressed > body.most:
-            raise TooLarge
-        while piece or inflater.has_more:
-            plain, piece = inflater.inflate(piece, body.room)
-            body.add(plain)
+def _inflated(pieces: Iterable[bytes], most: int) -> Iterator[bytes]:
+    """What was compressed by gzip or deflate, whichever it is: up to `LARGE` bytes in one go, more in steps.
 
+    Several members in a row are one body; garbage behind them is left out.
 
-class _Body:
-    """What has been read so far.
-
-    Args:
-        most: Bytes that it may have.
-        before_more: See `read_payload`.
+    Raises:
+        TooLarge: Even compressed it has more than ``most`` bytes.
+        CannotInflate: The data are damaged.
     """
-
-    def __init__(self, most: int, before_more: Callable[[], None]) -> None:
-        self.most = most
-        self._before_more = before_more
-        self._parts: list[bytes] = []
-        self._size = 0
-        self._large = False
-
-    @property
-    def room(self) -> int:
-        """Bytes that may be added at once: one more than it may have by then, so that too many are noticed."""
-        left = self.most - self._size
-        return min(left, LARGE if self._large else LARGE - self._size) + 1
-
-    def add(self, part: bytes) -> None:
-        """Take in a part.
-
-        Raises:
-            TooLarge: With it, the body has more bytes than it may have.
-        """
-        self._parts.append(part)
-        self._size += len(part)
-        if self._size > self.most:
+    inflater: Any = None
+    taken = given = members = 0
+    for piece in pieces:
+        taken += len(piece)
+        if taken > most:
             raise TooLarge
-        if self._size > LARGE and not self._large:
-            self._large = True
-            self._before_more()
-
-    def clear(self) -> None:
-        self._parts.clear()
-
-    def whole(self) -> bytes:
-        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-
-
-class _Inflater:
-    """gzip and deflate, whichever it is. Several members in a row are one body; garbage behind them is left out.
-
-    Attributes:
-        has_more: There may be more to give although all input is used up.
-    """
-
-    def __init__(self) -> None:
-        self.has_more = False
-        self._members = 0
-        self._object = zlib.decompressobj(_GZIP_OR_ZLIB)
-        self._begun = False
-
-    def inflate(self, data: bytes, most: int) -> tuple[bytes, bytes]:
-        """Decompress up to ``most`` bytes.
-
-        Returns:
-            What they are, and the input that is left.
-
-        Raises:
-            CannotInflate: if the data are damaged.
-        """
-        self.has_more = False
-        try:
-            plain = self._decompress(data, most)
-        except zlib.error as exc:
-            if self._members:
-                return b"", b""
-            raise CannotInflate from exc
-        if not self._object.eof:
-            self.has_more = len(plain) == most
-            return plain, self._object.unconsumed_tail
-        rest = self._object.unused_data
-        self._members += 1
-        if rest and self._members >= _MOST_MEMBERS:
-            raise CannotInflate
-        self._object = zlib.decompressobj(_GZIP_OR_ZLIB)
-        return plain, rest
-
-    def _decompress(self, data: bytes, most: int) -> bytes:
-        if self._begun:
-            return self._object.decompress(data, most)
-        self._begun = True
-        try:
-            return self._object.decompress(data, most)
-        except zlib.error:
-            # Some servers mean raw deflate when they say "deflate".
-            self._object = zlib.decompressobj(-zlib.MAX_WBITS)
-            return self._object.decompress(data, most)
+        rest, more = piece, False
+        while rest or more:
+            if inflater is None:
+                raw = not members and rest[0] & 15 != _DEFLATE and rest[0] != _GZIP
+                inflater = zlib.decompressobj(-zlib.MAX_WBITS if raw else _GZIP_OR_ZLIB)
+            step = min(most, max(LARGE, given + _STEP)) - given + 1  # one more, so that too many are noticed
+            try:
+                plain = inflater.decompress(rest, step)
+            except zlib.error as exc:
+                if members:
+                    break
+                raise CannotInflate from exc
+            given += len(plain)
+            yield plain
+            rest, more = inflater.unconsumed_tail, len(plain) == step
+            if inflater.eof:
+                rest, more = inflater.unused_data, False
+                inflater = None
+                members += 1
+                if rest and members >= _MOST_MEMBERS:
+                    raise CannotInflate
 
 
 class _Mine(threading.local):
