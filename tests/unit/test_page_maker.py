@@ -110,6 +110,9 @@ class Pages:
     def __init__(self) -> None:
         self.kept: list[object] = []
 
+    def now(self) -> float:
+        return 0.0
+
     def get(self, _path: str, **options: Any) -> Any:
         return options["decode"](body(row(1, 2), next_url="https://x/2"))
 
