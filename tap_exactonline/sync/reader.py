@@ -15,16 +15,24 @@ from msgspec.structs import replace
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.endpoints.variants import Variant, variants
 from tap_exactonline.exact.divisions import Division
-from tap_exactonline.exact.errors import EndpointMissing, QueryRefused, StreamError
+from tap_exactonline.exact.errors import (
+    BrokenAnswer,
+    EndpointMissing,
+    QueryRefused,
+    StreamError,
+    TemporaryError,
+)
 from tap_exactonline.exact.foreign_text import shown
 from tap_exactonline.exact.odata import modified_filter, timestamp_filter
 from tap_exactonline.exact.paging import paginate
 from tap_exactonline.exact.refused_fields import MOST_REFUSALS
+from tap_exactonline.sync.ending import Ending
 from tap_exactonline.sync.messages import RunContext
 from tap_exactonline.sync.order import ReadOrder
 from tap_exactonline.sync.query import Query
 from tap_exactonline.sync.records.page import PageLines, PageMaker, Payload, Share
 from tap_exactonline.sync.records.values import earlier
+from tap_exactonline.sync.row_counts import ask
 from tap_exactonline.sync.start import EVER, begin, first_date, left_out, proven
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes, after
 from tap_exactonline.sync.state.resets import origin
@@ -95,6 +103,7 @@ class Reader:
             share=share,
         )
         self._query = _ReadQuery(make, min(refusals, MOST_REFUSALS))
+        self._ending = Ending(0)
         self.unreadable: Counter[str] = Counter()
         self.nul = 0
         self.keyless = 0
@@ -117,10 +126,10 @@ class Reader:
         else:
             yield from map(self._batch, self._pages(None))
 
-    def _by_timestamp(self, *, ask: bool = True) -> Iterator[Batch]:
+    def _by_timestamp(self, *, believe: bool = True) -> Iterator[Batch]:
         start = begin(
             self._client, self._endpoint, self._division.code, self._bookmark,
-            start_date=self._start_date, ask=ask, logger=self._logger,
+            start_date=self._start_date, believe=believe, logger=self._logger,
         )  # fmt: skip
         if start is None:
             return
@@ -143,10 +152,16 @@ class Reader:
                 return self._batch(page)
             return self._batch(page, {**self._remember(bookmark, seen), **start.going_on})
 
-        yield from map(step, self._pages(timestamp_filter(start.cursor)))
+        cursor = start.cursor
+        yield from map(step, self._pages(timestamp_filter(cursor)))
+        while (
+            self._ending.is_full and not order.disordered and order.seen is not None and order.seen > cursor
+        ):
+            cursor = order.seen
+            yield from map(step, self._pages(timestamp_filter(cursor)))
         if start.named and seen is None:
             # Exact named a row and does not give it, so what it said of the start date tells nothing.
-            yield from self._by_timestamp(ask=False)
+            yield from self._by_timestamp(believe=False)
             return
         if start.continued and seen is None:
             decode = partial(self._read.codec.decode, division=self._division.code)
@@ -211,18 +226,25 @@ class Reader:
     def _pages(self, bookmark_filter: str | None) -> Iterator[PageLines]:
         """All pages. Nothing here keeps a page: while the next one is read, it belongs to the writer alone."""
         endpoint = self._endpoint
+        division = None if endpoint.login_wide else self._division.code
         for variant in variants(endpoint):
             self._query.begin(variant, bookmark_filter)
+            self._ending = Ending(endpoint.page_size)
             try:
-                yield from paginate(
+                for page in paginate(
                     self._client,
                     endpoint.path,
                     self._query,
-                    division=None if endpoint.login_wide else self._division.code,
+                    division=division,
                     stream=endpoint.name,
                     scope=endpoint.scope,
                     beta=endpoint.beta,
-                )
+                ):
+                    self._ending.page(page.given)
+                    yield page
+                    del page
+                if self._ending.is_full and endpoint.kind != "sync":
+                    self._check_end(division)
             except EndpointMissing as missing:
                 if not endpoint.definition:
                     raise
@@ -233,6 +255,25 @@ class Reader:
                     division=self._division.code,
                     stream=endpoint.name,
                 ) from missing
+
+    def _check_end(self, division: int | None) -> None:
+        """Ask how many rows there are, if Exact tells that.
+
+        Raises:
+            BrokenAnswer: If there are more than came.
+        """
+        endpoint, query = self._endpoint, self._query.sent
+        try:
+            there = ask(self._client, endpoint, division, endpoint.name, query)
+        except (StreamError, TemporaryError):
+            return
+        if there is not None and there > self._ending.rows:
+            raise BrokenAnswer(
+                f"Exact has {there:,} rows, and gave {self._ending.rows:,} without a link to the others",
+                "Run again later; if this lasts, report it",
+                division=division,
+                stream=endpoint.name,
+            )
 
     def _batch(self, page: PageLines, changes: Changes | None = None) -> Batch:
         """A page and what the bookmark becomes with it; what can't be delivered as it is gets counted."""
@@ -263,6 +304,11 @@ class _ReadQuery:
         self._variant = Variant()
         self._bookmark_filter: str | None = None
         self._sent: Query | None = None
+
+    @property
+    def sent(self) -> str:
+        """The query as it was sent last, encoded."""
+        return self._sent.text if self._sent is not None else ""
 
     def begin(self, variant: Variant, bookmark_filter: str | None) -> None:
         """Ask for the rows of a variant that the filter on the bookmark lets through."""

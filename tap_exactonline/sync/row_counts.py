@@ -187,7 +187,9 @@ class Announced:
             return None
 
 
-def ask(client: ExactClient, endpoint: Endpoint, division: int, stream: str) -> int | None:
+def ask(
+    client: ExactClient, endpoint: Endpoint, division: int | None, stream: str, query: str | None = None
+) -> int | None:
     """How many rows an endpoint has; None if Exact does not say.
 
     Args:
@@ -195,6 +197,7 @@ def ask(client: ExactClient, endpoint: Endpoint, division: int, stream: str) -> 
         endpoint: One that can be counted.
         division: Where.
         stream: Name for messages.
+        query: Which rows, encoded; by default all.
 
     Raises:
         ExactError: If it can't be asked.
@@ -202,7 +205,7 @@ def ask(client: ExactClient, endpoint: Endpoint, division: int, stream: str) -> 
     return client.get(
         endpoint.path,
         division=division,
-        query=select_query(endpoint.key, extra={"$inlinecount": "allpages"}),
+        query=f"{query or select_query(endpoint.key)}&$inlinecount=allpages",
         decode=announced,
         stream=stream,
         scope=endpoint.scope,

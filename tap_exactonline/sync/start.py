@@ -61,7 +61,7 @@ def begin(
     bookmark: Bookmark,
     *,
     start_date: datetime | None,
-    ask: bool,
+    believe: bool,
     logger: logging.Logger,
 ) -> Start | None:
     """Where to begin.
@@ -72,7 +72,7 @@ def begin(
         division: Number of the administration.
         bookmark: What was delivered before.
         start_date: Nothing older on a first read, in the administration's wall clock.
-        ask: Whether Exact's word on the start date is taken.
+        believe: Whether Exact's word on the start date is taken.
         logger: Where remarks go.
 
     Returns:
@@ -89,7 +89,7 @@ def begin(
         # From now on the table misses deletions that are not applied to it; and those that the log tells of now
         # will be applied to rows that were read later.
         marks["deletions"] = replace(bookmark.log, read_at=as_stored(client.now()), behind=True)
-    if ask and stored is None and since is not None and endpoint.sync_timestamp:
+    if believe and stored is None and since is not None and endpoint.sync_timestamp:
         known = _from_exact(client, endpoint, division, since, logger)
         if known == 0:
             return None

@@ -300,6 +300,11 @@ def next_to(url: str) -> Action:
     return edit(lambda page: page["d"].update(__next=url), "next to")
 
 
+def without_next() -> Action:
+    """No ``__next``, although rows follow."""
+    return edit(lambda page: page["d"].pop("__next", None) and None, "without next")
+
+
 def duplicate_row() -> Action:
     return edit_rows(lambda rows: rows.append(dict(rows[-1])), "duplicate row")
 

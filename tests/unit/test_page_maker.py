@@ -114,13 +114,13 @@ class Pages:
         return 0.0
 
     def get(self, _path: str, **options: Any) -> Any:
-        return options["decode"](body(row(1, 2), next_url="https://x/2"))
+        return options["decode"](body(row(1, 2), row(2, 3), next_url="https://x/2"))
 
     def follow(self, url: str, _path: str, **options: Any) -> Any:
         self.kept += [one for one in gc.get_objects() if isinstance(one, (PageLines, Batch))]
         number = int(url[-1])
         return options["decode"](
-            body(row(number, number + 1), next_url=f"https://x/{number + 1}" if number < 3 else None)
+            body(row(number + 1, number + 2), next_url=f"https://x/{number + 1}" if number < 3 else None)
         )
 
 
@@ -130,5 +130,5 @@ def test_while_the_next_page_is_read_nobody_keeps_the_one_before() -> None:
     for batch in Reader(context_of(client), stream_read(), Division(101), Bookmark()).batches():
         rows += batch.count
         del batch
-    assert rows == 3
+    assert rows == 4
     assert client.kept == []

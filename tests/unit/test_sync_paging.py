@@ -147,6 +147,36 @@ def test_a_circle_of_pages_ends_the_read(tmp_path: Path) -> None:
         assert home.exact.calls(HOME, ATTACHMENTS) < 20
 
 
+@pytest.mark.parametrize("stream", [COSTUNITS, ATTACHMENTS])
+def test_a_full_page_without_a_link_is_no_end_if_exact_has_more_rows(tmp_path: Path, stream: str) -> None:
+    with lab(tmp_path, {stream: 8}) as home:
+        home.exact.faults.add(faults.Match(stream=stream, nth=2), faults.without_next())
+        run = home.run(stream)
+        assert not run.complete
+        assert "Exact has 8 rows, and gave 6 without a link to the others" in str(run.error)
+        assert home.run(stream).complete
+        equal(home, stream)
+
+
+@pytest.mark.parametrize("page_rows", [3, 1000], ids=["full as the page before", "full as documented"])
+def test_rows_behind_a_full_page_without_a_link_are_asked_for_by_timestamp(
+    tmp_path: Path, page_rows: int
+) -> None:
+    with lab(tmp_path, {ACCOUNTS: page_rows + 5}, page_rows=page_rows) as home:
+        nth = 2 if page_rows == 3 else 1
+        home.exact.faults.add(faults.Match(stream=ACCOUNTS, nth=nth), faults.without_next())
+        assert home.run(ACCOUNTS).complete
+        equal(home, ACCOUNTS)
+
+
+@pytest.mark.parametrize("stream", [ACCOUNTS, COSTUNITS, ATTACHMENTS])
+def test_a_full_page_that_is_the_last_one_costs_a_call(tmp_path: Path, stream: str) -> None:
+    with lab(tmp_path, {stream: 6}, next_on_full_page=False) as home:
+        assert home.run(stream).complete
+        equal(home, stream)
+        assert home.exact.calls(HOME, stream) == 3
+
+
 def test_a_link_to_another_host_is_not_followed(tmp_path: Path) -> None:
     with lab(tmp_path, {ACCOUNTS: 9}) as home:
         home.exact.faults.add(ACCOUNTS, faults.next_to("https://exact.example/api/v1/101/sync/CRM/Accounts"))

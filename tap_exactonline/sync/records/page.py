@@ -62,6 +62,11 @@ class PageLines(msgspec.Struct, frozen=True):
     nul: int
     keyless: int
 
+    @property
+    def given(self) -> int:
+        """How many rows Exact gave, those that were left out among them."""
+        return max(len(self.stamps), self.count + self.keyless)
+
 
 class PageMaker(msgspec.Struct, frozen=True):
     """Makes lines of the pages of one read. Calling it changes nothing: a page may come, and be made, more than once.
