@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from itertools import chain, compress, repeat
 from typing import Annotated, Any
 
@@ -157,11 +158,8 @@ class Codec:
         envelope: Any = msgspec.defstruct("Envelope", [("d", results)])
         self._decoder = msgspec.json.Decoder(envelope, strict=False)
         dates = [(i, f.name) for i, f in enumerate(fields) if f.type == "datetime"]
-        # Dates in the books repeat from row to row. Moments hardly ever do, and remembering them costs more than
-        # reading them.
-        self._repeated = [(i, name) for i, name in dates if name not in AUDIT]
         self._readers: list[tuple[int, Callable[[Any], Any]]] = [
-            (i, audit) for i, name in dates if name in AUDIT
+            (i, audit if name in AUDIT else _date_in_books) for i, name in dates
         ]
         self._readers += [(i, complex_value) for i, f in enumerate(fields) if f.type == "complex"]
         self._readers += [(i, collection_value) for i, f in enumerate(fields) if f.type == "collection"]
@@ -280,8 +278,6 @@ class Codec:
         """
         divisions = division if isinstance(division, Sequence) else repeat(division, page.count)
         columns: list[Iterable[Any]] = [*page.columns]
-        for i, name in self._repeated:
-            columns[i] = map(_Remembered(wall_clock, name, page.unreadable).__getitem__, columns[i])
         for i, read in self._readers:
             columns[i] = _column(read, page.columns[i], self.fields[i].name, page.unreadable)
         given = [repeat(parameters[i]) for i in self._given]
@@ -289,6 +285,10 @@ class Codec:
         tail = [repeat(None)] if self.tombstones else []
         kept = map(columns.__getitem__, self._keep)
         return [*map(self._record, divisions, *given, *kept, *computed, *tail)]
+
+
+# Dates in the books repeat from row to row. Moments hardly ever do, and remembering them costs more than reading them.
+_date_in_books = lru_cache(2**12)(wall_clock)
 
 
 def _column(
@@ -310,25 +310,6 @@ def _column(
             unreadable[name] += 1
             made.append(None)
     return made
-
-
-class _Remembered(dict[str | None, Any]):
-    """Values of one column by their text, each read when it is first seen."""
-
-    def __init__(self, read: Callable[[str], Any], name: str, unreadable: Counter[str]) -> None:
-        super().__init__({None: None})
-        self._read = read
-        self._name = name
-        self._unreadable = unreadable
-
-    def __missing__(self, text: str) -> Any:
-        try:
-            value = self[text] = self._read(text)
-        except Unreadable:
-            # Not remembered: each of them counts.
-            self._unreadable[self._name] += 1
-            return None
-        return value
 
 
 # -- whose rows an answer holds: Exact has given those of another administration (incidents of 2021 and October 2024)
