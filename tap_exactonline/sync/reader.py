@@ -196,13 +196,22 @@ class Reader:
         began = time.monotonic()
         now = self._wall_clock()
 
+        undated = False
+
         def step(page: PageLines) -> Batch:
-            nonlocal highest
+            nonlocal highest, undated
             highest = max(filter(None, (highest, page.highest)), default=None)
+            undated |= page.undated
             return self._batch(page)
 
         yield from map(step, self._pages(chosen))
-        if highest is None:
+        if undated:
+            self._logger.info(
+                "%s, division %d: rows without %s would not come by a filter on it; the stream is read in full each time",
+                self._endpoint.name, self._division.code, field_name,
+            )  # fmt: skip
+            yield Batch((), {"replication_key": None, "replication_key_value": None, "had_rows": True})
+        if undated or highest is None:
             return
         # Rows that change behind our back while we read are no older than the beginning of the read, and the
         # highest Modified is no younger than its end; unless a row has a moment that has yet to come.

@@ -49,6 +49,24 @@ def test_many_rows_with_one_modified_over_page_borders(tmp_path: Path) -> None:
         equal(home, COSTUNITS)
 
 
+def test_rows_without_modified_come_in_later_runs_too(tmp_path: Path) -> None:
+    with lab(tmp_path, {COSTUNITS: 4}) as home:
+        table = home.table(COSTUNITS)
+        table.insert(Modified=None)
+        for _ in range(3):
+            run = home.run(COSTUNITS)
+            assert run.complete
+            equal(home, COSTUNITS)
+            assert run.said(COSTUNITS, "read in full each time")
+            table.insert(Modified=None)
+        for row in table.rows():
+            table.update(row["ID"])
+        for _ in range(2):
+            run = home.run(COSTUNITS)
+            assert run.complete
+        assert home.filters(COSTUNITS)[-1] is not None, "once every row has one, it is a bookmark again"
+
+
 def test_a_row_that_moves_from_the_first_page_to_the_end(tmp_path: Path) -> None:
     with lab(tmp_path, {ACCOUNTS: 9}) as home:
         table = home.table(ACCOUNTS)

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from tap_exactonline.sync.records.codec import Codec, Rows
-from tap_exactonline.sync.records.values import latest, moment
+from tap_exactonline.sync.records.values import moment
 from tap_exactonline.sync.stream_read import StreamRead
 
 _encoder = msgspec.json.Encoder()
@@ -48,6 +48,7 @@ class PageLines(msgspec.Struct, frozen=True):
         next_url: Address of the next page, or None.
         stamps: Of a sync stream the Timestamps of all rows, in the order in which Exact gave them.
         highest: Of other streams the highest moment in the bookmark's field, None if there is none.
+        undated: Whether a row of theirs has no moment there.
         unreadable: Field → values that could not be read and became null.
         nul: Characters U+0000 that were taken out of texts.
         keyless: Rows left out because they have no complete key.
@@ -58,6 +59,7 @@ class PageLines(msgspec.Struct, frozen=True):
     next_url: str | None
     stamps: Sequence[int]
     highest: datetime | None
+    undated: bool
     unreadable: Counter[str]
     nul: int
     keyless: int
@@ -111,21 +113,22 @@ class PageMaker(msgspec.Struct, frozen=True):
         codec = self.read.codec_without(self.without)
         rows = codec.decode(body, self.division)
         stamps: Sequence[int] = ()
-        highest = None
+        highest, undated = None, False
         if endpoint.kind == "sync":
             stamps = [stamp for stamp in rows.values("Timestamp") if stamp is not None]
             if stamps != sorted(stamps):
                 # When a page has two versions of a row, the newer must come last.
                 rows.sort("Timestamp")
         elif endpoint.bookmark:
-            highest = latest(None, rows.values(endpoint.bookmark))
+            moments = [moment(text) for text in rows.values(endpoint.bookmark)]
+            highest, undated = max(filter(None, moments), default=None), None in moments
         oldest, modified = self.oldest, self.modified
         if oldest is not None and modified is not None and codec.reads(modified):
             rows.keep([(moment(text) or oldest) >= oldest for text in rows.values(modified)])
         keyless = codec.drop_keyless(rows)
         payloads = self.share(self, codec, rows) if self.share else self._payloads(codec, rows)
         return PageLines(
-            payloads, rows.count, rows.next_url, stamps, highest, rows.unreadable, rows.nul, keyless
+            payloads, rows.count, rows.next_url, stamps, highest, undated, rows.unreadable, rows.nul, keyless
         )
 
     def payload(

@@ -99,12 +99,6 @@ def moment(text: str | None) -> datetime | None:
         return None
 
 
-def latest(highest: datetime | None, texts: Sequence[str | None]) -> datetime | None:
-    """The highest of the dates, None if there is none."""
-    moments = [found for text in texts if (found := moment(text))]
-    return max([*moments, highest] if highest else moments, default=None)
-
-
 def utc_clock(zone: ZoneInfo) -> Callable[[str], datetime | None]:
     """A reader like :func:`wall_clock` that gives the moment in UTC.
 
