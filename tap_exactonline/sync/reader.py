@@ -35,7 +35,7 @@ from tap_exactonline.sync.records.values import earlier
 from tap_exactonline.sync.row_counts import ask
 from tap_exactonline.sync.start import EVER, begin, first_date, left_out, proven
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes, after
-from tap_exactonline.sync.state.resets import origin
+from tap_exactonline.sync.state.resets import moved_since, origin
 from tap_exactonline.sync.stream_read import StreamRead
 
 OVERLAP = timedelta(hours=2)
@@ -127,9 +127,11 @@ class Reader:
             yield from map(self._batch, self._pages(None))
 
     def _by_timestamp(self, *, believe: bool = True) -> Iterator[Batch]:
+        first = self._start_date
         start = begin(
-            self._client, self._endpoint, self._division.code, self._bookmark,
-            start_date=self._start_date, believe=believe, logger=self._logger,
+            self._client, self._endpoint, self._division.code, self._bookmark, start_date=first,
+            believe=believe and not (first and moved_since(self._endpoint, self._division, first)),
+            logger=self._logger,
         )  # fmt: skip
         if start is None:
             return

@@ -228,10 +228,12 @@ class Table:
                 self.division.log_deletion(self.entity_type, named)
 
     def restamp(self, next_rv: Callable[[], int]) -> None:
-        """New Timestamps for all rows, in their old order (the administration moved)."""
+        """New Timestamps for all rows (the administration moved)."""
         with self.exact.lock:
             self._load()
             alive = [row for row in self._at_rv if row is not None]
+            if self.exact.switches.move_order == "key":
+                alive.sort(key=lambda row: row.key)
             self._order, self._at_rv = [], []
             for row in alive:
                 row.rv = row.own[self._at["Timestamp"]] = next_rv()
@@ -348,8 +350,11 @@ class Table:
             yield rows[keys[at]]
 
     def modified_since(self, moment: datetime) -> Row | None:
-        """The first row in order of Timestamp that was modified then or later."""
+        """The first row that was modified then or later: in order of Timestamp, or of when it was modified."""
         if not self._modified:
             return None
         at = self._modified[0]
-        return next((row for row in self.by_timestamp(-1) if row.own[at] >= moment), None)
+        rows = (row for row in self.by_timestamp(-1) if row.own[at] >= moment)
+        if self.exact.switches.sync_timestamp == "by_modified":
+            return min(rows, key=lambda row: row.own[at], default=None)
+        return next(rows, None)

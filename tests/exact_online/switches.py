@@ -35,7 +35,9 @@ class Switches:
         top_as_array: ``$top`` answers ``{"d": [...]}``.
         int64_as: Int64 as text (OData 2 verbose JSON) or as a number.
         date_suffix: Appended inside ``/Date(ms)/``, for example ``+0100``.
-        sync_timestamp: SyncTimestamp answers, or 404 for everything.
+        sync_timestamp: SyncTimestamp answers with the first row in order of Timestamp, with the one that was modified first
+            (``by_modified``), or 404 for everything.
+        move_order: New Timestamps after a move come in the old order, or in that of the keys, as rows may be copied.
         sync_order: Rows of a sync read in order of Timestamp, unless ``$orderby=Timestamp`` is given: out of order within
             each page (``any``), the newest page first (``across``), or paged by their key (``key``).
         sync_top: Whether sync endpoints honour ``$top``.
@@ -77,7 +79,8 @@ class Switches:
     top_as_array: bool = True
     int64_as: Literal["string", "number"] = "string"
     date_suffix: str = ""
-    sync_timestamp: Literal["known", "404"] = "known"
+    sync_timestamp: Literal["known", "by_modified", "404"] = "known"
+    move_order: Literal["old", "key"] = "old"
     sync_order: Literal["timestamp", "any", "across", "key"] = "timestamp"
     sync_top: bool = True
     select_required_on_single: bool = False

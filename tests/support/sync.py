@@ -90,6 +90,7 @@ _SWITCHES = {
     "date_suffix",
     "sync_timestamp",
     "sync_order",
+    "move_order",
     "envelope",
     "next_on_full_page",
     "deleted_days",

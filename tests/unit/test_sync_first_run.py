@@ -63,6 +63,22 @@ def test_what_is_said_of_the_start_date_is_believed_only_if_rows_confirm_it(
         assert home.bookmark(LINES)["replication_key_value"] > 1
 
 
+@pytest.mark.parametrize("answers", ["known", "by_modified"])
+def test_a_move_since_the_start_date_leaves_no_order_to_begin_from(tmp_path: Path, answers: str) -> None:
+    with lab(tmp_path, {LINES: 12}, start_date=START, sync_timestamp=answers, move_order="key") as home:
+        wanted = newer(home, LINES)
+        home.exact.move_division(HOME)
+        assert home.run(LINES).complete
+        assert home.live(LINES) == wanted
+        home.state = None
+        home.settings["start_date"] = (home.exact.now() + timedelta(days=1)).date().isoformat()
+        home.exact.clock.advance(3 * 86_400)
+        home.table(LINES).update(home.table(LINES).keys()[0])
+        home.exact.clear_log()
+        assert home.run(LINES).complete
+        assert home.filters(LINES) != ["Timestamp gt 1L"], "what was modified since then comes in order"
+
+
 @pytest.mark.parametrize("answers", ["known", "404"])
 def test_elsewhere_older_rows_are_left_out_on_arrival(tmp_path: Path, answers: str) -> None:
     stream = ENTRIES if answers == "known" else LINES

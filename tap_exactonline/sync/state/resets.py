@@ -28,6 +28,7 @@ CLOCKS_DIFFER = timedelta(days=1)
 """A moment of the state that is so much later than now was written by a clock that was wrong."""
 
 LOG_KEPT_AT_MOST = timedelta(days=70)
+"""Two months, and some days for clocks that differ."""
 
 _UNKNOWN = "unknown since "
 
@@ -299,12 +300,22 @@ def moved_lately(endpoint: Endpoint, division: Division, now: datetime) -> bool:
 
     Theirs can't be compared with those of the rows: tables are renumbered one after the other.
     """
+    return moved_since(endpoint, division, now.replace(tzinfo=None) - LOG_KEPT_AT_MOST)
+
+
+def moved_since(endpoint: Endpoint, division: Division, when: datetime) -> bool:
+    """Whether rows may have been given new Timestamps since a moment, whose order tells nothing of what happened before.
+
+    Args:
+        endpoint: Which rows.
+        division: Where, as it is now.
+        when: In the administration's wall clock, more or less.
+    """
     for date in (division.move_date, division.hr_link_date if endpoint.hr else ""):
         if date == "":
             continue
-        when = moment(date)
-        # Exact's clock is at most a day from ours, and keeps the log for two months.
-        if when is None or now.replace(tzinfo=None) - when < LOG_KEPT_AT_MOST:
+        moved = moment(date)
+        if moved is None or moved >= when:
             return True
     return False
 
