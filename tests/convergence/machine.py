@@ -36,6 +36,8 @@ DEMANDED = (
     ["EndDate", "Description", "ID"],
     ["Description", "EndDate"],
 )
+# The stand-in's rows were changed from 2019 on.
+START_DATES = (None, "2020-01-01", "2021-03-01")
 before = st.lists(usual, max_size=6)
 # While the answer to so many calls is on its way.
 during = st.lists(st.tuples(st.integers(1, 30), events), max_size=4)
@@ -65,10 +67,12 @@ class Histories(RuleBasedStateMachine):
         order=st.sampled_from(["timestamp", "timestamp", "any", "across", "key"]),
         null=st.sampled_from(["never", "as_value"]),
         divisions=st.integers(1, 2),
+        start_date=st.sampled_from(START_DATES),
     )
     def begin(
         self, *, sync: set[str], others: set[str], log: bool, deletions: str, versions: bool, hard: bool, lanes: int, sdk_path: bool,
         rows: int, page_rows: int, first: int, int64_as: Any, full_page: bool, order: Any, null: Any, divisions: int,
+        start_date: str | None,
     ) -> None:  # fmt: skip
         self.exact = ExactOnline(
             page_rows=page_rows,
@@ -89,6 +93,7 @@ class Histories(RuleBasedStateMachine):
             "deletions": deletions,
             "emit_activate_version_messages": versions,
             "max_parallel_divisions": lanes,
+            "start_date": start_date,
             **({"stream_map_config": {"anything": True}} if sdk_path else {}),
         }
         self.world = World(self.exact, Path(self._home.name), settings, self.streams, hard_delete=hard)
@@ -109,7 +114,8 @@ class Histories(RuleBasedStateMachine):
     def _final(self) -> None:
         """Whatever happened: one undisturbed run of everything, and all is equal; a second one changes nothing."""
         self.exact.faults.clear()
-        self.world.settings.pop("exclude_divisions", None)
+        for name in ("exclude_divisions", "start_date", "stream_maps"):
+            self.world.settings.pop(name, None)
         self.world.without = frozenset()
         self.world.selected = frozenset(self.streams)
         self.world.take_back()
@@ -293,7 +299,7 @@ class Histories(RuleBasedStateMachine):
     # -- the configuration
 
     @rule(
-        what=st.sampled_from(["versions", "deletions", "exclude", "column", "column"]),
+        what=st.sampled_from(["versions", "deletions", "exclude", "column", "column", "start_date", "maps"]),
         which=small,
         stream=small,
     )
@@ -305,6 +311,10 @@ class Histories(RuleBasedStateMachine):
             settings["deletions"] = "log" if self.world.tombstones else "tombstones"
         elif what == "column":
             self.world.deselect(self.tables[stream % len(self.tables)], which)
+        elif what == "start_date":
+            settings["start_date"] = START_DATES[which % len(START_DATES)]
+        elif what == "maps":
+            self.world.filter_out(self.tables[stream % len(self.tables)], self._code(which))
         elif settings.pop("exclude_divisions", None) is None and self._readable_without(
             code := self._code(which)
         ):

@@ -16,7 +16,7 @@ from tests.support.in_process import Cut, InProcessRun, run_tap
 from . import comparing
 from .states import older, without_doubt, without_refusals
 from .subjects import LOG, LOG_FORGETS, ONCE, SYNC, TALLY, Change, Diverged, Place
-from .target import Key, Target
+from .target import DELETED_AT, Key, Target
 
 COLUMN_GONE = "which is left out: what was delivered before stays as it is"
 MANY_REFUSED = ("forms of the query one after the other", "refused several times within")
@@ -122,7 +122,19 @@ class World:
         endpoint = by_name(stream)
         fixed = (*endpoint.key, endpoint.bookmark)
         names = [f.column for f in endpoint.fields if not f.hidden and f.name not in fixed]
+        if self.tombstones and stream in SYNC:
+            names.insert(0, DELETED_AT)
         self.without = frozenset() if self.without else frozenset({(stream, names[which % len(names)])})
+
+    def filter_out(self, stream: str, code: int) -> None:
+        """Let no row of a stream and an administration through, or all again if some were filtered."""
+        if not self.settings.pop("stream_maps", None):
+            self.settings["stream_maps"] = {stream: {"__filter__": f"division != {code}"}}
+
+    def filtered(self, stream: str, code: int) -> bool:
+        """Whether stream maps let no row through."""
+        maps = self.settings.get("stream_maps", {})
+        return maps == {stream: {"__filter__": f"division != {code}"}}
 
     def an_hour_passes(self) -> None:
         """After several refusals the tap leaves an endpoint alone for an hour."""
@@ -241,7 +253,7 @@ class World:
         for stream in sorted(self.selected):
             for code in self.exact.divisions:
                 readable = comparing.readable(self, stream, code)
-                if stream != ONCE and readable:
+                if stream != ONCE and readable and not self.filtered(stream, code):
                     said += comparing.compare(self, stream, code)
         if ONCE in self.selected:
             said += comparing.compare_divisions(self)
