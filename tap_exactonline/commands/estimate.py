@@ -9,14 +9,11 @@ import msgspec
 
 from tap_exactonline.config import Config
 from tap_exactonline.endpoints import Endpoint
-from tap_exactonline.exact.divisions import Division
+from tap_exactonline.exact.divisions import PAGE_SIZE, Division
 from tap_exactonline.sync.state.bookmark import Bookmark
 from tap_exactonline.sync.state.resets import regenerated
 from tap_exactonline.sync.state.state import State
 from tap_exactonline.sync.stream_read import LOG, ONCE
-
-LIST_PAGE = 60
-"""Administrations on a page of their list."""
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -58,7 +55,7 @@ def estimate(
         return Estimate({}, [], [])
     calls = {division.code: 0 for division in divisions}
     home = divisions[0].code
-    calls[home] += -(-len(divisions) // LIST_PAGE)
+    calls[home] += -(-len(divisions) // PAGE_SIZE)
     first: dict[str, None] = {}
     full: dict[str, None] = {}
     for endpoint in endpoints:

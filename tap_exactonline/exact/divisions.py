@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tap_exactonline.exact.client import ExactClient
+from tap_exactonline.exact.ending import Ending, check_end
 from tap_exactonline.exact.errors import (
     BrokenAnswer,
     DivisionError,
@@ -37,6 +38,10 @@ Rows = Sequence[Mapping[str, Any]]
 
 STREAM = "system_divisions"
 SCOPE = "Organization administration"
+PAGE_SIZE = 60
+"""Administrations on a page of their list."""
+
+_PATH = "system/Divisions"
 
 MOVED, HR_LINKED = "DivisionMoveDate", "DivisionHRLinkUnlinkDate"
 
@@ -314,15 +319,16 @@ def _absent(code: int, divisions: Sequence[Division]) -> DivisionNotInScope:
 
 def _read_all(client: ExactClient, start: int, refused: RefusedFields) -> list[Division]:
     found: dict[int, Division] = {}
-    for page in paginate(
-        client, "system/Divisions", _ListQuery(refused), division=start, stream=STREAM, scope=SCOPE
-    ):
+    query, ending = _ListQuery(refused), Ending(PAGE_SIZE)
+    for page in paginate(client, _PATH, query, division=start, stream=STREAM, scope=SCOPE):
+        ending.page(len(page.rows))
         for row in page.rows:
             try:
                 division = Division.of(row)
             except (KeyError, TypeError, ValueError, OverflowError) as exc:
                 raise BrokenAnswer("system/Divisions has a row without a number", stream=STREAM) from exc
             found[division.code] = division
+    check_end(client, ending, _PATH, query.form()[0], division=start, stream=STREAM, scope=SCOPE)
     return [found[code] for code in sorted(found)]
 
 

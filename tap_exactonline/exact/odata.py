@@ -127,6 +127,24 @@ def read_page(body: bytes) -> Page[dict[str, Any]]:
     return Page(data, next_url or None)
 
 
+def announced(body: bytes) -> int | None:
+    """The number of rows of all pages together, as Exact announces it in one of them; None if it does not.
+
+    Raises:
+        MalformedPage: If the body is no page.
+    """
+    document = decode_json(body)
+    data: Any = document.get("d") if isinstance(document, dict) else None
+    if isinstance(data, list):
+        return len(data)
+    if not isinstance(data, dict) or not isinstance(results := data.get("results"), list):
+        raise MalformedPage("'d' holds no rows")
+    try:
+        return int(data["__count"])
+    except (KeyError, TypeError, ValueError):
+        return None if data.get("__next") else len(results)
+
+
 def read_rows(body: bytes) -> Page[dict[str, Any]]:
     """Read a page as `read_page` does, its rows as plain dicts.
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
+from typing import TypedDict
 
 import msgspec
 from msgspec.structs import replace
@@ -15,24 +16,17 @@ from msgspec.structs import replace
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.endpoints.variants import Variant, variants
 from tap_exactonline.exact.divisions import Division
-from tap_exactonline.exact.errors import (
-    BrokenAnswer,
-    EndpointMissing,
-    QueryRefused,
-    StreamError,
-    TemporaryError,
-)
+from tap_exactonline.exact.ending import Ending, check_end
+from tap_exactonline.exact.errors import EndpointMissing, QueryRefused, StreamError
 from tap_exactonline.exact.foreign_text import shown
 from tap_exactonline.exact.odata import modified_filter, timestamp_filter
 from tap_exactonline.exact.paging import paginate
 from tap_exactonline.exact.refused_fields import MOST_REFUSALS
-from tap_exactonline.sync.ending import Ending
 from tap_exactonline.sync.messages import RunContext
 from tap_exactonline.sync.order import ReadOrder
 from tap_exactonline.sync.query import Query
 from tap_exactonline.sync.records.page import PageLines, PageMaker, Payload, Share
 from tap_exactonline.sync.records.values import earlier
-from tap_exactonline.sync.row_counts import ask
 from tap_exactonline.sync.start import EVER, begin, first_date, left_out, proven
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes, after
 from tap_exactonline.sync.state.resets import moved_since, origin
@@ -40,6 +34,13 @@ from tap_exactonline.sync.stream_read import StreamRead
 
 OVERLAP = timedelta(hours=2)
 """Read again before the highest Modified: covers the hour that the clock goes back."""
+
+
+class _Where(TypedDict):
+    division: int | None
+    stream: str
+    scope: str | None
+    beta: bool
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -237,25 +238,22 @@ class Reader:
     def _pages(self, bookmark_filter: str | None) -> Iterator[PageLines]:
         """All pages. Nothing here keeps a page: while the next one is read, it belongs to the writer alone."""
         endpoint = self._endpoint
-        division = None if endpoint.login_wide else self._division.code
+        where: _Where = {
+            "division": None if endpoint.login_wide else self._division.code,
+            "stream": endpoint.name,
+            "scope": endpoint.scope,
+            "beta": endpoint.beta,
+        }
         for variant in variants(endpoint):
             self._query.begin(variant, bookmark_filter)
             self._ending = Ending(endpoint.page_size)
             try:
-                for page in paginate(
-                    self._client,
-                    endpoint.path,
-                    self._query,
-                    division=division,
-                    stream=endpoint.name,
-                    scope=endpoint.scope,
-                    beta=endpoint.beta,
-                ):
+                for page in paginate(self._client, endpoint.path, self._query, **where):
                     self._ending.page(page.given)
                     yield page
                     del page
-                if self._ending.is_full and endpoint.kind != "sync":
-                    self._check_end(division)
+                if endpoint.kind != "sync":
+                    check_end(self._client, self._ending, endpoint.path, self._query.sent, **where)
             except EndpointMissing as missing:
                 if not endpoint.definition:
                     raise
@@ -266,25 +264,6 @@ class Reader:
                     division=self._division.code,
                     stream=endpoint.name,
                 ) from missing
-
-    def _check_end(self, division: int | None) -> None:
-        """Ask how many rows there are, if Exact tells that.
-
-        Raises:
-            BrokenAnswer: If there are more than came.
-        """
-        endpoint, query = self._endpoint, self._query.sent
-        try:
-            there = ask(self._client, endpoint, division, endpoint.name, query)
-        except (StreamError, TemporaryError):
-            return
-        if there is not None and there > self._ending.rows:
-            raise BrokenAnswer(
-                f"Exact has {there:,} rows, and gave {self._ending.rows:,} without a link to the others",
-                "Run again later; if this lasts, report it",
-                division=division,
-                stream=endpoint.name,
-            )
 
     def _batch(self, page: PageLines, changes: Changes | None = None) -> Batch:
         """A page and what the bookmark becomes with it; what can't be delivered as it is gets counted."""

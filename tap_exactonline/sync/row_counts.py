@@ -6,16 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
 
 import msgspec
 
 from tap_exactonline.config import Config
 from tap_exactonline.endpoints import Endpoint, load
-from tap_exactonline.exact.bodies import MalformedPage, decode_json
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.errors import DivisionError, StreamError, TemporaryError
-from tap_exactonline.exact.odata import select_query
+from tap_exactonline.exact.odata import announced, select_query
 from tap_exactonline.sync.report import Outcome, Status
 
 ROW_COUNTS = "row_counts"
@@ -187,9 +185,7 @@ class Announced:
             return None
 
 
-def ask(
-    client: ExactClient, endpoint: Endpoint, division: int | None, stream: str, query: str | None = None
-) -> int | None:
+def ask(client: ExactClient, endpoint: Endpoint, division: int, stream: str) -> int | None:
     """How many rows an endpoint has; None if Exact does not say.
 
     Args:
@@ -197,7 +193,6 @@ def ask(
         endpoint: One that can be counted.
         division: Where.
         stream: Name for messages.
-        query: Which rows, encoded; by default all.
 
     Raises:
         ExactError: If it can't be asked.
@@ -205,27 +200,9 @@ def ask(
     return client.get(
         endpoint.path,
         division=division,
-        query=f"{query or select_query(endpoint.key)}&$inlinecount=allpages",
+        query=select_query(endpoint.key, extra={"$inlinecount": "allpages"}),
         decode=announced,
         stream=stream,
         scope=endpoint.scope,
         beta=endpoint.beta,
     )
-
-
-def announced(body: bytes) -> int | None:
-    """The number of rows of all pages together, as Exact announces it in one of them; None if it does not.
-
-    Raises:
-        MalformedPage: If the body is no page.
-    """
-    document = decode_json(body)
-    data: Any = document.get("d") if isinstance(document, dict) else None
-    if isinstance(data, list):
-        return len(data)
-    if not isinstance(data, dict) or not isinstance(results := data.get("results"), list):
-        raise MalformedPage("'d' holds no rows")
-    try:
-        return int(data["__count"])
-    except (KeyError, TypeError, ValueError):
-        return None if data.get("__next") else len(results)

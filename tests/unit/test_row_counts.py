@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tap_exactonline.endpoints import by_name, load
-from tap_exactonline.sync.row_counts import ROW_COUNTS, announced, counted_by
+from tap_exactonline.exact.odata import announced
+from tap_exactonline.sync.row_counts import ROW_COUNTS, counted_by
 from tests.exact_online import faults
 from tests.support.in_process import InProcessRun
 from tests.support.sync import HOME, ITEMS, SyncFixture, lab

@@ -176,6 +176,18 @@ def test_a_full_page_without_a_link_is_no_end_if_exact_has_more_rows(tmp_path: P
         equal(home, stream)
 
 
+def test_a_list_of_administrations_that_lost_its_link_is_not_the_whole_list(tmp_path: Path) -> None:
+    with lab(tmp_path, {COSTUNITS: 2}) as home:
+        for code in range(102, 109):
+            home.exact.add_division(code, rows={COSTUNITS: 2})
+        home.exact.faults.add(faults.Match(stream="system_divisions", nth=2), faults.without_next())
+        run = home.run(COSTUNITS)
+        assert not run.complete
+        assert "Exact has 8 rows, and gave 6 without a link to the others" in str(run.error)
+        assert home.run(COSTUNITS).complete
+        assert len(home.target.tables[COSTUNITS].rows) == 16
+
+
 @pytest.mark.parametrize("page_rows", [3, 1000], ids=["full as the page before", "full as documented"])
 def test_rows_behind_a_full_page_without_a_link_are_asked_for_by_timestamp(
     tmp_path: Path, page_rows: int

@@ -1,0 +1,89 @@
+"""Whether the page without a link was really the last one.
+
+Exact says so by leaving out the link and in no other way. A page with room for more rows confirms it. One that is full
+does not: had its link been lost, all rows behind it would be missing in each run.
+"""
+
+from __future__ import annotations
+
+from tap_exactonline.exact.client import ExactClient
+from tap_exactonline.exact.errors import BrokenAnswer, StreamError, TemporaryError
+from tap_exactonline.exact.odata import announced
+
+
+class Ending:
+    """Counts the rows of one read, page by page.
+
+    Args:
+        page_size: Rows that Exact puts on a page, by its documentation; 0 where it puts all rows on one.
+
+    Attributes:
+        rows: All of them so far.
+    """
+
+    def __init__(self, page_size: int) -> None:
+        self.rows = 0
+        self._page_size = page_size
+        self._first = 0
+        self._last = 0
+
+    def page(self, rows: int) -> None:
+        """Take in a page with so many rows."""
+        self._first = self._first or self.rows
+        self._last = rows
+        self.rows += rows
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the last page has as many rows as Exact documents, or as the first page had, which was not the last."""
+        return bool(self._page_size) and self._last >= min(self._page_size, self._first or self._page_size)
+
+
+def check_end(
+    client: ExactClient,
+    ending: Ending,
+    path: str,
+    query: str,
+    *,
+    division: int | None,
+    stream: str,
+    scope: str | None = None,
+    beta: bool = False,
+) -> None:
+    """Ask how many rows there are where the last page is full; nothing is known if Exact does not tell it.
+
+    Args:
+        client: The way to Exact.
+        ending: What came.
+        path: Service and entity.
+        query: What was asked for, encoded.
+        division: Administration.
+        stream: Name for messages.
+        scope: Scope that the endpoint needs, for messages.
+        beta: Whether the endpoint lies under ``/api/v1/beta``.
+
+    Raises:
+        BrokenAnswer: If there are more than came.
+        ExactError: As the client.
+    """
+    if not ending.is_full:
+        return
+    try:
+        there = client.get(
+            path,
+            division=division,
+            query=f"{query}&$inlinecount=allpages",
+            decode=announced,
+            stream=stream,
+            scope=scope,
+            beta=beta,
+        )
+    except (StreamError, TemporaryError):
+        return
+    if there is not None and there > ending.rows:
+        raise BrokenAnswer(
+            f"Exact has {there:,} rows, and gave {ending.rows:,} without a link to the others",
+            "Run again later; if this lasts, report it",
+            division=division,
+            stream=stream,
+        )
