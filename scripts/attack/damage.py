@@ -23,11 +23,12 @@ from tap_exactonline.exact.auth.grants import read_answer
 from tap_exactonline.exact.bodies import read_body
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.clock import ServerClock, clock_time, retry_after
+from tap_exactonline.exact.context import RequestContext
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import BrokenAnswer, ExactError
 from tap_exactonline.exact.odata import read_rows
 from tap_exactonline.exact.rate_limits import DivisionLimits
-from tap_exactonline.exact.responses import RequestContext, failure
+from tap_exactonline.exact.responses import failure
 from tap_exactonline.exact.urls import check_api_url, link_within
 from tap_exactonline.sync.reader import Reader
 from tap_exactonline.sync.rights import ask_rights
@@ -50,9 +51,9 @@ class OnePage:
     def __init__(self, body: bytes) -> None:
         self.body = body
 
-    def get(self, _path: str, *, decode: Callable[[bytes], Any], xml: bool = False, **_: Any) -> Any:
+    def get(self, context: RequestContext, *, decode: Callable[[bytes], Any], **_: Any) -> Any:
         """The body, decoded."""
-        return read_body(200, self.body, decode, xml=xml)
+        return read_body(200, self.body, decode, xml=context.xml)
 
     def errors(self, *_: Any) -> int:
         """Nothing was refused."""
@@ -96,7 +97,7 @@ def _pages(effort: Effort) -> Figure:
     chance = effort.chance
     with tempfile.TemporaryDirectory() as home:
         config = {"access_token": "x", "token_store": f"{home}/tokens.json", "hidden_fields": True}
-        tap = TapExactOnline(config=config, setup_mapper=False)
+        tap = TapExactOnline(config=config)
         reads = [cast("Any", tap.streams[name]).reading() for name in STREAMS]
 
     def one() -> None:
@@ -142,7 +143,7 @@ def _lists(effort: Effort) -> Figure:
 
 def _errors(effort: Effort) -> Figure:
     chance = effort.chance
-    subject = RequestContext(101, "crm_accounts", "crm/Accounts", API, "Crm accounts")
+    subject = RequestContext("crm/Accounts", 101, "crm_accounts", "Crm accounts")
 
     def one() -> None:
         status = chance.choice([302, 400, 401, 403, 404, 407, 408, 414, 418, 429, 500, 503, 599])
@@ -150,7 +151,7 @@ def _errors(effort: Effort) -> Figure:
         answer = Answer.of(
             status, headers, mutate.damaged(chance.choice(samples().errors), chance), ("x" * 20,)
         )
-        line = str(failure(answer, subject))
+        line = str(failure(answer, subject, new_host=API))
         assert line.isprintable(), line  # noqa: S101
 
     return _try(effort, 6_000, one).figure("damaged error bodies and reasons", "exceptions, 0 forged lines")

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from scripts.attack import mutate
 from scripts.attack.model import Effort, Figure, Tally
 from tap_exactonline.exact.client import ExactClient
+from tap_exactonline.exact.context import RequestContext
 from tap_exactonline.exact.errors import ExactError
 from tap_exactonline.exact.odata import read_rows
 from tests.exact_online.raw import head, raw_server
@@ -67,7 +68,7 @@ def attack(effort: Effort) -> list[Figure]:
             _noted = set()
             before = len(server.requests)
             try:
-                client.follow(link, ENDPOINT, division=101, decode=read_rows)
+                client.follow(link, RequestContext(ENDPOINT, 101), decode=read_rows)
                 followed += 1
             except ExactError:
                 pass

@@ -12,6 +12,7 @@ import click
 from tap_exactonline.connection import Connection
 from tap_exactonline.console import connect, table
 from tap_exactonline.exact.client import ExactClient
+from tap_exactonline.exact.context import RequestContext
 from tap_exactonline.exact.counted import are, counted
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import ExactError, LoginError, Stopped
@@ -145,9 +146,8 @@ def _of_licence(client: ExactClient, start: int) -> list[Division]:
     found = []
     try:
         query = FixedQuery(select_query(fields), read_rows)
-        for page in paginate(
-            client, "system/AllDivisions", query, division=start, stream="system_all_divisions"
-        ):
+        context = RequestContext("system/AllDivisions", start, "system_all_divisions")
+        for page in paginate(client, context, query):
             found += [Division.of(row) for row in page.rows]
     except (LoginError, Stopped):
         raise

@@ -153,15 +153,7 @@ class _Asker:
         def one(division: int, endpoint: Endpoint) -> None:
             survey.asked_scopes.add(endpoint.scope)
             try:
-                self._client.get(
-                    endpoint.path,
-                    division=division,
-                    query=_nothing(endpoint),
-                    decode=read_rows,
-                    stream=endpoint.name,
-                    scope=endpoint.scope,
-                    beta=endpoint.beta,
-                )
+                self._client.get(endpoint.asked_in(division), query=_nothing(endpoint), decode=read_rows)
             except ScopeViolated as exc:
                 survey.scopes[endpoint.scope] = exc
             except (NotLicensed, EndpointMissing) as exc:

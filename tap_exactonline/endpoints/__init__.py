@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from tap_exactonline.exact.context import RequestContext
+
 Kind = Literal["sync", "bulk", "single", "read"]
 FieldType = Literal[
     "string", "guid", "double", "decimal", "int16", "int32", "int64", "byte",
@@ -116,6 +118,12 @@ class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     filter: str | None = None
     parameters: tuple[Parameter, ...] = ()
     definition: str | None = None
+
+    def asked_in(self, division: int | None) -> RequestContext:
+        """What a request for its rows is about; the administration counts where the endpoint belongs to one."""
+        return RequestContext(
+            self.path, None if self.login_wide else division, self.name, self.scope, self.beta
+        )
 
     def field(self, name: str) -> Field:
         """Return the field of that name (Exact's spelling); KeyError if there is none."""

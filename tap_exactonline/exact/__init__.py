@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tap_exactonline.exact.auth.grants import authorize_url
     from tap_exactonline.exact.auth.store import TokenStore, list_connections, open_store
     from tap_exactonline.exact.client import ExactClient
+    from tap_exactonline.exact.context import RequestContext
     from tap_exactonline.exact.divisions import Division, list_divisions
     from tap_exactonline.exact.errors import ExactError, LoginError, OtherUser, TokenStoreError
     from tap_exactonline.exact.urls import api_url_for
@@ -25,6 +26,7 @@ __all__ = [
     "ExactError",
     "LoginError",
     "OtherUser",
+    "RequestContext",
     "TokenStore",
     "TokenStoreError",
     "api_url_for",
@@ -39,6 +41,7 @@ _HOMES = {
     "auth.grants": ("authorize_url",),
     "auth.store": ("TokenStore", "list_connections", "open_store"),
     "client": ("ExactClient",),
+    "context": ("RequestContext",),
     "divisions": ("Division", "list_divisions"),
     "errors": ("ExactError", "LoginError", "OtherUser", "TokenStoreError"),
     "urls": ("api_url_for",),

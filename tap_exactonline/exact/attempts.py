@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 
 import backoff
 
+from tap_exactonline.exact.context import RequestContext
 from tap_exactonline.exact.error_budget import TooMany
 from tap_exactonline.exact.errors import BrokenAnswer, TemporaryError, Unreachable
-from tap_exactonline.exact.responses import RequestContext
 
 STREAK = 5
 """Pages given up in a row, with no good answer in between, that make an outage."""

@@ -20,6 +20,7 @@ from tap_exactonline.exact.answers import Answer
 from tap_exactonline.exact.attempts import Attempt, Backoff, CircuitBreaker, LoginDoubt
 from tap_exactonline.exact.bodies import NO_CONTENT, WebPage, read_body
 from tap_exactonline.exact.clock import ServerClock, retry_after
+from tap_exactonline.exact.context import RequestContext
 from tap_exactonline.exact.error_budget import ErrorBudget
 from tap_exactonline.exact.errors import (
     BrokenAnswer,
@@ -35,7 +36,6 @@ from tap_exactonline.exact.notes import Notes
 from tap_exactonline.exact.odata import read_rows, select_query
 from tap_exactonline.exact.payload import LargeAnswers
 from tap_exactonline.exact.rate_limits import Budget, DivisionGate, DivisionGates, Go, Spent, Wait
-from tap_exactonline.exact.responses import RequestContext
 from tap_exactonline.exact.transport import MEGABYTE, Bounds, Response, Transport
 from tap_exactonline.exact.urls import check_api_url, link_within
 
@@ -136,58 +136,30 @@ class ExactClient:
             before_more=self._large.take,
         )
         self._gates = DivisionGates(self._clock.now, reserve_calls, self._check_stop, idle)
-        self._answered = False
+        self._new_host = self.api_url  # "" once something good has come from it
         self._web_pages = 0
 
-    def get(
-        self,
-        path: str,
-        *,
-        division: int | None,
-        query: str = "",
-        decode: Callable[[bytes], T],
-        stream: str = "",
-        scope: str | None = None,
-        beta: bool = False,
-        xml: bool = False,
-    ) -> T:
+    def get(self, context: RequestContext, *, query: str = "", decode: Callable[[bytes], T]) -> T:
         """Read one page.
 
         Args:
-            path: Service and entity, such as ``sync/CRM/Accounts``, or ``current/Me``.
-            division: Administration; None for ``current/Me``, which has none.
+            context: What is asked for.
             query: Encoded query string, see `odata.select_query`.
             decode: Turns the body into whatever is returned. May raise `MalformedPage` or
                 `msgspec.DecodeError` for a broken body, which is then asked for again.
-            stream: Name for messages.
-            scope: Scope that the endpoint needs, for messages.
-            beta: Whether the endpoint lies under ``/api/v1/beta``.
-            xml: Whether the answer is XML, as ``$metadata`` is.
 
         Raises:
             ExactError: of every kind in `errors`.
         """
         parts = [self.api_url, "api/v1"]
-        if beta:
+        if context.beta:
             parts.append("beta")
-        if division is not None:
-            parts.append(str(division))
-        url = "/".join([*parts, path.strip("/")]) + (f"?{query}" if query else "")
-        return self._read(
-            url, decode, RequestContext(division, stream, path.strip("/"), self.api_url, scope, xml)
-        )
+        if context.division is not None:
+            parts.append(str(context.division))
+        url = "/".join([*parts, context.endpoint]) + (f"?{query}" if query else "")
+        return self._read(Attempt(url, context), decode)
 
-    def follow(
-        self,
-        url: str,
-        path: str,
-        *,
-        division: int | None,
-        decode: Callable[[bytes], T],
-        stream: str = "",
-        scope: str | None = None,
-        beta: bool = False,
-    ) -> T:
+    def follow(self, url: str, context: RequestContext, *, decode: Callable[[bytes], T]) -> T:
         """Read the page that a ``__next`` link names, verbatim. The rest is as for `get`, of the page with the link.
 
         Raises:
@@ -195,17 +167,15 @@ class ExactClient:
                 sent there.
             ExactError: as `get`.
         """
-        link = link_within(self.api_url, url, division)
-        if link is None or not link.is_of(path, beta=beta):
+        link = link_within(self.api_url, url, context.division)
+        if link is None or not link.is_of(context.endpoint, beta=context.beta):
             what = "away from the API of this administration" if link is None else "to another endpoint"
-            raise BrokenAnswer(
+            raise context.error(
+                BrokenAnswer,
                 f"the link to the next page leads {what}; it was not followed",
                 "If api_url names a proxy, let it rewrite the addresses in the answers; otherwise report this",
-                division=division,
-                stream=stream or None,
             )
-        context = RequestContext(division, stream, link.endpoint, self.api_url, scope)
-        return self._read(link.url, decode, context, announced=True)
+        return self._read(Attempt(link.url, context, announced=True), decode)
 
     def calls(self, division: int | None = None) -> int:
         """Calls made so far, retries included: of a division, or of all together."""
@@ -217,7 +187,7 @@ class ExactClient:
 
     def errors(self, division: int | None, path: str) -> int:
         """Answers of an endpoint within the last hour that Exact counts as errors."""
-        return self._errors.errors(division, path.strip("/").lower())
+        return self._errors.errors(division, path.lower())
 
     def budget(self, division: int | None) -> Budget:
         """What the last answers told about the calls that a division has left."""
@@ -233,12 +203,11 @@ class ExactClient:
 
     # -- one page ------------------------------------------------------------------------------
 
-    def _read(
-        self, url: str, decode: Callable[[bytes], T], context: RequestContext, *, announced: bool = False
-    ) -> T:
+    def _read(self, attempt: Attempt, decode: Callable[[bytes], T]) -> T:
+        context = attempt.context
         try:
             with self._gates.enter(context.division) as gate:
-                return self._try(Attempt(url, context, announced), decode, gate)
+                return self._try(attempt, decode, gate)
         except (TemporaryError, StreamError) as error:
             # The layers below do not know what was being read.
             if error.division is None:
@@ -301,10 +270,10 @@ class ExactClient:
             result = read_body(response.status, response.body, decode, xml=context.xml)
         except WebPage as exc:
             self._web_pages += 1
-            if not self._answered and self._web_pages >= _MOST_WEB_PAGES:
-                raise responses.web_page(context) from exc
+            if self._new_host and self._web_pages >= _MOST_WEB_PAGES:
+                raise responses.web_page(context, self._new_host) from exc
             raise
-        self._answered = True
+        self._new_host = ""
         self._login.good_answer(attempt.token, attempt.number)
         self._breaker.answered()
         gate.limits.unexplained.clear()
@@ -320,7 +289,7 @@ class ExactClient:
             return None
         if answer.status == _UNAUTHORIZED and not answer.about_user:
             return self._unauthorized(answer, attempt)
-        failure = self._errors.remember(attempt.url, answer, context, known_host=self._answered)
+        failure = self._errors.remember(attempt.url, answer, context, new_host=self._new_host)
         if isinstance(failure, TemporaryError):
             return failure
         self._breaker.answered()
@@ -344,7 +313,7 @@ class ExactClient:
 
     def _me_refuses(self, token: str) -> bool | None:
         """Ask ``current/Me`` once with a token: whether it refuses it; None if it says neither."""
-        context = RequestContext(None, "", "current/Me", self.api_url)
+        context = RequestContext("current/Me", None)
         if self._errors.exhausted(context):
             return None
         url = f"{self.api_url}/api/v1/{context.endpoint}?{select_query(['CurrentDivision'])}"
@@ -360,7 +329,7 @@ class ExactClient:
         answer = Answer.of(response.status, response.headers, response.body, (token,))
         self._errors.count(answer, context)
         if answer.status != _TOO_MANY:
-            failure = responses.failure(answer, context, known_host=True)
+            failure = responses.failure(answer, context)
             if answer.about_user:
                 raise failure
             return True if isinstance(failure, LoginError) else None

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tap_exactonline.exact.client import ExactClient
+from tap_exactonline.exact.context import RequestContext
 from tap_exactonline.exact.ending import Ending, check_end
 from tap_exactonline.exact.errors import (
     BrokenAnswer,
@@ -40,8 +41,6 @@ STREAM = "system_divisions"
 SCOPE = "Organization administration"
 PAGE_SIZE = 60
 """Administrations on a page of their list."""
-
-_PATH = "system/Divisions"
 
 MOVED, HR_LINKED = "DivisionMoveDate", "DivisionHRLinkUnlinkDate"
 
@@ -231,10 +230,8 @@ def ask_me(client: ExactClient) -> list[dict[str, Any]]:
     """
 
     def ask(*fields: str) -> list[dict[str, Any]]:
-        query = select_query(fields)
-        return client.get(
-            "current/Me", division=None, query=query, decode=read_rows, stream=STREAM, scope=SCOPE
-        ).rows
+        context = RequestContext("current/Me", None, STREAM, SCOPE)
+        return client.get(context, query=select_query(fields), decode=read_rows).rows
 
     try:
         return ask("CurrentDivision", "UserID", "FullName")
@@ -319,8 +316,9 @@ def _absent(code: int, divisions: Sequence[Division]) -> DivisionNotInScope:
 
 def _read_all(client: ExactClient, start: int, refused: RefusedFields) -> list[Division]:
     found: dict[int, Division] = {}
+    context = RequestContext("system/Divisions", start, STREAM, SCOPE)
     query, ending = _ListQuery(refused), Ending(PAGE_SIZE)
-    for page in paginate(client, _PATH, query, division=start, stream=STREAM, scope=SCOPE):
+    for page in paginate(client, context, query):
         ending.page(len(page.rows))
         for row in page.rows:
             try:
@@ -328,7 +326,7 @@ def _read_all(client: ExactClient, start: int, refused: RefusedFields) -> list[D
             except (KeyError, TypeError, ValueError, OverflowError) as exc:
                 raise BrokenAnswer("system/Divisions has a row without a number", stream=STREAM) from exc
             found[division.code] = division
-    check_end(client, ending, _PATH, query.form()[0], division=start, stream=STREAM, scope=SCOPE)
+    check_end(client, ending, context, query.form()[0])
     return [found[code] for code in sorted(found)]
 
 

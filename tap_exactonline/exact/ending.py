@@ -7,6 +7,7 @@ does not: had its link been lost, all rows behind it would be missing in each ru
 from __future__ import annotations
 
 from tap_exactonline.exact.client import ExactClient
+from tap_exactonline.exact.context import RequestContext
 from tap_exactonline.exact.errors import BrokenAnswer, StreamError, TemporaryError
 from tap_exactonline.exact.odata import announced
 
@@ -39,28 +40,14 @@ class Ending:
         return bool(self._page_size) and self._last >= min(self._page_size, self._first or self._page_size)
 
 
-def check_end(
-    client: ExactClient,
-    ending: Ending,
-    path: str,
-    query: str,
-    *,
-    division: int | None,
-    stream: str,
-    scope: str | None = None,
-    beta: bool = False,
-) -> None:
+def check_end(client: ExactClient, ending: Ending, context: RequestContext, query: str) -> None:
     """Ask how many rows there are where the last page is full; nothing is known if Exact does not tell it.
 
     Args:
         client: The way to Exact.
         ending: What came.
-        path: Service and entity.
-        query: What was asked for, encoded.
-        division: Administration.
-        stream: Name for messages.
-        scope: Scope that the endpoint needs, for messages.
-        beta: Whether the endpoint lies under ``/api/v1/beta``.
+        context: What was asked for.
+        query: How, encoded.
 
     Raises:
         BrokenAnswer: If there are more than came.
@@ -69,21 +56,12 @@ def check_end(
     if not ending.is_full:
         return
     try:
-        there = client.get(
-            path,
-            division=division,
-            query=f"{query}&$inlinecount=allpages",
-            decode=announced,
-            stream=stream,
-            scope=scope,
-            beta=beta,
-        )
+        there = client.get(context, query=f"{query}&$inlinecount=allpages", decode=announced)
     except (StreamError, TemporaryError):
         return
     if there is not None and there > ending.rows:
-        raise BrokenAnswer(
+        raise context.error(
+            BrokenAnswer,
             f"Exact has {there:,} rows, and gave {ending.rows:,} without a link to the others",
             "Run again later; if this lasts, report it",
-            division=division,
-            stream=stream,
         )

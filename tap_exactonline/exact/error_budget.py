@@ -14,10 +14,10 @@ import msgspec
 from tap_exactonline.exact import responses
 from tap_exactonline.exact.answers import Answer
 from tap_exactonline.exact.clock import HOUR, retry_after
+from tap_exactonline.exact.context import RequestContext
 from tap_exactonline.exact.errors import ExactError, KeyBlocked, LoginError, TemporaryError
 from tap_exactonline.exact.notes import Notes, Refusal
 from tap_exactonline.exact.rate_limits import LONGEST_REFUSAL, DivisionLimits
-from tap_exactonline.exact.responses import RequestContext
 
 MAX_ERRORS = 4
 """Errors per endpoint and hour after which we stop by ourselves. Exact blocks after ten, and counts those of other
@@ -69,7 +69,7 @@ class ErrorBudget:
         """Note an answer; returns whether it is one of the errors that Exact counts."""
         if answer.status not in COUNTED_ERRORS:
             return False
-        kind = responses.failure(answer, context, known_host=True).refusal_kind
+        kind = responses.failure(answer, context).refusal_kind
         return self.add(context.division, context.key, answer.status, kind)
 
     def add(self, division: int | None, endpoint: str, status: int, kind: str = "") -> bool:
@@ -97,10 +97,10 @@ class ErrorBudget:
         self._notes.add(division, endpoint, Refusal(at=now, kind=BLOCK, until=now + seconds))
 
     def remember(
-        self, url: str, answer: Answer, context: RequestContext, *, known_host: bool = False
+        self, url: str, answer: Answer, context: RequestContext, *, new_host: str = ""
     ) -> ExactError:
         """The error for an answer; if it is Exact's last word on the address, it is kept."""
-        error = responses.failure(answer, context, known_host=known_host)
+        error = responses.failure(answer, context, new_host=new_host)
         if not isinstance(error, (TemporaryError, LoginError)):
             self._answers[url] = answer
         if isinstance(error, KeyBlocked):

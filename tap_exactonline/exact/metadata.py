@@ -15,6 +15,7 @@ import msgspec
 
 from tap_exactonline.exact.bodies import MalformedPage
 from tap_exactonline.exact.client import ExactClient
+from tap_exactonline.exact.context import RequestContext
 from tap_exactonline.exact.errors import StreamError
 
 _EDM = "Edm."
@@ -91,9 +92,8 @@ def read_metadata(client: ExactClient, service: str, division: int, *, beta: boo
         EndpointMissing: If there is no such document.
         ExactError: As the client.
     """
-    return client.get(
-        f"{service}/$metadata", division=division, decode=parse, stream="$metadata", beta=beta, xml=True
-    )
+    context = RequestContext(f"{service}/$metadata", division, "$metadata", beta=beta, xml=True)
+    return client.get(context, decode=parse)
 
 
 def parse(body: bytes) -> Service:

@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from tap_exactonline.exact.client import ExactClient
+from tap_exactonline.exact.context import RequestContext
 from tap_exactonline.exact.errors import BrokenAnswer, QueryRefused
 
 
@@ -56,37 +57,22 @@ class FixedQuery(msgspec.Struct, Generic[PageT], frozen=True):
         pass
 
 
-def paginate(
-    client: ExactClient,
-    path: str,
-    query: PageQuery[PageT],
-    *,
-    division: int | None,
-    stream: str = "",
-    scope: str | None = None,
-    beta: bool = False,
-) -> Iterator[PageT]:
-    """All pages of an endpoint, one after the other; the rest is as for `ExactClient.get`. A page is not kept here.
+def paginate(client: ExactClient, context: RequestContext, query: PageQuery[PageT]) -> Iterator[PageT]:
+    """All pages of an endpoint, one after the other. A page is not kept here.
 
     Args:
         client: Reads the pages.
-        path: Service and entity.
-        query: What to ask for; asked for its form until Exact takes it.
-        division: Administration.
-        stream: Name for messages.
-        scope: Scope that the endpoint needs, for messages.
-        beta: Whether the endpoint lies under ``/api/v1/beta``.
+        context: What is asked for.
+        query: How; asked for its form until Exact takes it.
 
     Raises:
         BrokenAnswer: if the links go round in a circle.
-        ExactError: as `get` and `follow`, and what the query raises.
+        ExactError: as `ExactClient.get` and `follow`, and what the query raises.
     """
     while True:
         text, decode = query.form()
         try:
-            page = client.get(
-                path, division=division, query=text, decode=decode, stream=stream, scope=scope, beta=beta
-            )
+            page = client.get(context, query=text, decode=decode)
         except QueryRefused as refusal:
             query.learn(refusal)
         else:
@@ -100,13 +86,10 @@ def paginate(
         if not url:
             return
         if hash(url) in followed:
-            raise BrokenAnswer(
+            raise context.error(
+                BrokenAnswer,
                 "the link to the next page leads back to a page that was read",
                 "Run again later",
-                division=division,
-                stream=stream or None,
             )
         followed.add(hash(url))
-        page = client.follow(
-            url, path, division=division, decode=decode, stream=stream, scope=scope, beta=beta
-        )
+        page = client.follow(url, context, decode=decode)

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TypeVar
-
-import msgspec
 
 from tap_exactonline.exact.answers import USER_REASONS, Answer, Form
 from tap_exactonline.exact.clock import clock_time
+from tap_exactonline.exact.context import RequestContext
 from tap_exactonline.exact.counted import are, counted
 from tap_exactonline.exact.errors import (
     DayBudgetSpent,
@@ -37,8 +35,6 @@ from tap_exactonline.exact.errors import (
 from tap_exactonline.exact.foreign_text import shown
 from tap_exactonline.exact.rate_limits import Spent
 
-ErrorT = TypeVar("ErrorT", bound=ExactError)
-
 MANAGE_COMPANIES = (
     "Grant the app access to it: My Exact Online > Security centre > App permissions > Manage companies"
 )
@@ -60,52 +56,28 @@ _MEND_DIVISION = dict.fromkeys(_DIVISION_REASONS, "Put it right in Exact Online"
 _LICENCE = re.compile(r"licen[cs]e (?:has )?expired|licentie.*(?:verlopen|vervallen)", re.IGNORECASE)
 
 
-class RequestContext(msgspec.Struct, frozen=True):
-    """What was asked for: the words that an error needs, and whether as XML."""
-
-    division: int | None
-    stream: str
-    endpoint: str
-    api_url: str
-    scope: str | None = None
-    xml: bool = False
-
-    @property
-    def key(self) -> str:
-        """The endpoint as Exact counts it: the case of a path does not matter."""
-        return self.endpoint.lower()
-
-    @property
-    def stream_name(self) -> str | None:
-        return self.stream or None
-
-    def error(self, kind: type[ErrorT], what: str, remedy: str, status: int | None = None) -> ErrorT:
-        """A failure of this request; the rest is as in `ExactError`."""
-        return kind(what, remedy, division=self.division, stream=self.stream_name, status=status)
-
-
 def failure(  # noqa: C901, PLR0911 -- a table in the form of a function
-    answer: Answer, context: RequestContext, *, known_host: bool = False
+    answer: Answer, context: RequestContext, *, new_host: str = ""
 ) -> ExactError:
     """The error for an answer that is not 2xx and not 429.
 
     Args:
         answer: What came.
         context: What was asked for.
-        known_host: Exact has answered well at this address before in this run.
+        new_host: The address, as long as Exact has not answered well at it in this run.
     """
     status = answer.status
     if context.key == ME and answer.form is Form.OAUTH:
         return _login_refused(answer)
     if status == 400 and answer.form is not Form.EXACT:  # noqa: PLR2004
-        return _foreign(answer, context, known_host=known_host)
+        return _foreign(answer, context, new_host=new_host)
     if status in (400, 414):
         message = answer.message or ("the address is too long" if status == 414 else "")  # noqa: PLR2004
         return QueryRefused(message, division=context.division, stream=context.stream_name)
     if status in (401, 403):
-        return _denied(answer, context, known_host=known_host)
+        return _denied(answer, context, new_host=new_host)
     if status == 404:  # noqa: PLR2004
-        return _missing(answer, context, known_host=known_host)
+        return _missing(answer, context, new_host=new_host)
     if status == 408 or status >= 500:  # noqa: PLR2004
         return context.error(
             ServerFault,
@@ -119,7 +91,7 @@ def failure(  # noqa: C901, PLR0911 -- a table in the form of a function
             "Put user and password of the proxy into HTTPS_PROXY",
             status=status,
         )
-    if 300 <= status < 400 and known_host:  # noqa: PLR2004
+    if 300 <= status < 400 and not new_host:  # noqa: PLR2004
         return context.error(
             ServerFault,
             f"Exact Online redirects to another page (HTTP {status}), as it does during maintenance",
@@ -129,12 +101,12 @@ def failure(  # noqa: C901, PLR0911 -- a table in the form of a function
     if 300 <= status < 400:  # noqa: PLR2004
         return context.error(
             NotExactOnline,
-            f"{context.api_url} redirects to another address, which Exact Online's API never does",
+            f"{new_host} redirects to another address, which Exact Online's API never does",
             "Check the settings country and api_url; the token was not sent on",
             status=status,
         )
     if answer.form is not Form.EXACT:
-        return _foreign(answer, context, known_host=known_host)
+        return _foreign(answer, context, new_host=new_host)
     return context.error(
         StreamError,
         f"Exact Online answers with HTTP {status}{_quoted(answer.message)}",
@@ -143,7 +115,7 @@ def failure(  # noqa: C901, PLR0911 -- a table in the form of a function
     )
 
 
-def _denied(answer: Answer, context: RequestContext, *, known_host: bool) -> ExactError:
+def _denied(answer: Answer, context: RequestContext, *, new_host: str) -> ExactError:
     """401 and 403: from what concerns most to what concerns least."""
     user = _user_refused(answer)
     if user is not None:
@@ -155,7 +127,7 @@ def _denied(answer: Answer, context: RequestContext, *, known_host: bool) -> Exa
     return (
         _scope_refused(answer, context)
         or _division_refused(answer, context)
-        or _rights_refused(answer, context, known_host=known_host)
+        or _rights_refused(answer, context, new_host=new_host)
     )
 
 
@@ -205,9 +177,9 @@ def _division_refused(
     return None
 
 
-def _rights_refused(answer: Answer, context: RequestContext, *, known_host: bool) -> ExactError:
+def _rights_refused(answer: Answer, context: RequestContext, *, new_host: str) -> ExactError:
     if answer.form is not Form.EXACT and not answer.reason:
-        return _foreign(answer, context, known_host=known_host)
+        return _foreign(answer, context, new_host=new_host)
     if answer.reason or not answer.about_rights:
         return _unclear(answer, context)
     return context.error(
@@ -238,15 +210,15 @@ def unauthorized(answer: Answer, context: RequestContext) -> Unauthorized:
     )
 
 
-def _missing(answer: Answer, context: RequestContext, *, known_host: bool) -> ExactError:
-    if context.key == ME and not known_host:
+def _missing(answer: Answer, context: RequestContext, *, new_host: str) -> ExactError:
+    if context.key == ME and new_host:
         return NotExactOnline(
-            f"{context.api_url} does not know {context.endpoint}, which Exact Online always has",
+            f"{new_host} does not know {context.endpoint}, which Exact Online always has",
             "Check the settings country and api_url",
             status=404,
         )
     if answer.form is not Form.EXACT:
-        return _foreign(answer, context, known_host=known_host)
+        return _foreign(answer, context, new_host=new_host)
     if answer.reason or not answer.about_missing:
         return _unclear(answer, context)
     return context.error(
@@ -257,16 +229,16 @@ def _missing(answer: Answer, context: RequestContext, *, known_host: bool) -> Ex
     )
 
 
-def _foreign(answer: Answer, context: RequestContext, *, known_host: bool) -> ForeignAnswer:
+def _foreign(answer: Answer, context: RequestContext, *, new_host: str) -> ForeignAnswer:
     """A refusal by something that stands before Exact; about licences and rights it says nothing."""
     said = f" with {answer.form.value}" if answer.form is not Form.OAUTH else _quoted(answer.message)
     return context.error(
         ForeignAnswer,
         f"the address of Exact Online answers HTTP {answer.status}{said}; its API does not refuse so, but a "
         "firewall, a proxy or a web server does",
-        NEXT_RUN
-        if known_host
-        else "Check the settings country and api_url, and what stands between this machine and Exact Online",
+        "Check the settings country and api_url, and what stands between this machine and Exact Online"
+        if new_host
+        else NEXT_RUN,
         status=answer.status,
     )
 
@@ -315,7 +287,7 @@ def left_alone(context: RequestContext, kinds: set[str], seconds: float) -> Exac
     """
     minutes = max(1, round(seconds / 60))
     if len(kinds) == 1 and (sample := _SAMPLES.get(next(iter(kinds)))) is not None:
-        error = failure(sample, context, known_host=True)
+        error = failure(sample, context)
         error.what += f"; it was refused several times, and is not asked for another {minutes} min"
         error.status = None
         return error
@@ -329,11 +301,11 @@ def left_alone(context: RequestContext, kinds: set[str], seconds: float) -> Exac
     return blocked
 
 
-def web_page(context: RequestContext) -> NotExactOnline:
+def web_page(context: RequestContext, host: str) -> NotExactOnline:
     """The address answers with a web page where data was asked for, from the first call on."""
     return context.error(
         NotExactOnline,
-        f"{context.api_url} answers with a web page instead of data",
+        f"{host} answers with a web page instead of data",
         "Check the settings country and api_url, and whether a proxy or firewall wants a login",
     )
 

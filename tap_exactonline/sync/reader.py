@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
-from typing import TypedDict
 
 import msgspec
 from msgspec.structs import replace
@@ -34,13 +33,6 @@ from tap_exactonline.sync.stream_read import StreamRead
 
 OVERLAP = timedelta(hours=2)
 """Read again before the highest Modified: covers the hour that the clock goes back."""
-
-
-class _Where(TypedDict):
-    division: int | None
-    stream: str
-    scope: str | None
-    beta: bool
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -238,22 +230,17 @@ class Reader:
     def _pages(self, bookmark_filter: str | None) -> Iterator[PageLines]:
         """All pages. Nothing here keeps a page: while the next one is read, it belongs to the writer alone."""
         endpoint = self._endpoint
-        where: _Where = {
-            "division": None if endpoint.login_wide else self._division.code,
-            "stream": endpoint.name,
-            "scope": endpoint.scope,
-            "beta": endpoint.beta,
-        }
+        context = endpoint.asked_in(self._division.code)
         for variant in variants(endpoint):
             self._query.begin(variant, bookmark_filter)
             self._ending = Ending(endpoint.page_size)
             try:
-                for page in paginate(self._client, endpoint.path, self._query, **where):
+                for page in paginate(self._client, context, self._query):
                     self._ending.page(page.given)
                     yield page
                     del page
                 if endpoint.kind != "sync":
-                    check_end(self._client, self._ending, endpoint.path, self._query.sent, **where)
+                    check_end(self._client, self._ending, context, self._query.sent)
             except EndpointMissing as missing:
                 if not endpoint.definition:
                     raise

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.bodies import decode_json
 from tap_exactonline.exact.client import ExactClient
+from tap_exactonline.exact.context import RequestContext
 from tap_exactonline.exact.errors import ExactError
 from tap_exactonline.exact.odata import string_literal
 from tap_exactonline.exact.refused_fields import moment
@@ -133,9 +134,8 @@ def ask_rights(client: ExactClient, endpoint: Endpoint, division: int) -> bool |
         else endpoint.path
     )
     query = f"endpoint={string_literal(name)}&action={string_literal('GET')}"
-    return client.get(
-        "users/UserHasRights", division=division, query=query, decode=_verdict, stream=endpoint.name
-    )
+    context = RequestContext("users/UserHasRights", division, endpoint.name)
+    return client.get(context, query=query, decode=_verdict)
 
 
 def _verdict(body: bytes) -> bool | None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 import msgspec
+from msgspec.structs import replace
 
 from tap_exactonline.config import Config
 from tap_exactonline.endpoints import Endpoint, load
@@ -198,11 +199,7 @@ def ask(client: ExactClient, endpoint: Endpoint, division: int, stream: str) -> 
         ExactError: If it can't be asked.
     """
     return client.get(
-        endpoint.path,
-        division=division,
+        replace(endpoint.asked_in(division), stream=stream),
         query=select_query(endpoint.key, extra={"$inlinecount": "allpages"}),
         decode=announced,
-        stream=stream,
-        scope=endpoint.scope,
-        beta=endpoint.beta,
     )

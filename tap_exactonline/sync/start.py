@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.exact.bodies import MalformedPage
 from tap_exactonline.exact.client import ExactClient
+from tap_exactonline.exact.context import RequestContext
 from tap_exactonline.exact.errors import StreamError
 from tap_exactonline.exact.odata import (
     datetime_literal,
@@ -136,16 +137,8 @@ def proven(
     """
     if endpoint.parameters or endpoint.filter:
         return True
-    page = client.get(
-        endpoint.path,
-        division=division,
-        query=select_query(["Timestamp"], timestamp_filter(cursor - 1)),
-        decode=decode,
-        stream=endpoint.name,
-        scope=endpoint.scope,
-        beta=endpoint.beta,
-    )
-    return page.count > 0
+    query = select_query(["Timestamp"], timestamp_filter(cursor - 1))
+    return client.get(endpoint.asked_in(division), query=query, decode=decode).count > 0
 
 
 def internal_fields(endpoint: Endpoint, start_date: datetime | None) -> frozenset[str]:
@@ -199,12 +192,9 @@ def first_timestamp(client: ExactClient, endpoint: Endpoint, division: int, sinc
         raise StreamError("it was refused in this administration within the last hour")
     name = string_literal(endpoint.sync_timestamp or "")
     return client.get(
-        _SYNC_TIMESTAMP,
-        division=division,
+        RequestContext(_SYNC_TIMESTAMP, division, endpoint.name, "Organization administration"),
         query=f"modified={datetime_literal(since)}&endPoint={name}",
         decode=_first_timestamp,
-        stream=endpoint.name,
-        scope="Organization administration",
     )
 
 

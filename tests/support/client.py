@@ -10,6 +10,7 @@ from typing import Any
 from tap_exactonline.exact.auth.credentials import Credentials
 from tap_exactonline.exact.auth.store import open_store
 from tap_exactonline.exact.client import ExactClient
+from tap_exactonline.exact.context import RequestContext
 from tap_exactonline.exact.odata import read_rows, select_query, timestamp_filter
 from tests.exact_online import Clock, ExactOnline
 from tests.support.scripted import StopClock
@@ -60,14 +61,14 @@ class ClientFixture:
     def page(self, division=101, path=ACCOUNTS, query=None, **options):
         query = query or select_query(["ID", "Timestamp"], timestamp_filter(1))
         return self.client.get(
-            path, division=division, query=query, decode=read_rows, stream=STREAM, **options
+            RequestContext(path, division, STREAM, **options), query=query, decode=read_rows
         )
 
     def rows(self, division=101, path=ACCOUNTS, query=None):
         page = self.page(division, path, query)
         found = list(page.rows)
         while page.next_url:
-            page = self.client.follow(page.next_url, path, division=division, decode=read_rows, stream=STREAM)
+            page = self.client.follow(page.next_url, RequestContext(path, division, STREAM), decode=read_rows)
             found += page.rows
         return found
 

@@ -333,15 +333,12 @@ class ScriptedFixture:
         return ExactClient(**(given | options))
 
     def get(self, path: str = "crm/Accounts", division: int | None = 101, **options: Any) -> Any:
+        from tap_exactonline.exact.context import RequestContext
         from tap_exactonline.exact.odata import read_rows
 
-        given: dict[str, Any] = {
-            "query": "$select=ID",
-            "decode": read_rows,
-            "stream": "crm_accounts",
-            "division": division,
-        }
-        return self.client.get(path, **(given | options))
+        query, decode = options.pop("query", "$select=ID"), options.pop("decode", read_rows)
+        context = RequestContext(path, division, **({"stream": "crm_accounts"} | options))
+        return self.client.get(context, query=query, decode=decode)
 
     def say(self, *replies: Reply) -> None:
         self.server.say(*replies)

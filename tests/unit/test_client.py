@@ -8,6 +8,7 @@ import threading
 import msgspec
 import pytest
 
+from tap_exactonline.exact.context import RequestContext
 from tap_exactonline.exact.errors import BrokenAnswer, NotExactOnline, SettingsError
 from tap_exactonline.exact.odata import read_rows
 from tests.support.scripted import Reply, chunked, rows, world, zipped
@@ -144,7 +145,7 @@ def test_calls_are_counted_with_their_repetitions(w):
 
 def test_a_next_link_is_followed_verbatim(w):
     link = f"{w.server.url}/api/v1/101/crm/Accounts?$select=ID&$skiptoken=guid'0a1b'"
-    w.client.follow(link, "crm/accounts", division=101, decode=read_rows)
+    w.client.follow(link, RequestContext("crm/accounts", 101), decode=read_rows)
     assert w.server.paths == ["/api/v1/101/crm/Accounts?$select=ID&$skiptoken=guid'0a1b'"]
 
 
@@ -172,14 +173,16 @@ def test_a_next_link_is_followed_verbatim(w):
 def test_a_link_that_leads_elsewhere_is_refused_and_sees_no_token(w, link):
     link = link.replace("{host}", w.server.url.removeprefix("http://"))
     with pytest.raises(BrokenAnswer) as caught:
-        w.client.follow(link, "crm/Accounts", division=101, decode=read_rows, stream="crm_accounts")
+        w.client.follow(link, RequestContext("crm/Accounts", 101, "crm_accounts"), decode=read_rows)
     assert w.server.requests == []
     assert "division 101, stream crm_accounts" in str(caught.value)
     assert "secret" not in str(caught.value)
 
 
 def test_a_link_without_host_stays_here(w):
-    w.client.follow("/api/v1/101/crm/Accounts?$skiptoken=1", "crm/Accounts", division=101, decode=read_rows)
+    w.client.follow(
+        "/api/v1/101/crm/Accounts?$skiptoken=1", RequestContext("crm/Accounts", 101), decode=read_rows
+    )
     assert w.server.paths == ["/api/v1/101/crm/Accounts?$skiptoken=1"]
 
 
@@ -199,7 +202,7 @@ def test_a_link_without_host_stays_here(w):
 def test_a_link_to_another_endpoint_is_not_followed(w, path):
     for link in (f"{w.server.url}/api/v1/101/{path}", f"/api/v1/101/{path}"):
         with pytest.raises(BrokenAnswer, match="to another endpoint; it was not followed"):
-            w.client.follow(link, "crm/Accounts", division=101, decode=read_rows)
+            w.client.follow(link, RequestContext("crm/Accounts", 101), decode=read_rows)
     assert w.server.requests == []
 
 
@@ -207,9 +210,9 @@ def test_a_link_to_another_endpoint_is_not_followed(w, path):
 def test_a_link_out_of_the_beta_is_another_endpoint(w, beta):
     link = f"{w.server.url}/api/v1/{'' if beta else 'beta/'}101/crm/Accounts"
     with pytest.raises(BrokenAnswer, match="another endpoint"):
-        w.client.follow(link, "crm/Accounts", division=101, decode=read_rows, beta=beta)
+        w.client.follow(link, RequestContext("crm/Accounts", 101, beta=beta), decode=read_rows)
     same = f"{w.server.url}/Api/V1/{'Beta/' if beta else ''}101/CRM/Accounts?x"
-    w.client.follow(same, "crm/Accounts", division=101, decode=read_rows, beta=beta)
+    w.client.follow(same, RequestContext("crm/Accounts", 101, beta=beta), decode=read_rows)
     assert len(w.server.requests) == 1
 
 

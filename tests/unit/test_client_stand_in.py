@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tap_exactonline.exact.context import RequestContext
 from tap_exactonline.exact.divisions import choose, list_divisions
 from tap_exactonline.exact.errors import DayBudgetSpent, DivisionNotInScope, KeyBlocked
 from tap_exactonline.exact.odata import read_rows
@@ -29,7 +30,7 @@ def lab(tmp_path, request):
 
 @pytest.mark.parametrize("lab", SWITCHES, indirect=True)
 def test_a_table_is_read_whole_with_no_call_too_many(lab):
-    lab.client.get("current/Me", division=None, decode=read_rows)
+    lab.client.get(RequestContext("current/Me", None), decode=read_rows)
     assert [row["ID"] for row in lab.rows()] == ids(lab.exact)
     assert lab.exact.calls(101) == lab.client.calls(101) == 3
     assert lab.exact.errors_4xx == []

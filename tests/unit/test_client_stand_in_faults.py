@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from tap_exactonline.exact.context import RequestContext
 from tap_exactonline.exact.errors import (
     BrokenAnswer,
     DivisionNotInScope,
@@ -58,7 +59,7 @@ def test_refused_queries_never_get_the_key_blocked(lab):
             lab.page(query=f"$select=Nothing{number}")
     assert len(lab.exact.errors_4xx) == 4
     # Exact itself has not blocked anything.
-    assert lab.new_client().get(ACCOUNTS, division=101, query="$select=ID", decode=read_rows).rows
+    assert lab.new_client().get(RequestContext(ACCOUNTS, 101), query="$select=ID", decode=read_rows).rows
 
 
 @pytest.mark.parametrize("lab", [{"error_block_status": 429}, {"error_block_status": 403}], indirect=True)
@@ -76,7 +77,7 @@ def test_a_login_that_is_withdrawn_while_reading(lab):
     page = lab.page()
     lab.exact.issue_login()  # a second login of the same app and user kills the first
     with pytest.raises(LoginError):
-        lab.client.follow(page.next_url, ACCOUNTS, division=101, decode=read_rows)
+        lab.client.follow(page.next_url, RequestContext(ACCOUNTS, 101), decode=read_rows)
     assert len(lab.exact.errors_4xx) <= 3
 
 
@@ -87,7 +88,7 @@ def test_a_401_in_the_middle_does_not_end_a_read(lab, age):
     lab.exact.faults.add(STREAM, faults.expired_token())
     found = list(page.rows)
     while page.next_url:
-        page = lab.client.follow(page.next_url, ACCOUNTS, division=101, decode=read_rows)
+        page = lab.client.follow(page.next_url, RequestContext(ACCOUNTS, 101), decode=read_rows)
         found += page.rows
     assert [row["ID"] for row in found] == ids(lab.exact)
     assert [call.status for call in lab.exact.log if call.division == 101].count(401) == 1
@@ -112,7 +113,7 @@ PASSING = {
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING.keys())
 def test_no_row_is_lost_or_doubled_by_a_fault_of_each_page(lab, fault):
-    lab.client.get("current/Me", division=None, decode=read_rows)
+    lab.client.get(RequestContext("current/Me", None), decode=read_rows)
     lab.exact.faults.add(STREAM, fault, times=3, when=lambda call: call.number in (1, 3, 5))
     assert [row["ID"] for row in lab.rows()] == ids(lab.exact)
     assert lab.exact.calls(101) == 6
@@ -139,7 +140,7 @@ def test_a_link_to_elsewhere_is_refused(lab, link):
     page = lab.page()
     calls = len(lab.exact.log)
     with pytest.raises(BrokenAnswer):
-        lab.client.follow(page.next_url, ACCOUNTS, division=101, decode=read_rows)
+        lab.client.follow(page.next_url, RequestContext(ACCOUNTS, 101), decode=read_rows)
     assert len(lab.exact.log) == calls
 
 

@@ -29,6 +29,9 @@ class Circle:
         self.pages = itertools.cycle(range(length))
         self.calls = 0
 
+    def now(self) -> float:
+        return 0.0
+
     def get(self, _path: str, **options: Any) -> Any:
         return self.page(options)
 
