@@ -22,6 +22,7 @@ from tests.support.in_process import InProcessRun
 from tests.support.sync import SyncFixture, lab
 
 LINES = "sync_financial_transaction_lines"
+ACCOUNTS = "sync_crm_accounts"
 ITEMS = "sync_logistics_items"
 COSTUNITS = "hrm_costunits"
 PERIODS = "financial_financial_periods"
@@ -217,6 +218,25 @@ def test_the_largest_answer_that_exact_gives(tmp_path: Path) -> None:
         assert run.complete
         assert {len(record["notes"]) for record in run.records(ITEMS)} == {len(notes)}
         assert [call.size > 37_000_000 for call in home.exact.log if call.stream == ITEMS] == [True]
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_list_inside_a_row_that_goes_on_elsewhere_is_not_taken_for_whole(
+    tmp_path: Path, inside: bool
+) -> None:
+    def grow(row: dict[str, Any]) -> None:
+        more = {"results": [{"ID": "1"}], "__next": "https://elsewhere.example"}
+        row["BankAccounts"] = {"results": [{"Lines": more}]} if inside else more
+
+    with lab(tmp_path, {ACCOUNTS: 3}, page_rows=0, hidden_fields=True) as home:
+        assert home.run(ACCOUNTS).complete
+        home.exact.faults.add(ACCOUNTS, faults.each_row(grow, "more"), times=None)
+        home.table(ACCOUNTS).update(home.table(ACCOUNTS).keys()[0])
+        run = home.run(ACCOUNTS)
+        assert not run.records(ACCOUNTS)
+        for words in ("BankAccounts", "a page of its own", "Deselect its column"):
+            assert words in str(run.error)
+        assert home.run(ACCOUNTS, without=frozenset({(ACCOUNTS, "bank_accounts")})).complete
 
 
 # -- the ends of time

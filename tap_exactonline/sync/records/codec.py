@@ -20,12 +20,13 @@ from msgspec.structs import astuple
 
 from tap_exactonline.endpoints import Endpoint, Field
 from tap_exactonline.exact.bodies import MalformedPage
-from tap_exactonline.exact.errors import BrokenAnswer
+from tap_exactonline.exact.errors import BrokenAnswer, StreamError
 from tap_exactonline.exact.odata import read_page
 from tap_exactonline.sync.records.schema import COMPUTED, DELETED_AT, DIVISION, Naming
 from tap_exactonline.sync.records.values import (
     AUDIT,
     RANGES,
+    Continued,
     Unreadable,
     all_uuids,
     collection_value,
@@ -275,11 +276,21 @@ class Codec:
             page: What :meth:`decode` made.
             division: The administration of all rows, or of each.
             parameters: The values of the endpoint's parameters that the page was read with.
+
+        Raises:
+            StreamError: If a list inside a row is not whole.
         """
         divisions = division if isinstance(division, Sequence) else repeat(division, page.count)
         columns: list[Iterable[Any]] = [*page.columns]
         for i, read in self._readers:
-            columns[i] = _column(read, page.columns[i], self.fields[i].name, page.unreadable)
+            name = self.fields[i].name
+            try:
+                columns[i] = _column(read, page.columns[i], name, page.unreadable)
+            except Continued as exc:
+                raise StreamError(
+                    f"a list in the field {name} goes on on a page of its own, which is not read",
+                    "Deselect its column; most such lists are streams of their own",
+                ) from exc
         given = [repeat(parameters[i]) for i in self._given]
         computed = [map(compute, page.columns[i]) for i, compute in self._computed]
         tail = [repeat(None)] if self.tombstones else []

@@ -103,6 +103,7 @@ class PageMaker(msgspec.Struct, frozen=True):
         Raises:
             MalformedPage: If the body is not a page of Exact Online.
             BrokenAnswer: If it holds rows of another administration.
+            StreamError: If a list inside a row is not whole.
         """
         with self.lock:
             return self._made(body)

@@ -55,6 +55,10 @@ class Unreadable(ValueError):
     """A value that cannot be what the schema promises."""
 
 
+class Continued(Exception):
+    """A list inside a row that has a link to more of it."""
+
+
 def wall_clock(text: str) -> datetime | None:
     """``/Date(1706691600000)/`` → 2024-01-31 09:00:00, the wall clock of the administration (Exact, REST API FAQ).
 
@@ -137,14 +141,21 @@ def collection_value(value: Any) -> list[dict[str, Any]] | None:
 
     Raises:
         Unreadable: If it is not a list of objects.
+        Continued: If Exact announces more of it.
     """
     if isinstance(value, dict):
         if "__deferred" in value:
             return None
-        value = value.get("results")
+        value = _results(value)
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise Unreadable("no list of objects")
     return [_members(item) for item in value]
+
+
+def _results(value: Mapping[str, Any]) -> Any:
+    if value.get("__next"):
+        raise Continued
+    return value.get("results")
 
 
 def _members(value: Mapping[str, Any], levels: int = _MOST_LEVELS) -> dict[str, Any]:
@@ -156,6 +167,7 @@ def _nested(value: Any, levels: int) -> Any:
 
     Raises:
         Unreadable: If it is nested deeper than so many levels.
+        Continued: If it holds a list of which Exact announces more.
     """
     if not levels:
         raise Unreadable("nested too deeply")
@@ -164,7 +176,7 @@ def _nested(value: Any, levels: int) -> Any:
         if "__deferred" in value or value == UNREADABLE:
             return None
         if isinstance(value.get("results"), list):
-            return [_nested(item, levels) for item in value["results"]]
+            return [_nested(item, levels) for item in _results(value)]
         return _members(value, levels)
     if isinstance(value, list):
         return [_nested(item, levels) for item in value]
