@@ -185,9 +185,9 @@ class ExactClient:
         """How long the calls of a division took so far, without the waiting between them."""
         return self._gates.seconds(division)
 
-    def errors(self, division: int | None, path: str) -> int:
+    def errors(self, context: RequestContext) -> int:
         """Answers of an endpoint within the last hour that Exact counts as errors."""
-        return self._errors.errors(division, path.lower())
+        return self._errors.errors(context)
 
     def budget(self, division: int | None) -> Budget:
         """What the last answers told about the calls that a division has left."""

@@ -79,9 +79,9 @@ class ErrorBudget:
             self._notes.add(division, endpoint, Refusal(at=self._now(), kind=kind))
         return counts
 
-    def errors(self, division: int | None, endpoint: str) -> int:
+    def errors(self, context: RequestContext) -> int:
         """Errors of an endpoint within the last hour."""
-        return len(self._answered(self._notes.refusals(division, endpoint, self._now())))
+        return len(self._answered(self._notes.refusals(context.division, context.key, self._now())))
 
     def exhausted(self, context: RequestContext) -> bool:
         """Whether the endpoint must be left alone from now on."""

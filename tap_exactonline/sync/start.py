@@ -188,11 +188,12 @@ def first_timestamp(client: ExactClient, endpoint: Endpoint, division: int, sinc
             counted, and each stream would be refused in turn.
         ExactError: As the client.
     """
-    if client.errors(division, _SYNC_TIMESTAMP):
+    context = RequestContext(_SYNC_TIMESTAMP, division, endpoint.name, "Organization administration")
+    if client.errors(context):
         raise StreamError("it was refused in this administration within the last hour")
     name = string_literal(endpoint.sync_timestamp or "")
     return client.get(
-        RequestContext(_SYNC_TIMESTAMP, division, endpoint.name, "Organization administration"),
+        context,
         query=f"modified={datetime_literal(since)}&endPoint={name}",
         decode=_first_timestamp,
     )

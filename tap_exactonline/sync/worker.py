@@ -287,7 +287,7 @@ class _DivisionRead:
         return {**RESET}
 
     def _errors(self, stream: StreamRead) -> int:
-        return self._client.errors(None if stream.endpoint.login_wide else self._code, stream.endpoint.path)
+        return self._client.errors(stream.endpoint.asked_in(self._code))
 
     def _after(
         self, outcome: Outcome, bookmark: Bookmark, failure: ExactError | None, errors: int
