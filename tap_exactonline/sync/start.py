@@ -10,7 +10,6 @@ import msgspec
 from msgspec.structs import replace
 
 from tap_exactonline.endpoints import Endpoint
-from tap_exactonline.exact.bodies import MalformedPage
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.context import RequestContext
 from tap_exactonline.exact.errors import StreamError
@@ -204,4 +203,5 @@ def _first_timestamp(body: bytes) -> int:
     try:
         return int(rows[0]["TimeStampAsBigInt"]) if rows else 0
     except (KeyError, TypeError, ValueError, OverflowError) as exc:
-        raise MalformedPage("SyncTimestamp names no Timestamp") from exc
+        # Its form is known from Exact's reference only; asked again, it would be the same.
+        raise StreamError("it names no Timestamp") from exc

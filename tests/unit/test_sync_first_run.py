@@ -49,11 +49,15 @@ def test_no_row_since_the_start_date_costs_no_read(tmp_path: Path) -> None:
         assert len(home.live(LINES)) == 1
 
 
-@pytest.mark.parametrize("named", [[], [0], [10**9]], ids=["nothing", "zero", "a row that does not come"])
+@pytest.mark.parametrize(
+    "named",
+    [[], [{"TimeStampAsBigInt": "0"}], [{"TimeStampAsBigInt": "1000000000"}], [{"SyncTimestamp": "9950"}]],
+    ids=["nothing", "zero", "a row that does not come", "in another form"],
+)
 def test_what_is_said_of_the_start_date_is_believed_only_if_rows_confirm_it(
-    tmp_path: Path, named: list[int]
+    tmp_path: Path, named: list[dict[str, str]]
 ) -> None:
-    answer = {"d": {"results": [{"TimeStampAsBigInt": str(number)} for number in named]}}
+    answer = {"d": {"results": named}}
     with lab(tmp_path, {LINES: 12}, start_date=START) as home:
         home.exact.faults.add("SyncTimestamp", faults.json_body(answer), times=None)
         wanted = newer(home, LINES)
