@@ -61,7 +61,7 @@ class ErrorBudget:
         answer = self._answers.get(url)
         if answer is not None:
             raise responses.failure(answer, context)
-        recent = self._notes.refusals(context.division, context.key, self._now())
+        recent = self._recent(context)
         if recent and (seconds := self._blocked_for(recent)) is not None:
             raise responses.left_alone(context, {refusal.kind for refusal in recent}, seconds)
 
@@ -70,31 +70,25 @@ class ErrorBudget:
         if answer.status not in COUNTED_ERRORS:
             return False
         kind = responses.failure(answer, context).refusal_kind
-        return self.add(context.division, context.key, answer.status, kind)
-
-    def add(self, division: int | None, endpoint: str, status: int, kind: str = "") -> bool:
-        """Note an answer; returns whether it counts as an error."""
-        counts = status in COUNTED_ERRORS
-        if counts:
-            self._notes.add(division, endpoint, Refusal(at=self._now(), kind=kind))
-        return counts
+        self._notes.add(context.division, context.key, Refusal(at=self._now(), kind=kind))
+        return True
 
     def errors(self, context: RequestContext) -> int:
         """Errors of an endpoint within the last hour."""
-        return len(self._answered(self._notes.refusals(context.division, context.key, self._now())))
+        return len(self._answered(self._recent(context)))
 
     def exhausted(self, context: RequestContext) -> bool:
         """Whether the endpoint must be left alone from now on."""
-        return self.blocked_for(context.division, context.key) is not None
+        return self.blocked_for(context) is not None
 
-    def blocked_for(self, division: int | None, endpoint: str) -> float | None:
+    def blocked_for(self, context: RequestContext) -> float | None:
         """Seconds for which the endpoint must be left alone, or None."""
-        return self._blocked_for(self._notes.refusals(division, endpoint, self._now()))
+        return self._blocked_for(self._recent(context))
 
-    def block(self, division: int | None, endpoint: str, seconds: float = HOUR) -> None:
+    def block(self, context: RequestContext, seconds: float = HOUR) -> None:
         """Exact said that the endpoint is blocked: do not ask again before the time is over."""
         now = self._now()
-        self._notes.add(division, endpoint, Refusal(at=now, kind=BLOCK, until=now + seconds))
+        self._notes.add(context.division, context.key, Refusal(at=now, kind=BLOCK, until=now + seconds))
 
     def remember(
         self, url: str, answer: Answer, context: RequestContext, *, new_host: str = ""
@@ -104,7 +98,7 @@ class ErrorBudget:
         if not isinstance(error, (TemporaryError, LoginError)):
             self._answers[url] = answer
         if isinstance(error, KeyBlocked):
-            self.block(context.division, context.key)
+            self.block(context)
         return error
 
     def too_many(
@@ -118,7 +112,7 @@ class ErrorBudget:
         """An answer 429: set in ``limits`` when to ask again, or raise if that is pointless."""
         so_far.count += 1
         if answer.about_errors:
-            self.block(context.division, context.key)
+            self.block(context)
             raise responses.key_blocked(
                 context, "Exact Online has blocked the endpoint after too many errors"
             )
@@ -126,7 +120,7 @@ class ErrorBudget:
         if asked is not None and asked > LONGEST_REFUSAL:
             if limits.ends_with_day(asked):
                 raise responses.day_spent(context, limits.close_day(), self._reserve)
-            self.block(context.division, context.key, asked)
+            self.block(context, asked)
             raise responses.key_blocked(
                 context, f"Exact Online refuses {context.endpoint} for {round(asked / 60)} min (HTTP 429)"
             )
@@ -142,12 +136,16 @@ class ErrorBudget:
         limits.unexplained.add(context.key)
         if limits.budget().day_left is None or len(limits.unexplained) > 1:
             raise responses.day_spent(context, limits.close_day(), self._reserve, guessed=True)
-        self.block(context.division, context.key)
+        self.block(context)
         raise responses.key_blocked(
             context,
             f"Exact Online refused {context.endpoint} {so_far.count} times (HTTP 429) although calls are left, "
             "as it does after too many errors",
         )
+
+    def _recent(self, context: RequestContext) -> list[Refusal]:
+        """The errors of the last hour, the oldest first, and blocks that last."""
+        return self._notes.refusals(context.division, context.key, self._now())
 
     def _blocked_for(self, recent: list[Refusal]) -> float | None:
         now = self._now()

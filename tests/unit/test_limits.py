@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tap_exactonline.exact.answers import Answer
 from tap_exactonline.exact.clock import HOUR, ServerClock, clock_time, retry_after
+from tap_exactonline.exact.context import RequestContext
 from tap_exactonline.exact.error_budget import COUNTED_ERRORS, ErrorBudget
 from tap_exactonline.exact.rate_limits import (
     Budget,
@@ -228,14 +230,15 @@ def test_resets_in_seconds_are_understood_too():
 def test_exact_never_sees_more_than_ten_errors_in_an_hour(steps):
     now = START
     errors = ErrorBudget(lambda: now)
+    asked = RequestContext("crm/Accounts", 101)
     made: list[float] = []
     for pause, status in steps:
         now += pause
-        blocked = errors.blocked_for(101, "crm/accounts")
+        blocked = errors.blocked_for(asked)
         if blocked is not None:
             assert 0 < blocked <= HOUR
             continue
-        errors.add(101, "crm/accounts", status)
+        errors.count(Answer(status), asked)
         if status in COUNTED_ERRORS:
             made.append(now)
     for begin in made:

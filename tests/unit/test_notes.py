@@ -12,12 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.postgres import Postgres
+from tap_exactonline.exact.answers import Answer
 from tap_exactonline.exact.auth.store import notes_file, open_store
 from tap_exactonline.exact.auth.store.database import TokenDatabase
 from tap_exactonline.exact.auth.store.notes_file import FileNotes
 from tap_exactonline.exact.auth.store.notes_sql import SqlNotes
 from tap_exactonline.exact.auth.tokens import Tokens
 from tap_exactonline.exact.clock import DAY, HOUR
+from tap_exactonline.exact.context import RequestContext
 from tap_exactonline.exact.error_budget import ErrorBudget
 from tap_exactonline.exact.notes import LoginRefusal, Notes, Refusal
 
@@ -185,14 +187,15 @@ def test_over_many_runs_exact_never_sees_more_than_four_errors_in_an_hour(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[float, int]]
 ) -> None:
     path = tmp_path_factory.mktemp("notes") / "n"
+    asked = RequestContext(WHERE, 101)
     now = NOW
     made: list[float] = []
     for pause, status in steps:
         now += pause
         errors = ErrorBudget(lambda: now, notes(path))  # noqa: B023 - each is used at once
-        if errors.blocked_for(101, WHERE) is not None:
+        if errors.blocked_for(asked) is not None:
             continue
-        if errors.add(101, WHERE, status, "scope"):
+        if errors.count(Answer(status), asked):
             made.append(now)
     for begin in made:
         assert sum(begin <= moment < begin + HOUR for moment in made) <= 4
