@@ -36,8 +36,8 @@ class Ending:
 
     @property
     def is_full(self) -> bool:
-        """Whether the last page has as many rows as Exact documents, or as the first page had, which was not the last."""
-        return bool(self._page_size) and self._last >= min(self._page_size, self._first or self._page_size)
+        """Whether the last page has as many rows as the first, which was not the last; else, as many as Exact documents."""
+        return self._last >= self._first if self._first else 0 < self._last == self._page_size
 
 
 def check_end(client: ExactClient, ending: Ending, context: RequestContext, query: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tap_exactonline.exact.ending import Ending
 from tests.exact_online import Call, faults
 from tests.support.sync import HOME, SyncFixture, columns, lab
 
@@ -186,6 +187,26 @@ def test_a_list_of_administrations_that_lost_its_link_is_not_the_whole_list(tmp_
         assert "Exact has 8 rows, and gave 6 without a link to the others" in str(run.error)
         assert home.run(COSTUNITS).complete
         assert len(home.target.tables[COSTUNITS].rows) == 16
+
+
+@pytest.mark.parametrize(
+    ("pages", "documented", "full"),
+    [
+        ([60], 60, True),
+        ([59], 60, False),
+        ([250], 60, False),  # larger pages than documented
+        ([250, 60], 60, False),
+        ([250, 250], 60, True),
+        ([60, 0], 60, False),
+        ([0, 60], 60, True),
+        ([500], 0, False),
+    ],
+)
+def test_when_a_last_page_is_full(pages: list[int], documented: int, *, full: bool) -> None:
+    ending = Ending(documented)
+    for rows in pages:
+        ending.page(rows)
+    assert (ending.is_full, ending.rows) == (full, sum(pages))
 
 
 @pytest.mark.parametrize("page_rows", [3, 1000], ids=["full as the page before", "full as documented"])
