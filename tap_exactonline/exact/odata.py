@@ -19,6 +19,9 @@ from tap_exactonline.exact.bodies import TOO_DEEP, UNREADABLE, MalformedPage, de
 MAX_URL = 6000
 """Characters that an address may have after encoding (Exact, "REST API Restrictions")."""
 
+EVER = datetime(1753, 1, 1)  # noqa: DTZ001 -- wall clock
+"""Before this SQL Server's datetime has no moments, and a filter may be refused."""
+
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- Exact's dates are wall clock, without a zone
 _DATE = re.compile(r"/Date\((-?\d+)([+-]\d{4})?\)/")
 _ISO = re.compile(

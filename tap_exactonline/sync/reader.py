@@ -18,7 +18,7 @@ from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.ending import Ending, check_end
 from tap_exactonline.exact.errors import EndpointMissing, QueryRefused, StreamError
 from tap_exactonline.exact.foreign_text import shown
-from tap_exactonline.exact.odata import modified_filter, timestamp_filter
+from tap_exactonline.exact.odata import EVER, modified_filter, timestamp_filter
 from tap_exactonline.exact.paging import paginate
 from tap_exactonline.exact.refused_fields import MOST_REFUSALS
 from tap_exactonline.sync.messages import RunContext
@@ -26,7 +26,7 @@ from tap_exactonline.sync.order import ReadOrder
 from tap_exactonline.sync.query import Query
 from tap_exactonline.sync.records.page import PageLines, PageMaker, Payload, Share
 from tap_exactonline.sync.records.values import earlier
-from tap_exactonline.sync.start import EVER, begin, first_date, left_out, proven
+from tap_exactonline.sync.start import begin, first_date, left_out, proven
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes, after
 from tap_exactonline.sync.state.resets import moved_since, origin
 from tap_exactonline.sync.stream_read import StreamRead
@@ -165,8 +165,8 @@ class Reader:
                 return
             seen = start.cursor
         reached = order.end()
-        if start.continued or reached > start.cursor:
-            yield Batch((), {**self._remember(reached, seen), **start.over})
+        moved = start.continued or reached > start.cursor
+        yield Batch((), {**self._remember(reached, seen), **start.over} if moved else start.empty)
 
     def _once_more(self, cursor: int) -> Iterator[Batch]:
         """Read from the beginning, as if there were no bookmark."""
@@ -185,7 +185,6 @@ class Reader:
         since = datetime.fromisoformat(str(stored)) if stored else self._start_date
         field_name = str(self._endpoint.bookmark)
         lowest = earlier(since, OVERLAP if stored else timedelta()) if since else EVER
-        # A filter on an earlier moment may be refused: everything is asked for.
         chosen = modified_filter(lowest, field_name) if lowest > EVER else None
         highest = since
         began = time.monotonic()

@@ -14,6 +14,7 @@ from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.context import RequestContext
 from tap_exactonline.exact.errors import StreamError
 from tap_exactonline.exact.odata import (
+    EVER,
     datetime_literal,
     read_rows,
     select_query,
@@ -24,9 +25,6 @@ from tap_exactonline.sync.records.codec import Rows
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes, as_stored
 
 _SYNC_TIMESTAMP = "read/sync/Sync/SyncTimestamp"
-
-EVER = datetime(1753, 1, 1)  # noqa: DTZ001 - wall clock
-"""Before this SQL Server's datetime has no moments."""
 
 FIRST_TIMESTAMP = 1
 """Where the first run of a sync stream starts (Exact, "Sync API": greater than 1)."""
@@ -43,6 +41,7 @@ class Start(msgspec.Struct):
         modified: The field that tells when a row was modified, if there is one.
         going_on: Members of the bookmark that hold until the read is complete.
         over: The same members once it is.
+        empty: What the bookmark remembers if no row came.
     """
 
     cursor: int
@@ -52,6 +51,7 @@ class Start(msgspec.Struct):
     modified: str | None = None
     going_on: Changes = msgspec.field(default_factory=Changes)
     over: Changes = msgspec.field(default_factory=Changes)
+    empty: Changes = msgspec.field(default_factory=Changes)
 
 
 def begin(
@@ -89,7 +89,9 @@ def begin(
         # From now on the table misses deletions that are not applied to it; and those that the log tells of now
         # will be applied to rows that were read later.
         marks["deletions"] = replace(bookmark.log, read_at=as_stored(client.now()), behind=True)
-    if believe and stored is None and since is not None and endpoint.sync_timestamp:
+    # Where the whole stream was empty the last time, to read it costs less than to ask.
+    was_empty = bookmark.start_date is not None
+    if believe and stored is None and since is not None and endpoint.sync_timestamp and not was_empty:
         known = _from_exact(client, endpoint, division, since, logger)
         if known == 0:
             return None
@@ -99,6 +101,8 @@ def begin(
     start.modified = modified_field(endpoint)
     start.going_on = {**marks, "start_date": since.isoformat() if since else None}
     start.over = {**marks, "start_date": None}
+    if since:
+        start.empty = {"start_date": since.isoformat()}
     return start
 
 

@@ -49,6 +49,22 @@ def test_no_row_since_the_start_date_costs_no_read(tmp_path: Path) -> None:
         assert len(home.live(LINES)) == 1
 
 
+@pytest.mark.parametrize("stream", [LINES, ENTRIES])
+def test_a_stream_that_is_empty_costs_one_call_in_later_runs(tmp_path: Path, stream: str) -> None:
+    with lab(tmp_path, start_date=START) as home:
+        assert home.run(stream).complete
+        for _ in range(2):
+            home.exact.clear_log()
+            assert not home.run(stream).said("SyncTimestamp")
+            assert home.filters(stream) == ["Timestamp gt 1L"]
+            assert not any("SyncTimestamp" in call.path for call in home.exact.log)
+        old, new = (home.table(stream).insert()["ID"] for _ in range(2))
+        home.table(stream).update(old, Modified=datetime(2020, 1, 1))
+        assert home.run(stream).complete
+        assert home.live(stream) == {new}
+        assert "start_date" not in home.bookmark(stream), "it is read to the end"
+
+
 @pytest.mark.parametrize(
     "named",
     [[], [{"TimeStampAsBigInt": "0"}], [{"TimeStampAsBigInt": "1000000000"}], [{"SyncTimestamp": "9950"}]],

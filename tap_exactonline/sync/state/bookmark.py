@@ -49,7 +49,7 @@ class Bookmark(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         definition: How the stream was defined (setting ``extra_streams``). Set by `resets.origin`.
         oldest: The first read left out rows that were last changed before (setting ``start_date``), in the administration's
             wall clock; empty: none. None: nobody noted it, or the stream is not dated. Set by `start.left_out`.
-        start_date: The first read is not complete and leaves out what is older. Set by `start`.
+        start_date: The first read is not complete, or found no row yet, and leaves out what is older. Set by `start`.
         deletions: How far the log of deletions was applied.
         read_at: Of ``sync_deleted``: since then it has been read without a gap, in UTC. Set by `worker` and `resets`.
         rights_at: When Exact said last that the user has the right to see the rows, in UTC. Set by `rights`.
