@@ -62,7 +62,9 @@ def columns_used(maps: Mapping[str, Any], stream: str, columns: Collection[str])
     return frozenset(used.intersection(columns))
 
 
-def fingerprint(config: Mapping[str, Any], stream: str, *, removed: bool, nested: bool) -> str:
+def fingerprint(
+    config: Mapping[str, Any], stream: str, *, removed: bool, nested: bool, zone: str | None
+) -> str:
     """Tells one way in which the rows of a stream are changed from another; empty if they are written as they are.
 
     Args:
@@ -70,6 +72,7 @@ def fingerprint(config: Mapping[str, Any], stream: str, *, removed: bool, nested
         stream: Name of the stream.
         removed: The maps let none of its rows through. The SDK takes the word for it (``__else__``) out of the setting.
         nested: Some column holds objects, so that flattening makes others of it.
+        zone: By which its moments are converted to UTC; None: they are not.
     """
     maps = {
         name: definition
@@ -79,7 +82,9 @@ def fingerprint(config: Mapping[str, Any], stream: str, *, removed: bool, nested
     parts: dict[str, Any] = {name: config.get(name) for name in _FLATTENING} if nested else {}
     if maps:
         parts |= {"maps": maps, **{name: config.get(name) for name in _USED_BY_MAPS}}
-    if not (maps or removed or (nested and config.get("flattening_enabled"))):
+    if zone:
+        parts["zone"] = zone
+    if not (maps or removed or zone or (nested and config.get("flattening_enabled"))):
         return ""
     text = json.dumps([removed, parts], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -28,7 +28,7 @@ class StreamRead(msgspec.Struct):
         version: Version that each record carries, if versions are wanted.
         columns: Field → what of it arrives in the target: the column's name, and its clock if that is a choice.
         mapped: The columns from which the setting ``stream_maps`` computes something.
-        maps: Tells one way in which stream maps and flattening change rows from another; empty if they do not.
+        maps: Tells one way in which settings change rows (stream maps, flattening, time zone) from another; empty if they do not.
     """
 
     endpoint: Endpoint

@@ -109,7 +109,7 @@ class ExactStream(Stream):
             self._maps_for_deletions = self._map_deletions(codec.columns)
         columns = {
             field.name: self.naming.column(field)
-            + (f" (UTC by {self._checked.timezone})" if self._checked.utc and field.name in AUDIT else "")
+            + (" (UTC)" if self._checked.utc and field.name in AUDIT else "")
             for field in fields
             if field.name not in internal
         }
@@ -120,6 +120,9 @@ class ExactStream(Stream):
             self.name,
             removed=any(isinstance(one, RemoveRecordTransform) for one in self._registered_maps()),
             nested=any(field.type in ("complex", "collection") for field in fields),
+            zone=str(self._checked.timezone)
+            if self._checked.utc and any(field.name in AUDIT for field in self.endpoint.fields)
+            else None,
         )
         return StreamRead(
             self.endpoint,

@@ -137,7 +137,9 @@ def test_a_moved_division_and_another_definition_end_a_bookmark() -> None:
     assert "moved the division" in str(regenerated(endpoint, place, moved)), (
         "the place in the log is void, too"
     )
-    assert "did not note" in str(regenerated(endpoint, after(place, {"move_date": None}), here))
+    unmarked = after(place, {"move_date": None})
+    assert "did not note" in str(regenerated(endpoint, unmarked, moved))
+    assert regenerated(endpoint, unmarked, here) is None, "Exact has never moved it"
 
 
 def test_a_bookmark_that_nobody_wrote() -> None:

@@ -92,7 +92,7 @@ def test_another_time_zone_fills_the_moments_in_all_rows(tmp_path: Path) -> None
         before = {row["modified"] for row in home.target.tables[ACCOUNTS].live().values()}
         home.settings["timezone"] = "Europe/Amsterdam"
         run = home.run(ACCOUNTS)
-        assert run.said(ACCOUNTS, "lack", "Europe/Amsterdam", "starts over")
+        assert run.said(ACCOUNTS, "timezone", "starts over")
         assert not before & {row["modified"] for row in home.target.tables[ACCOUNTS].live().values()}
         assert not home.run(ACCOUNTS).records(ACCOUNTS), "once"
 
@@ -102,6 +102,17 @@ def test_another_time_zone_without_moments_of_utc_changes_nothing(tmp_path: Path
         assert home.run(ACCOUNTS).complete
         home.settings["timezone"] = "Europe/London"
         assert not home.run(ACCOUNTS).records(ACCOUNTS)
+
+
+def test_a_state_that_does_not_tell_how_rows_were_changed_starts_nothing_over(tmp_path: Path) -> None:
+    with lab(tmp_path, {ACCOUNTS: 4}, timestamps="utc", stream_maps={ACCOUNTS: {}}) as home:
+        assert home.run(ACCOUNTS).complete
+        assert home.state is not None
+        del home.state["bookmarks"][ACCOUNTS]["maps"]
+        assert not home.run(ACCOUNTS).records(ACCOUNTS)
+        assert home.state["bookmarks"][ACCOUNTS]["maps"], "it is noted from now on"
+        home.settings["timezone"] = "Europe/London"
+        assert home.run(ACCOUNTS).said("starts over")
 
 
 # -- stream maps
@@ -128,7 +139,7 @@ def test_other_stream_maps_change_the_rows_of_before_too(tmp_path: Path, before:
         home.settings["stream_maps"] = then or {}
         run = home.run(ACCOUNTS, INVOICES)
         assert run.complete
-        assert run.said(ACCOUNTS, "other stream maps", "starts over")
+        assert run.said(ACCOUNTS, "changed in another way (stream_maps", "starts over")
         tables = {m["stream"] for m in run.messages if m["type"] == "RECORD"} & {ACCOUNTS, "relations"}
         assert tables
         for table in tables:

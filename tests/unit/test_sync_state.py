@@ -61,6 +61,7 @@ for _ in range(5_000):
         (of(ITEMS, partition(note=NESTED)), ["can't be written again"]),
         (of(COSTUNITS, partition(replication_key_value=17)), [COSTUNITS, "not a date"]),
         (of(COSTUNITS, partition(replication_key_value="2024-01-01T00:00:00Z")), ["time zone"]),
+        (of(COSTUNITS, partition(oldest="long ago")), [COSTUNITS, "not a date"]),
     ],
 )
 def test_a_broken_state_is_refused_and_the_place_named(state: dict[str, Any], words: list[str]) -> None:

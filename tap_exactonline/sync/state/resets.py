@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from tap_exactonline.endpoints import Endpoint, load
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.exact.errors import ExactError
+from tap_exactonline.exact.odata import EVER
 from tap_exactonline.exact.refused_fields import moment as stored_moment
 from tap_exactonline.sync.records.values import moment
 from tap_exactonline.sync.report import shorten
@@ -160,7 +161,7 @@ def _look_at_rows(read: StreamRead, state: State, logger: logging.Logger) -> Non
     if added:
         reason = f"lack {shorten(sorted(added))}"
     elif maps not in (None, read.maps):
-        reason = "went through other stream maps or flattening"
+        reason = "were changed in another way (stream_maps, flattening, timezone)"
     else:
         entry.columns = tuple(sorted(wanted & set(before)))
         return
@@ -230,7 +231,7 @@ def regenerated(endpoint: Endpoint, bookmark: Bookmark, division: Division) -> s
 
 def _renumbered(endpoint: Endpoint, bookmark: Bookmark, division: Division) -> str | None:
     """Why its Timestamps are void, those of the rows and those of the log; None if they hold."""
-    if not bookmark.begun and bookmark.move_date is None:
+    if not bookmark.begun and bookmark.move_date is None and moved_since(endpoint, division, EVER):
         return "an earlier version did not note in which database the log of deletions was read"
     if _changed(bookmark.move_date, division.move_date):
         return "Exact has moved the division to another database (DivisionMoveDate changed)"

@@ -52,7 +52,7 @@ class StreamState(msgspec.Struct, omit_defaults=True):
         activated: The version under which older rows were declared gone last. Set by `versions`.
         had_rows: Of a stream of the login: rows were delivered. Set by the writer.
         columns: The columns that all rows have which were delivered; None: nobody noted them. Set by `resets` and the writer.
-        maps: How stream maps and flattening changed the rows that were delivered (`StreamRead.maps`); None: nobody noted it.
+        maps: How settings changed the rows that were delivered (`StreamRead.maps`); None: nobody noted it.
             Set by `resets`.
         learnt: What Exact refused in queries, and when (`query.AdaptiveQuery.learnt`). Set by the writer.
         partitions: The bookmarks; `State` has an index of them.
@@ -247,6 +247,7 @@ def _partitions(stream: str, entry: Any) -> dict[int, dict[str, Any]]:
 def _bookmark(stream: str, division: int, partition: Mapping[str, Any], endpoint: Endpoint) -> Bookmark:
     members = {name: value for name, value in partition.items() if value is not None}
     value = members.get("replication_key_value")
+    _check_moment(stream, division, members.get("oldest") or None, wall_clock=True)
     if members.get("definition") != endpoint.definition:
         pass  # its bookmark is of another kind, perhaps, and the stream starts over (`resets.regenerated`)
     elif endpoint.kind == "sync":
