@@ -2,8 +2,8 @@
 
 An empty answer is looked into where there should be rows. A stream read by Modified asks for its newest row again, so
 an answer without any row is a sign; only that row may really have been deleted. A full table that had rows is one. A
-sync stream has no such sign, so it is asked about every two weeks. Where no stream of an administration ever brought a
-row, nothing shows that the user may see any. Proof is nothing but the word of ``UserHasRights``.
+sync stream has no such sign, so it is asked about every two weeks. So is an administration of which no stream ever
+brought a row: nothing shows that the user may see any. Proof is nothing but the word of ``UserHasRights``.
 """
 
 from __future__ import annotations
@@ -82,25 +82,32 @@ def look_into(
             return {}
     if read.endpoint.kind != "sync" or outcome.from_scratch:
         return {}
-    spread = timedelta(days=zlib.crc32(f"{read.name} {division}".encode()) % _SPREAD)
-    return {"rights_at": (now - spread).isoformat(timespec="seconds")}
+    return _trusted(read, division, now)
 
 
-def may_be_seen(client: ExactClient, read: StreamRead, division: int, outcome: Outcome) -> bool:
-    """Whether Exact says that an empty table may be seen; changes the outcome if it may not, or nobody knows.
+def may_be_seen(client: ExactClient, read: StreamRead, division: int, outcome: Outcome) -> Changes:
+    """Ask whether an empty table may be seen; changes the outcome if it may not, or nobody knows.
 
     Args:
         client: The way to Exact.
         read: What was read.
         division: Number of the administration.
         outcome: Of this read: ok, without a row, and without one ever.
+
+    Returns:
+        What the bookmark remembers if it may; else nothing.
     """
     rights = user_has_rights(client, read.endpoint, division)
     if rights is False:
         outcome.status, outcome.note = Status.NOT_COVERED, NO_RIGHTS
     elif rights is None:
         outcome.note, outcome.doubtful = UNKNOWN, True
-    return bool(rights)
+    return _trusted(read, division, datetime.now(UTC)) if rights else {}
+
+
+def _trusted(read: StreamRead, division: int, now: datetime) -> Changes:
+    spread = timedelta(days=zlib.crc32(f"{read.name} {division}".encode()) % _SPREAD)
+    return {"rights_at": (now - spread).isoformat(timespec="seconds")}
 
 
 def _suspicious(read: StreamRead, bookmark: Bookmark, now: datetime, *, from_scratch: bool) -> bool:

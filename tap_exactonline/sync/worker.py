@@ -28,7 +28,7 @@ from tap_exactonline.sync.messages import Event, PageReady, RunContext, StreamDo
 from tap_exactonline.sync.reader import Reader
 from tap_exactonline.sync.records.page import Payload
 from tap_exactonline.sync.report import Outcome, Status
-from tap_exactonline.sync.rights import look_into, may_be_seen, user_has_rights
+from tap_exactonline.sync.rights import is_due, look_into, may_be_seen, user_has_rights
 from tap_exactonline.sync.row_counts import Announced
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes, after
 from tap_exactonline.sync.state.cooldown import cooldown, left, remember
@@ -119,8 +119,11 @@ class _DivisionRead:
         self._place = None if task.once else self._code
         self._answers = DivisionAnswers(self._code)
         self._bookmarks = {stream.name: worker.bookmark(stream.name, self._place) for stream in self._streams}
-        # Whether the user was ever shown something of the division, and the streams that ended before that was known.
-        self._shown = self._once or any(bookmark.delivered for bookmark in self._bookmarks.values())
+        # Whether the user may see something of the division, and the streams that ended before that was known.
+        now = datetime.now(UTC)
+        self._shown = self._once or any(
+            bookmark.delivered or not is_due(bookmark.rights_at, now) for bookmark in self._bookmarks.values()
+        )
         self._empty: list[tuple[StreamRead, Outcome, Changes]] = []
 
     def run(self) -> None:
@@ -220,8 +223,10 @@ class _DivisionRead:
     def _end_empty(self) -> None:
         """End the streams that were empty. If all was, it is asked whether the user may see anything, until a right is told."""
         for stream, outcome, changes in self._empty:
-            if not self._shown:
-                self._shown = may_be_seen(self._client, stream, self._code, outcome)
+            if not self._shown and self._answers.closed is None:
+                trusted = may_be_seen(self._client, stream, self._code, outcome)
+                self._shown = bool(trusted)
+                changes.update(trusted)
             self._worker.done(stream, outcome, changes)
         self._empty.clear()
 

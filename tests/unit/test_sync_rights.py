@@ -152,9 +152,18 @@ def test_an_administration_that_shows_nothing_at_all_is_read_once_the_user_may_s
 
 def test_an_administration_that_is_empty_costs_one_question(tmp_path: Path) -> None:
     with lab(tmp_path) as home:
-        for number in range(2):
-            assert home.run(ITEMS, MODIFIED, FULL).complete
-            assert asked(home) == number + 1
+        for number in (1, 2):
+            for _ in range(2):
+                assert home.run(ITEMS, MODIFIED, FULL).complete
+                assert asked(home) == number, "for two weeks nobody looks"
+            aged(home, 15)
+
+
+def test_an_empty_administration_that_gets_closed_is_not_asked_about(tmp_path: Path) -> None:
+    with lab(tmp_path) as home:
+        home.exact.faults.add(ITEMS, faults.forbidden("division"), times=None)  # read last
+        assert not home.run(ITEMS, MODIFIED, FULL).complete
+        assert asked(home) == 0
 
 
 def test_questions_of_many_streams_do_not_come_due_in_one_run(tmp_path: Path) -> None:
