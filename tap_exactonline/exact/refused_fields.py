@@ -39,6 +39,11 @@ class RefusedFields:
         return frozenset(self._since.keys() - self._tried)
 
     @property
+    def doubtful(self) -> frozenset[str]:
+        """The fields whose last known answer is a refusal: these, and those that are tried again."""
+        return frozenset(self._since)
+
+    @property
     def new(self) -> frozenset[str]:
         """Those of them that no earlier run knew of."""
         return frozenset(self._new)

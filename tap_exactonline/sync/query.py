@@ -153,6 +153,12 @@ class AdaptiveQuery:
             return self._refused.names
 
     @property
+    def doubtful(self) -> frozenset[str]:
+        """These, and those that are asked for again and may be refused again."""
+        with self._lock:
+            return self._refused.doubtful
+
+    @property
     def newly_refused(self) -> frozenset[str]:
         """Those of them that no earlier run knew of."""
         with self._lock:

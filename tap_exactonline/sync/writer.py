@@ -122,9 +122,11 @@ class Writer:
         tell_left_alone(self._divisions, self._state, self._logger)
         self._versions = Versions(self._reads, self._divisions, self._state, on=self._context.versions)
         for read in self._reads:
-            refused = read.query.refused
+            # A target may load what came under one SCHEMA after what comes under the next, a deletion after the row that came
+            # back. So a field that is tried again is in the SCHEMA only once Exact has given it.
+            doubtful = read.query.doubtful
             # Stream maps that need what is refused can't be made for a schema without it; no row of the stream will come.
-            self._introduce(read, frozenset() if read.uses(refused) else refused)
+            self._introduce(read, frozenset() if read.uses(doubtful) else doubtful)
         self._home = home.code
         workers = self._start_workers(home)
         failure = self._write_until_over(workers)

@@ -150,6 +150,26 @@ def test_where_nothing_can_be_told_nothing_is_dropped(tmp_path: Path, sentence: 
         assert "unit" in run.records(ITEMS)[0]
 
 
+@PATHS
+def test_a_field_that_is_refused_again_changes_no_schema(tmp_path: Path, settings: dict[str, Any]) -> None:
+    """Target-postgres loads what came under the first SCHEMA last: the deletion after the row that came back."""
+    with lab(tmp_path, {ITEMS: 4}, deletions="tombstones", **settings) as home:
+        home.exact.refuse_field(ITEMS, "Description")
+        home.run(ITEMS)
+        assert home.run(ITEMS).complete
+        a_week_later(home, ITEMS)
+        key = home.table(ITEMS).keys()[0]
+        home.table(ITEMS).delete(key)
+        home.table(ITEMS).insert(ID=key)
+
+        run = home.run(ITEMS)
+
+        assert run.complete
+        assert errors(home), "it was tried"
+        assert [record["_sdc_deleted_at"] is None for record in run.records(ITEMS)] == [False, True]
+        assert len(schemas(run, ITEMS)) == 1
+
+
 @pytest.mark.parametrize("field", ["ID", "Timestamp"])
 def test_key_and_bookmark_are_never_dropped(tmp_path: Path, field: str) -> None:
     with lab(tmp_path, {ITEMS: 2}) as home:
