@@ -13,6 +13,8 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
+
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.sync.again import SOON
 from tap_exactonline.sync.batches import Batches
@@ -40,6 +42,8 @@ from tap_exactonline.sync.worker import DivisionWorker
 _STATE_SHARE = 20
 _AHEAD = timedelta(days=1)
 _STATE_SECONDS = 10.0
+_NOWHERE = -1
+_TORN = "a column came or went after deletions had been written, and a target may load those last. The next run applies them again"
 
 
 class Writer:
@@ -81,6 +85,10 @@ class Writer:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         # Stream → the fields that the last records lack, and the columns that the last SCHEMA lacks.
         self._introduced: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
+        # Stream and division under way → up to where the log was applied before this run wrote deletions; and the streams of
+        # which those are followed by another SCHEMA.
+        self._log_places: dict[tuple[str, int], int | None] = {}
+        self._torn: set[str] = set()
         self._under_way: Counter[tuple[str, int]] = Counter()
         self._home = 0
         self._totals: defaultdict[int, DivisionTotal] = defaultdict(DivisionTotal)
@@ -206,6 +214,9 @@ class Writer:
             read, content = payload.read, payload.content
             if payload.without is not None:
                 self._introduce(read, payload.without)
+            if payload.lowest is not None and read.name not in self._torn:
+                place = self._state.get(read.name, event.division).log
+                self._log_places.setdefault((read.name, event.division), place.timestamp)
             if not isinstance(content, bytes):
                 exact_stream = self._streams[read.name]
                 ordinary = payload.lowest is None
@@ -228,6 +239,8 @@ class Writer:
         self.report.outcomes.append(outcome)
         code = outcome.division
         self._under_way.pop((outcome.stream, code or self._home), None)
+        if code is not None:
+            self._doubt_deletions(outcome, code)
         left = self._client.budget(code).day_left if code is not None else None
         log_outcome(outcome, self._names.get(code, "") if code is not None else "", left, self._logger)
         log_metrics(outcome, event.read.endpoint.path)
@@ -272,11 +285,32 @@ class Writer:
         if self._batches is not None:
             self._batches.close(read.name)  # its records fit the schema from before
         self._streams[read.name].write_schema(missing)
+        if written is not None:
+            self._torn.add(read.name)
         # Rows without the column need it once it is back.
         columns = self._state.known(read.name).columns
         lacking = {read.columns[name] for name in without if name in read.columns}
         if lacking and columns is not None:
             self._state.stream(read.name).columns = tuple(sorted(set(columns) - lacking))
+
+    def _take_log_back(self) -> None:
+        """Let the next run apply deletions again that a target may load last, and read the rows from the first of them on.
+
+        A target may load what came under one SCHEMA after what came under the next: a deletion after the row that came back.
+        """
+        for (stream, division), timestamp in self._log_places.items():
+            if stream in self._torn:
+                log = replace(
+                    self._state.get(stream, division).log, timestamp=timestamp, behind=True
+                )  # moved rows, too
+                self._state.update(stream, division, {"deletions": log})
+
+    def _doubt_deletions(self, outcome: Outcome, division: int) -> None:
+        """A stream is not complete if the target may have loaded its deletions last."""
+        self._take_log_back()
+        known = self._log_places.pop((outcome.stream, division), _NOWHERE) != _NOWHERE
+        if known and outcome.stream in self._torn and outcome.status is Status.OK:
+            outcome.status, outcome.note, outcome.again = Status.INCOMPLETE, _TORN, SOON
 
     def _activate(self) -> None:
         if self.report.problems:
@@ -314,6 +348,7 @@ class Writer:
         enough = self._output.written - bytes_then >= _STATE_SHARE * self._state_size
         if not (force or enough or time.monotonic() - time_then >= _STATE_SECONDS):
             return
+        self._take_log_back()
         self._state_size = self._output.write_object({"type": "STATE", "value": self._state.written()})
         self._state_at = (self._output.written, time.monotonic())
         self._state_due = False

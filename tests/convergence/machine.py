@@ -68,11 +68,12 @@ class Histories(RuleBasedStateMachine):
         null=st.sampled_from(["never", "as_value"]),
         divisions=st.integers(1, 2),
         start_date=st.sampled_from(START_DATES),
+        batch=st.sampled_from([1, 1, 3]),
     )
     def begin(
         self, *, sync: set[str], others: set[str], log: bool, deletions: str, versions: bool, hard: bool, lanes: int, sdk_path: bool,
         rows: int, page_rows: int, first: int, int64_as: Any, full_page: bool, order: Any, null: Any, divisions: int,
-        start_date: str | None,
+        start_date: str | None, batch: int,
     ) -> None:  # fmt: skip
         self.exact = ExactOnline(
             page_rows=page_rows,
@@ -96,7 +97,9 @@ class Histories(RuleBasedStateMachine):
             "start_date": start_date,
             **({"stream_map_config": {"anything": True}} if sdk_path else {}),
         }
-        self.world = World(self.exact, Path(self._home.name), settings, self.streams, hard_delete=hard)
+        self.world = World(
+            self.exact, Path(self._home.name), settings, self.streams, hard_delete=hard, batch=batch
+        )
 
     def _open(self, code: int) -> None:
         self.exact.add_division(code, rows=dict.fromkeys(self.tables, self.rows), first_rowversion=self.first)

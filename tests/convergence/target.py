@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 Key = tuple[Any, ...]
@@ -52,17 +54,25 @@ class Target:
 
     Args:
         hard_delete: As the targets' setting of that name.
+        batch: So many records of a stream are loaded at a time. What came under an earlier SCHEMA waits for the end of the
+            input, while full batches that came under the next one are loaded before (Singer SDK 0.54, ``Target.get_sink``).
     """
 
-    def __init__(self, *, hard_delete: bool) -> None:
+    def __init__(self, *, hard_delete: bool, batch: int = 1) -> None:
         self.hard_delete = hard_delete
+        self.batch = batch
+        self._waiting: defaultdict[str, list[Callable[[], None]]] = defaultdict(list)
+        self._set_aside: list[Callable[[], None]] = []
         self.tables: dict[str, Table] = {}
         self._introduced: set[str] = set()
+        self.torn: set[str] = set()
+        """The streams of the last load of which records waited when another SCHEMA came."""
         self.applied = 0
 
     def load(self, lines: Iterable[bytes]) -> dict[str, Any] | None:
         """Apply the messages of one run, or of its beginning; returns the last state among them."""
         self._introduced = set()
+        self.torn = set()
         state: dict[str, Any] | None = None
         for line in lines:
             message = json.loads(line)
@@ -78,7 +88,16 @@ class Target:
                 case other:
                     raise BadMessage(f"unknown message {other}")
             self.applied += 1
+        for store in self._set_aside:
+            store()
+        self._set_aside = []
+        for name in list(self._waiting):
+            self._drain(name)
         return state
+
+    def _drain(self, name: str) -> None:
+        for store in self._waiting.pop(name, ()):
+            store()
 
     def _schema(self, message: dict[str, Any]) -> None:
         name, properties = message["stream"], message["schema"]["properties"]
@@ -92,6 +111,9 @@ class Target:
         elif held.key != key:
             raise BadMessage(f"{name}: the key changed from {held.key} to {key}")
         else:
+            if held.columns != set(properties):
+                self.torn |= {name} & self._waiting.keys()
+                self._set_aside += self._waiting.pop(name, ())
             held.columns, held.required = set(properties), required
         self._introduced.add(name)
 
@@ -114,14 +136,24 @@ class Target:
         if missing:
             raise BadMessage(f"{name}: null in {missing}, which the schema forbids")
         key = tuple(record[column] for column in table.key)
+        self._waiting[name].append(
+            partial(self._store, table, key, values, message.get("version"), deleted_at)
+        )
+        if len(self._waiting[name]) >= self.batch:
+            self._drain(name)
+
+    def _store(
+        self, table: Table, key: Key, values: dict[str, Any], version: int | None, deleted_at: str | None
+    ) -> None:
         if deleted_at is not None and self.hard_delete:
             table.rows.pop(key, None)
         else:
             # A column that is no longer in the schema keeps what it had.
             before = table.rows[key].values if key in table.rows else {}
-            table.rows[key] = Kept({**before, **values}, message.get("version"), deleted_at)
+            table.rows[key] = Kept({**before, **values}, version, deleted_at)
 
     def _activate(self, name: str, version: int) -> None:
+        self._drain(name)
         table = self.tables[name]
         table.activated.append(version)
         for key, kept in list(table.rows.items()):
