@@ -24,7 +24,7 @@ from tap_exactonline.exact.divisions import Chosen, Division, ask_me, choose, li
 from tap_exactonline.exact.errors import OtherUser, SettingsError
 from tap_exactonline.exact.foreign_text import clean_text
 from tap_exactonline.exact.notes import Notes
-from tap_exactonline.exact.payload import LargeAnswers
+from tap_exactonline.exact.places import LargeAnswers
 from tap_exactonline.exact.refused_fields import RefusedFields
 from tap_exactonline.exact.shared_list import SharedList
 from tap_exactonline.exact.transport import MEGABYTE

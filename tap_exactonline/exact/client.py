@@ -34,7 +34,7 @@ from tap_exactonline.exact.errors import (
 )
 from tap_exactonline.exact.notes import Notes
 from tap_exactonline.exact.odata import read_rows, select_query
-from tap_exactonline.exact.payload import LargeAnswers
+from tap_exactonline.exact.places import LargeAnswers
 from tap_exactonline.exact.rate_limits import Budget, DivisionGate, DivisionGates, Go, Spent, Wait
 from tap_exactonline.exact.transport import MEGABYTE, Bounds, Response, Transport
 from tap_exactonline.exact.urls import check_api_url, link_within

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tap_exactonline.exact.payload import LargeAnswers, Places, acquire
+from tap_exactonline.exact.places import LargeAnswers, Places, acquire
 
 OPEN_DIVISIONS = 4
 """Divisions that may be begun for each place: those that wait, and those that work."""

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from scripts.meltano_project import ROOT
-from tap_exactonline.exact import payload
+from tap_exactonline.exact import payload, places
 from tap_exactonline.exact.bodies import MalformedPage
 from tap_exactonline.exact.errors import AnswerTooLarge, BrokenAnswer, Stopped
 from tap_exactonline.exact.odata import read_rows
-from tap_exactonline.exact.payload import LargeAnswers
+from tap_exactonline.exact.places import LargeAnswers
 from tap_exactonline.sync import slots
 from tap_exactonline.tap import TapExactOnline
 from tests.exact_online import Clock, ExactOnline, faults
@@ -73,7 +73,7 @@ def test_whoever_waits_for_a_place_ends_when_the_run_does() -> None:
 
 _THREADS = """
 import threading
-from tap_exactonline.exact.payload import LargeAnswers
+from tap_exactonline.exact.places import LargeAnswers
 LargeAnswers(threading.Event())
 turn, ready, kept = threading.Lock(), threading.Barrier(32), []
 def read():
@@ -112,21 +112,21 @@ def test_the_memory_that_the_documentation_promises() -> None:
     text = (ROOT / "docs/security.md").read_text(encoding="utf-8")
     assert "about 70 MB, up to 5 MB for each worker" in text
     assert "four times the largest answer for each of\nthe two that may be large" in text
-    assert payload.PLACES == 2
-    assert 70 + 5 * 64 + 4 * 64 * payload.PLACES < 1024
+    assert places.PLACES == 2
+    assert 70 + 5 * 64 + 4 * 64 * places.PLACES < 1024
 
 
 class Watched(LargeAnswers):
     """Knows how many places were taken at most."""
 
-    def __init__(self, stop: threading.Event, places: int = payload.PLACES) -> None:
-        super().__init__(stop, places)
-        self._free = self.places = Places(places)
+    def __init__(self, stop: threading.Event, count: int = places.PLACES) -> None:
+        super().__init__(stop, count)
+        self._free = self.places = Counted(count)
 
 
-class Places(threading.Semaphore):
-    def __init__(self, places: int) -> None:
-        super().__init__(places)
+class Counted(threading.Semaphore):
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
         self.most = self.taken = 0
         self._counting = threading.Lock()
 
@@ -174,14 +174,14 @@ def test_every_page_arrives_and_no_more_than_the_places_are_in_memory(
         run.join(60)
         assert not run.is_alive()
     assert sum(b'"RECORD"' in line[:200] for line in sink.lines) == 12 * len(STREAMS) * len(DIVISIONS)
-    assert large.places.most == payload.PLACES
+    assert large.places.most == places.PLACES
     assert large.places.taken == 0, "all were given back"
 
 
 def test_a_place_is_given_back_when_the_answer_is_no_good(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(payload, "LARGE", 10)
     with world(max_response=2000) as w:
-        large = Watched(threading.Event(), places=1)
+        large = Watched(threading.Event(), 1)
         w.client = w.new_client(large=large, max_response=2000)
         w.server.default = rows(*[{"ID": str(number)} for number in range(500)])
         for _ in range(3):
