@@ -42,7 +42,6 @@ from tap_exactonline.sync.worker import DivisionWorker
 _STATE_SHARE = 20
 _AHEAD = timedelta(days=1)
 _STATE_SECONDS = 10.0
-_NOWHERE = -1
 _TORN = "a column came or went after deletions had been written, and a target may load those last. The next run applies them again"
 
 
@@ -300,16 +299,18 @@ class Writer:
         """
         for (stream, division), timestamp in self._log_places.items():
             if stream in self._torn:
-                log = replace(
-                    self._state.get(stream, division).log, timestamp=timestamp, behind=True
-                )  # moved rows, too
+                # Behind: so that rows which were renumbered since are read again, too.
+                log = replace(self._state.get(stream, division).log, timestamp=timestamp, behind=True)
                 self._state.update(stream, division, {"deletions": log})
 
     def _doubt_deletions(self, outcome: Outcome, division: int) -> None:
         """A stream is not complete if the target may have loaded its deletions last."""
         self._take_log_back()
-        known = self._log_places.pop((outcome.stream, division), _NOWHERE) != _NOWHERE
-        if known and outcome.stream in self._torn and outcome.status is Status.OK:
+        place = outcome.stream, division
+        if place not in self._log_places:
+            return
+        del self._log_places[place]
+        if outcome.stream in self._torn and outcome.status is Status.OK:
             outcome.status, outcome.note, outcome.again = Status.INCOMPLETE, _TORN, SOON
 
     def _activate(self) -> None:

@@ -127,8 +127,11 @@ def compare_divisions(world: World) -> list[str]:
 def nothing_taken_away(world: World, before: dict[Place, set[Key]]) -> None:
     """No run removes a row that was never deleted, whatever happened to the run."""
     for (stream, code), keys in before.items():
-        if world.filtered(stream, code) or (world.settings.get("start_date") and by_name(stream).dated):
-            continue  # a run with versions may take away what is not asked for
+        asked_for_less = world.filtered(stream, code) or (
+            world.settings.get("start_date") and by_name(stream).dated
+        )
+        if world.versions and asked_for_less:
+            continue
         lost = keys - set(live(world, stream, code))
         for key in lost:
             plain = key[0] if len(key) == 1 else key
