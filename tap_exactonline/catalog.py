@@ -139,6 +139,18 @@ def _plain(exc: msgspec.ValidationError) -> str:
 # -- what is in it --------------------------------------------------------------------------------------
 
 
+def for_a_run(catalog: Mapping[str, Any]) -> dict[str, Any]:
+    """The catalog as a run takes it in.
+
+    Args:
+        catalog: One whose shape is right.
+
+    Raises:
+        CatalogError: If a stream has no key.
+    """
+    return with_methods(with_keys(selected_only(catalog)))
+
+
 def selected_only(catalog: Mapping[str, Any]) -> dict[str, Any]:
     """The catalog without the streams that are not selected: they cost start-up time and memory.
 
@@ -169,6 +181,20 @@ def with_keys(catalog: Mapping[str, Any]) -> dict[str, Any]:
                 f"Catalog: stream {entry['tap_stream_id']!r} has no 'key_properties'. {REMEDY}"
             )
         streams.append({**entry, "key_properties": key})
+    return {**catalog, "streams": streams}
+
+
+def with_methods(catalog: Mapping[str, Any]) -> dict[str, Any]:
+    """The catalog with each stream's replication method where the SDK looks for it; Meltano writes it into the metadata.
+
+    Args:
+        catalog: One whose shape is right.
+    """
+    streams = []
+    for entry in catalog["streams"]:
+        marks = _root(entry)
+        wish = marks.get("replication-method") or marks.get("forced-replication-method")
+        streams.append({**entry, "replication_method": wish or entry.get("replication_method")})
     return {**catalog, "streams": streams}
 
 

@@ -22,7 +22,7 @@ from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
 from singer_sdk.singerlib import Catalog
 
 from tap_exactonline import DISTRIBUTION, interrupts
-from tap_exactonline.catalog import CatalogError, check_known, check_shape, selected_only, with_keys
+from tap_exactonline.catalog import CatalogError, check_known, check_shape, for_a_run
 from tap_exactonline.config import Config, parse, plain
 from tap_exactonline.config.sdk_settings import batch_config
 from tap_exactonline.config.settings import SCHEMA
@@ -107,7 +107,7 @@ class TapExactOnline(Tap):
         if isinstance(catalog, dict):
             with _one_line():
                 check_shape(catalog)
-                catalog = with_keys(selected_only(catalog))
+                catalog = for_a_run(catalog)
         super().__init__(config=config, catalog=catalog, **kwargs)
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:

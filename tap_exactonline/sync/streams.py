@@ -65,6 +65,12 @@ class ExactStream(Stream):
         """
         super().apply_catalog(catalog)
         self.replication_key = self.naming.bookmark(self.endpoint)
+        if self.replication_key and self.forced_replication_method == "FULL_TABLE":
+            self.logger.warning(
+                "Catalog: stream %s: the replication method FULL_TABLE has no effect; it is read from its bookmark on. "
+                "`tap-exactonline reset` lets the next run read it from the beginning",
+                self.name,
+            )
 
     @property
     def metadata(self) -> MetadataMapping:

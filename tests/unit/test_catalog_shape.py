@@ -149,3 +149,19 @@ def test_a_catalog_without_a_replication_key_makes_no_full_table(exact: ExactOnl
     records = [m for m in messages if m["type"] == "RECORD"]
     assert not records, "nothing has changed"
     assert not activated, "so nothing is gone"
+
+
+@pytest.mark.parametrize("where", ["entry", "replication-method", "forced-replication-method"])
+def test_a_wish_for_a_full_table_is_told(
+    tmp_path: Path, where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = "bulk_documents_document_attachments"
+    made = catalog([STREAM, whole])
+    for name in (STREAM, whole):
+        if where == "entry":
+            entry(made, name)["replication_method"] = "FULL_TABLE"
+        else:
+            root(made, name)[where] = "FULL_TABLE"
+    TapExactOnline(config={"token_store": str(tmp_path / "tokens.json")}, catalog=made)
+    (said,) = [line for line in caplog.messages if "FULL_TABLE" in line]
+    assert STREAM in said, "the other one is a full table"
