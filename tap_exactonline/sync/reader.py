@@ -147,13 +147,7 @@ class Reader:
                 return self._batch(page)
             return self._batch(page, {**self._remember(bookmark, seen), **start.going_on})
 
-        cursor = start.cursor
-        yield from map(step, self._pages(timestamp_filter(cursor)))
-        while (
-            self._ending.is_full and not order.disordered and order.seen is not None and order.seen > cursor
-        ):
-            cursor = order.seen
-            yield from map(step, self._pages(timestamp_filter(cursor)))
+        yield from map(step, self._pages_above(start.cursor, order))
         if start.named and seen is None:
             # Exact named a row and does not give it, so what it said of the start date tells nothing.
             yield from self._by_timestamp(believe=False)
@@ -167,6 +161,13 @@ class Reader:
         reached = order.end()
         moved = start.continued or reached > start.cursor
         yield Batch((), {**self._remember(reached, seen), **start.over} if moved else start.empty)
+
+    def _pages_above(self, cursor: int, order: ReadOrder) -> Iterator[PageLines]:
+        """All pages above a Timestamp. After a full page without a link, it is asked for what comes behind it."""
+        yield from self._pages(timestamp_filter(cursor))
+        while self._ending.is_full and not order.disordered and (order.seen or 0) > cursor:
+            cursor = order.seen or 0
+            yield from self._pages(timestamp_filter(cursor))
 
     def _once_more(self, cursor: int) -> Iterator[Batch]:
         """Read from the beginning, as if there were no bookmark."""

@@ -76,7 +76,6 @@ class StreamRead(msgspec.Struct):
         named = [(name, self.codec.column(name)) for name in sorted(fields)]
         return ", ".join(f"{name} (column {column})" if column in emitted else name for name, column in named)
 
-    def doubtful(self, learnt: object) -> set[str]:
-        """The columns that Exact refused at some time, by what an earlier run has learnt."""
-        fields = learnt.get("fields") if isinstance(learnt, Mapping) else None
-        return {self.columns[name] for name in fields or () if name in self.columns}
+    def doubtful(self) -> set[str]:
+        """The columns that Exact refused when it was asked for them last."""
+        return {self.columns[name] for name in self.query.doubtful if name in self.columns}

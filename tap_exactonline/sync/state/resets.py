@@ -157,7 +157,7 @@ def _look_at_rows(read: StreamRead, state: State, logger: logging.Logger) -> Non
         entry.columns = tuple(sorted(wanted))
         return
     # What Exact refused once may be refused again: it is not a reason before it has come.
-    added = wanted - set(before) - read.doubtful(entry.learnt)
+    added = wanted - set(before) - read.doubtful()
     if added:
         reason = f"lack {shorten(sorted(added))}"
     elif maps not in (None, read.maps):
