@@ -11,6 +11,9 @@ from tap_exactonline.exact.context import RequestContext
 from tap_exactonline.exact.errors import BrokenAnswer, StreamError, TemporaryError
 from tap_exactonline.exact.odata import announced
 
+_MOST_ERRORS = 2
+"""So many errors of an endpoint within an hour, and nothing more is asked about its end: a few more would close it to reads."""
+
 
 class Ending:
     """Counts the rows of one read, page by page.
@@ -53,7 +56,7 @@ def check_end(client: ExactClient, ending: Ending, context: RequestContext, quer
         BrokenAnswer: If there are more than came.
         ExactError: As the client.
     """
-    if not ending.is_full:
+    if not ending.is_full or client.errors(context) >= _MOST_ERRORS:
         return
     try:
         there = client.get(context, query=f"{query}&$inlinecount=allpages", decode=announced)

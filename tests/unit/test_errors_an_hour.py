@@ -287,3 +287,13 @@ def test_notes_hold_no_secret(home: Home) -> None:
     assert "LoginSuperseded" in text
     for secret in {*home.exact.issued_tokens, home.exact.client_secret, home.exact.client_id}:
         assert secret not in text
+
+
+def test_a_count_behind_a_full_page_that_is_refused_never_closes_the_endpoint(home: Home) -> None:
+    home.exact.switches.next_on_full_page = False
+    home.exact.add_division(103, rows={JOURNALS: 60})
+    refusal = faults.json_body({"error": {"message": {"value": "Query option is not supported"}}}, 400)
+    home.exact.faults.add(lambda call: "$inlinecount" in call.query, refusal, times=None)
+    for _ in range(6):
+        assert home.run(JOURNALS).complete
+    assert home.most == 2
