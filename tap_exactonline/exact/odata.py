@@ -19,8 +19,8 @@ from tap_exactonline.exact.bodies import TOO_DEEP, UNREADABLE, MalformedPage, de
 MAX_URL = 6000
 """Characters that an address may have after encoding (Exact, "REST API Restrictions")."""
 
-EVER = datetime(1753, 1, 1)  # noqa: DTZ001 -- wall clock
-"""Before this SQL Server's datetime has no moments, and a filter may be refused."""
+EVER = datetime(1900, 1, 1)  # noqa: DTZ001 -- wall clock, as in Exact's own filters
+"""Since always. Much earlier moments are none of SQL Server's datetime, and a filter on them may be refused."""
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- Exact's dates are wall clock, without a zone
 _DATE = re.compile(r"/Date\((-?\d+)([+-]\d{4})?\)/")

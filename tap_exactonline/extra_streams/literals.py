@@ -12,7 +12,7 @@ import msgspec
 
 from tap_exactonline.endpoints import FieldType
 from tap_exactonline.exact.errors import SettingsError
-from tap_exactonline.exact.odata import datetime_literal, guid_literal, string_literal
+from tap_exactonline.exact.odata import EVER, datetime_literal, guid_literal, string_literal
 
 _WORD = re.compile(r"(current_year|today)\s*(?:([+-])\s*(\d{1,4}))?|current_month|start_date")
 _ALIASES = {
@@ -26,7 +26,6 @@ _ALIASES = {
     "date-time": "datetime",
 }
 _INTEGERS = {"int16": 15, "int32": 31, "int64": 63, "byte": 8}
-_EVER = datetime(1900, 1, 1)  # noqa: DTZ001 - wall clock, as in Exact's own filters
 _MOST_VALUES = 1000
 WORDS = "current_year, current_month, today and start_date (also current_year-1, today-30)"
 
@@ -48,7 +47,7 @@ class Calendar(msgspec.Struct, frozen=True):
         if match[1] == "today":
             midnight = self.now.replace(hour=0, minute=0, second=0, microsecond=0)
             return midnight + timedelta(days=offset)
-        return self.now.month if word.strip() == "current_month" else (self.start_date or _EVER)
+        return self.now.month if word.strip() == "current_month" else (self.start_date or EVER)
 
 
 def field_type(value: Any, place: str) -> FieldType:
