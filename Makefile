@@ -6,6 +6,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # One more than the cores of a small machine: many tests wait for programs rather than compute.
 WORKERS ?= 3
 
+# Images of CI set it. Each start of the tap would compile the package, and each run of pytest all tests, in every worker.
+unexport PYTHONDONTWRITEBYTECODE
+
 # `make test WHEEL=dist/….whl` tests that file instead of the working copy. For a fresh environment: `make clean` before.
 WHEEL ?=
 export WHEEL
