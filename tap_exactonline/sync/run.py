@@ -246,7 +246,7 @@ class Run:
         )
 
     def _missed(self) -> list[DivisionError]:
-        """Administrations that delivered rows and can't be read now, although nobody has closed them for good.
+        """Administrations that delivered rows and can't be read now, although Exact has not closed them for good.
 
         Configured ones are told by themselves.
         """

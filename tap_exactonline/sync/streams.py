@@ -76,7 +76,7 @@ class ExactStream(Stream):
     def metadata(self) -> MetadataMapping:
         """What the catalog says of the stream and its columns.
 
-        Whoever wants tombstones has their mark: without it a target would empty a deleted row and keep it.
+        With tombstones, their mark is always selected: without it a target would empty a deleted row and keep it.
         """
         found = super().metadata
         mark = found.get(("properties", DELETED_AT))
@@ -124,7 +124,7 @@ class ExactStream(Stream):
         changed = fingerprint(
             self.config,
             self.name,
-            removed=any(isinstance(one, RemoveRecordTransform) for one in self._registered_maps()),
+            removed=any(isinstance(made, RemoveRecordTransform) for made in self._registered_maps()),
             nested=any(field.type in ("complex", "collection") for field in fields),
             zone=str(self._checked.timezone)
             if self._checked.utc and any(field.name in AUDIT for field in self.endpoint.fields)

@@ -88,7 +88,7 @@ def test_a_backfill_leaves_all_bookmarks_alone(
         connection.commit()
 
     exact.log.clear()
-    typed(project, "one administration, beside the schedule")
+    typed(project, "one administration, between two runs")
 
     assert read(exact) == {(ACCOUNTS, 102), (ITEMS, 102)}
     assert stored(project) == before
