@@ -19,7 +19,6 @@ from tap_exactonline.exact.foreign_text import clean_text
 _RECORD = ("record", "_")
 _FILTER = "__filter__"
 _MOST = 300
-_USED_BY_MAPS = ("stream_map_config", "faker_config")
 _FLATTENING = (
     "flattening_enabled",
     "flattening_max_depth",
@@ -81,7 +80,9 @@ def fingerprint(
     }
     parts: dict[str, Any] = {name: config.get(name) for name in _FLATTENING} if nested else {}
     if maps:
-        parts |= {"maps": maps, **{name: config.get(name) for name in _USED_BY_MAPS}}
+        # Other values for expressions may differ in each run, such as its number, and each would read everything again.
+        seed = (config.get("stream_map_config") or {}).get("hash_seed")
+        parts |= {"maps": maps, "seed": seed, "faker": config.get("faker_config")}
     if zone:
         parts["zone"] = zone
     if not (maps or removed or zone or (nested and config.get("flattening_enabled"))):

@@ -162,6 +162,17 @@ def test_maps_of_other_streams_and_flattening_of_nothing_start_nothing_over(tmp_
             assert not home.run(ACCOUNTS).records(ACCOUNTS)
 
 
+def test_values_for_maps_start_nothing_over_but_the_seed_of_hashes_does(tmp_path: Path) -> None:
+    maps = {ACCOUNTS: {"run": "config['run']"}}
+    with lab(tmp_path, {ACCOUNTS: 4}, stream_maps=maps) as home:
+        home.settings["stream_map_config"] = {"run": "1", "hash_seed": "a"}
+        assert home.run(ACCOUNTS).complete
+        home.settings["stream_map_config"] = {"run": "2", "hash_seed": "a"}
+        assert not home.run(ACCOUNTS).records(ACCOUNTS), "a run may have its number"
+        home.settings["stream_map_config"] = {"run": "3", "hash_seed": "b"}
+        assert home.run(ACCOUNTS).said(ACCOUNTS, "stream_maps", "starts over")
+
+
 def test_flattening_of_nested_columns_starts_over(tmp_path: Path) -> None:
     with lab(tmp_path, {ACCOUNTS: 4}, hidden_fields=True) as home:
         assert home.run(ACCOUNTS).complete
