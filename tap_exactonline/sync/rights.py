@@ -9,6 +9,7 @@ brought a row: nothing shows that the user may see any. Proof is nothing but the
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from tap_exactonline.endpoints import Endpoint
@@ -85,24 +86,29 @@ def look_into(
     return _trusted(read, division, now)
 
 
-def may_be_seen(client: ExactClient, read: StreamRead, division: int, outcome: Outcome) -> Changes:
-    """Ask whether an empty table may be seen; changes the outcome if it may not, or nobody knows.
+def look_into_empty(
+    client: ExactClient, division: int, ended: Sequence[tuple[StreamRead, Outcome, Changes]]
+) -> None:
+    """Doubt an administration of which no stream ever brought a row, until Exact says that the user may see one of them.
 
     Args:
         client: The way to Exact.
-        read: What was read.
         division: Number of the administration.
-        outcome: Of this read: ok, without a row, and without one ever.
-
-    Returns:
-        What the bookmark remembers if it may; else nothing.
+        ended: Its streams, each ok and without a row, and what their bookmarks remember; both are changed.
     """
-    rights = user_has_rights(client, read.endpoint, division)
-    if rights is False:
-        outcome.status, outcome.note = Status.NOT_COVERED, NO_RIGHTS
-    elif rights is None:
-        outcome.note, outcome.doubtful = UNKNOWN, True
-    return _trusted(read, division, datetime.now(UTC)) if rights else {}
+    answered = True
+    for read, outcome, changes in ended:
+        rights = user_has_rights(client, read.endpoint, division) if answered else None
+        if rights:
+            changes.update(_trusted(read, division, datetime.now(UTC)))
+            return
+        if rights is False:
+            outcome.status, outcome.note = Status.NOT_COVERED, NO_RIGHTS
+            continue
+        outcome.doubtful = True
+        if answered:
+            # Whatever keeps Exact from answering, it is the same for the others: one error and one remark are enough.
+            outcome.note, answered = UNKNOWN, False
 
 
 def _trusted(read: StreamRead, division: int, now: datetime) -> Changes:

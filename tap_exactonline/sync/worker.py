@@ -28,7 +28,7 @@ from tap_exactonline.sync.messages import Event, PageReady, RunContext, StreamDo
 from tap_exactonline.sync.reader import Reader
 from tap_exactonline.sync.records.page import Payload
 from tap_exactonline.sync.report import Outcome, Status
-from tap_exactonline.sync.rights import is_due, look_into, may_be_seen, user_has_rights
+from tap_exactonline.sync.rights import is_due, look_into, look_into_empty, user_has_rights
 from tap_exactonline.sync.row_counts import Announced
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes, after
 from tap_exactonline.sync.state.cooldown import cooldown, left, remember
@@ -221,12 +221,10 @@ class _DivisionRead:
             self._end_empty()
 
     def _end_empty(self) -> None:
-        """End the streams that were empty. If all was, it is asked whether the user may see anything, until a right is told."""
+        """End the streams that were empty. If all was, it is asked whether the user may see anything."""
+        if not self._shown and self._answers.closed is None:
+            look_into_empty(self._client, self._code, self._empty)
         for stream, outcome, changes in self._empty:
-            if not self._shown and self._answers.closed is None:
-                trusted = may_be_seen(self._client, stream, self._code, outcome)
-                self._shown = bool(trusted)
-                changes.update(trusted)
             self._worker.done(stream, outcome, changes)
         self._empty.clear()
 

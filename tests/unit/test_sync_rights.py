@@ -159,6 +159,15 @@ def test_an_administration_that_is_empty_costs_one_question(tmp_path: Path) -> N
             aged(home, 15)
 
 
+def test_an_empty_administration_costs_one_error_where_rights_can_not_be_asked(tmp_path: Path) -> None:
+    with lab(tmp_path) as home:
+        home.exact.divisions[HOME].forbidden["UserHasRights"] = "plain"
+        run = home.run(ITEMS, MODIFIED, FULL)
+        assert run.complete
+        assert asked(home) == 1
+        assert sum("does not say whether the user has the rights" in line for line in run.log) == 1
+
+
 def test_an_empty_administration_that_gets_closed_is_not_asked_about(tmp_path: Path) -> None:
     with lab(tmp_path) as home:
         home.exact.faults.add(ITEMS, faults.forbidden("division"), times=None)  # read last
