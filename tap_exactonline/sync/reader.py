@@ -165,7 +165,7 @@ class Reader:
     def _pages_above(self, cursor: int, order: ReadOrder) -> Iterator[PageLines]:
         """All pages above a Timestamp. After a full page without a link, it is asked for what comes behind it."""
         yield from self._pages(timestamp_filter(cursor))
-        while self._ending.is_full and not order.disordered and (order.seen or 0) > cursor:
+        while self._ending.is_full and (order.seen or 0) > cursor:
             cursor = order.seen or 0
             yield from self._pages(timestamp_filter(cursor))
 

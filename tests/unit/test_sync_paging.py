@@ -209,11 +209,12 @@ def test_when_a_last_page_is_full(pages: list[int], documented: int, *, full: bo
     assert (ending.is_full, ending.rows) == (full, sum(pages))
 
 
+@pytest.mark.parametrize("order", ["timestamp", "any"])
 @pytest.mark.parametrize("page_rows", [3, 1000], ids=["full as the page before", "full as documented"])
 def test_rows_behind_a_full_page_without_a_link_are_asked_for_by_timestamp(
-    tmp_path: Path, page_rows: int
+    tmp_path: Path, page_rows: int, order: str
 ) -> None:
-    with lab(tmp_path, {ACCOUNTS: page_rows + 5}, page_rows=page_rows) as home:
+    with lab(tmp_path, {ACCOUNTS: page_rows + 5}, page_rows=page_rows, sync_order=order) as home:
         nth = 2 if page_rows == 3 else 1
         home.exact.faults.add(faults.Match(stream=ACCOUNTS, nth=nth), faults.without_next())
         assert home.run(ACCOUNTS).complete
