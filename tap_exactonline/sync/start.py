@@ -101,7 +101,7 @@ def begin(
     start.modified = modified_field(endpoint)
     start.going_on = {**marks, "start_date": since.isoformat() if since else None}
     start.over = {**marks, "start_date": None}
-    if since:
+    if since and endpoint.sync_timestamp:
         start.empty = {"start_date": since.isoformat()}
     return start
 

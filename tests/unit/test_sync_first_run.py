@@ -58,6 +58,9 @@ def test_a_stream_that_is_empty_costs_one_call_in_later_runs(tmp_path: Path, str
             assert not home.run(stream).said("SyncTimestamp")
             assert home.filters(stream) == ["Timestamp gt 1L"]
             assert not any("SyncTimestamp" in call.path for call in home.exact.log)
+            assert ("start_date" in home.bookmark(stream)) is (stream == LINES), (
+                "noted only where it is of use"
+            )
         old, new = (home.table(stream).insert()["ID"] for _ in range(2))
         home.table(stream).update(old, Modified=datetime(2020, 1, 1))
         assert home.run(stream).complete
