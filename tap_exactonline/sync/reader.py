@@ -126,7 +126,8 @@ class Reader:
             believe=believe and not (first and moved_since(self._endpoint, self._division, first)),
             logger=self._logger,
         )  # fmt: skip
-        if start is None:
+        if start.nothing:
+            yield Batch((), start.empty)
             return
         self._query.make = replace(self._query.make, oldest=start.oldest, modified=start.modified)
         order = ReadOrder(start.cursor, in_parts=_several(self._endpoint))

@@ -83,7 +83,7 @@ def look_into(
             return {}
     if read.endpoint.kind != "sync" or outcome.from_scratch:
         return {}
-    return _trusted(read, division, now)
+    return trusted(read.name, division, now)
 
 
 def look_into_empty(
@@ -100,7 +100,7 @@ def look_into_empty(
     for read, outcome, changes in ended:
         rights = user_has_rights(client, read.endpoint, division) if answered else None
         if rights:
-            changes.update(_trusted(read, division, datetime.now(UTC)))
+            changes.update(trusted(read.name, division, datetime.now(UTC)))
             return
         if rights is False:
             outcome.status, outcome.note = Status.NOT_COVERED, NO_RIGHTS
@@ -111,8 +111,9 @@ def look_into_empty(
             outcome.note, answered = UNKNOWN, False
 
 
-def _trusted(read: StreamRead, division: int, now: datetime) -> Changes:
-    spread = timedelta(days=zlib.crc32(f"{read.name} {division}".encode()) % _SPREAD)
+def trusted(stream: str, division: int, now: datetime) -> Changes:
+    """What a bookmark remembers once Exact has shown that the user may see rows; it holds for two weeks at most."""
+    spread = timedelta(days=zlib.crc32(f"{stream} {division}".encode()) % _SPREAD)
     return {"rights_at": (now - spread).isoformat(timespec="seconds")}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 from msgspec.structs import replace
@@ -22,6 +22,7 @@ from tap_exactonline.exact.odata import (
     timestamp_filter,
 )
 from tap_exactonline.sync.records.codec import Rows
+from tap_exactonline.sync.rights import is_due, trusted
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes, as_stored
 
 _SYNC_TIMESTAMP = "read/sync/Sync/SyncTimestamp"
@@ -37,6 +38,7 @@ class Start(msgspec.Struct):
         cursor: Rows with a higher Timestamp are asked for.
         continued: Whether an earlier read got so far.
         named: Whether Exact said that there are rows with a higher one.
+        nothing: Whether Exact said that no row was modified since the start date: there is nothing to read.
         oldest: Rows modified before are left out; None: none are.
         modified: The field that tells when a row was modified, if there is one.
         going_on: Members of the bookmark that hold until the read is complete.
@@ -47,6 +49,7 @@ class Start(msgspec.Struct):
     cursor: int
     continued: bool
     named: bool = False
+    nothing: bool = False
     oldest: datetime | None = None
     modified: str | None = None
     going_on: Changes = msgspec.field(default_factory=Changes)
@@ -63,7 +66,7 @@ def begin(
     start_date: datetime | None,
     believe: bool,
     logger: logging.Logger,
-) -> Start | None:
+) -> Start:
     """Where to begin.
 
     Args:
@@ -74,9 +77,6 @@ def begin(
         start_date: Nothing older on a first read, in the administration's wall clock.
         believe: Whether Exact's word on the start date is taken.
         logger: Where remarks go.
-
-    Returns:
-        None if there is nothing to read: no row was modified since the start date.
     """
     stored = bookmark.timestamp
     since = start_date
@@ -92,9 +92,14 @@ def begin(
     # Where the whole stream was empty the last time, to read it costs less than to ask.
     was_empty = bookmark.start_date is not None
     if believe and stored is None and since is not None and endpoint.sync_timestamp and not was_empty:
-        known = _from_exact(client, endpoint, division, since, logger)
+        now = datetime.now(UTC)
+        doubt = bookmark.delivered or is_due(bookmark.rights_at, now)
+        known = _from_exact(client, endpoint, division, since, logger, doubt=doubt)
         if known == 0:
-            return None
+            start.nothing = True
+            # Exact has named an older row, so the user may see rows.
+            start.empty = trusted(endpoint.name, division, now) if doubt else {}
+            return start
         if known is not None:
             start.cursor, start.named, since = known - 1, True, None
     start.oldest = since
@@ -157,15 +162,22 @@ def modified_field(endpoint: Endpoint) -> str | None:
 
 
 def _from_exact(
-    client: ExactClient, endpoint: Endpoint, division: int, since: datetime, logger: logging.Logger
+    client: ExactClient,
+    endpoint: Endpoint,
+    division: int,
+    since: datetime,
+    logger: logging.Logger,
+    *,
+    doubt: bool,
 ) -> int | None:
     """The Timestamp of the first row modified since; 0 if no row was, None if Exact does not say.
 
-    That no row was is believed if Exact names an older one. It answers with an empty list also to a user who may not see.
+    Where there is doubt, that no row was is believed if Exact names an older one. It answers with an empty list also to a user
+    who may not see.
     """
     try:
         found = first_timestamp(client, endpoint, division, since)
-        if found or first_timestamp(client, endpoint, division, EVER):
+        if found or not doubt or first_timestamp(client, endpoint, division, EVER):
             return found
         raise StreamError("it names no row at all")
     except StreamError as exc:

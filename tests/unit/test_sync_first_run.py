@@ -42,6 +42,12 @@ def test_no_row_since_the_start_date_costs_no_read(tmp_path: Path) -> None:
     with lab(tmp_path, {LINES: 12}, start_date="2030-01-01") as home:
         assert home.run(LINES).complete
         assert home.exact.calls(HOME, LINES) == 0
+        asked = [call.query["modified"][9:13] for call in home.exact.log if "SyncTimestamp" in call.path]
+        assert asked == ["2030", "1900"], "there are older rows, so what it says can be believed"
+        home.exact.clear_log()
+        assert home.run(LINES).complete
+        asked = [call.query["modified"][9:13] for call in home.exact.log if "SyncTimestamp" in call.path]
+        assert asked == ["2030"]
 
         home.exact.clock.advance(5 * 365 * 86400)
         home.table(LINES).update(home.table(LINES).keys()[0])
@@ -84,6 +90,17 @@ def test_what_is_said_of_the_start_date_is_believed_only_if_rows_confirm_it(
         assert home.live(LINES) == wanted
         assert home.filters(LINES)[-1] == "Timestamp gt 1L"
         assert home.bookmark(LINES)["replication_key_value"] > 1
+
+
+def test_silence_about_rows_that_were_delivered_is_never_believed(tmp_path: Path) -> None:
+    with lab(tmp_path, {LINES: 12}, start_date=START) as home:
+        for _ in range(3):
+            assert home.run(LINES, without=frozenset({(LINES, "description")})).complete
+        assert home.bookmark(LINES)["rights_at"], "Exact has said that the user may see the rows"
+        home.exact.faults.add("SyncTimestamp", faults.json_body({"d": {"results": []}}), times=None)
+        run = home.run(LINES)
+        assert run.said(LINES, "starts over")
+        assert {row["id"] for row in run.records(LINES)} == newer(home, LINES)
 
 
 @pytest.mark.parametrize("answers", ["known", "by_modified"])

@@ -52,7 +52,7 @@ class Bookmark(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         start_date: The first read is not complete, or found no row yet, and leaves out what is older. Set by `start`.
         deletions: How far the log of deletions was applied.
         read_at: Of ``sync_deleted``: since then it has been read without a gap, in UTC. Set by `worker` and `resets`.
-        rights_at: When Exact said last that the user has the right to see the rows, in UTC. Set by `rights`.
+        rights_at: When Exact said last that the user has the right to see the rows, in UTC. Set by `rights` and `start`.
         version: The table version under which the division was read completely. Set by `versions`.
         had_rows: Rows were delivered, whatever became of the bookmark since. Set by `worker` and `resets`.
         no_rows: The bookmark comes from the start date, and no row was delivered. Set by `worker`.
