@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,45 +13,13 @@ from tests.convergence.states import without_refusals
 from tests.convergence.target import Target
 from tests.exact_online import faults
 from tests.exact_online.wordings import SAYS_NOTHING, UNKNOWN_FIELD
-from tests.support.in_process import InProcessRun
-from tests.support.sync import HOME, ITEMS, SyncFixture, lab
+from tests.support.refusals import PATHS, a_week_later, column, errors, schemas
+from tests.support.sync import ITEMS, lab
 
-SDK_PATH = {"stream_map_config": {"anything": True}}
-PATHS = pytest.mark.parametrize("settings", [{}, SDK_PATH], ids=["short path", "SDK's path"])
 ATTACHMENTS = "bulk_documents_document_attachments"
 COSTUNITS = "hrm_costunits"
 LINES = "sync_financial_transaction_lines"  # dated, and SyncTimestamp may know it
 LOG = "sync_deleted"
-
-
-def schemas(run: InProcessRun, stream: str) -> list[set[str]]:
-    """The columns of each SCHEMA of a stream, in order."""
-    return [
-        set(m["schema"]["properties"])
-        for m in run.messages
-        if m["type"] == "SCHEMA" and m["stream"] == stream
-    ]
-
-
-def column(home: SyncFixture, stream: str, name: str) -> dict[Any, Any]:
-    """Key → value of a column in the target."""
-    return {key[1]: row.get(name) for key, row in home.target.tables[stream].live(HOME).items()}
-
-
-def a_week_later(home: SyncFixture, stream: str) -> None:
-    """What was refused is tried again."""
-    assert home.state is not None
-    learnt = home.state["bookmarks"][stream]["learnt"]
-    then = (datetime.now(UTC) - timedelta(days=8)).isoformat()
-    learnt.get("fields", {}).update(dict.fromkeys(learnt.get("fields", {}), then))
-    learnt.get("filter", {})["at"] = then
-
-
-def errors(home: SyncFixture) -> int:
-    """Answers 4xx since this was asked last."""
-    count = len(home.exact.errors_4xx)
-    home.exact.clear_log()
-    return count
 
 
 @PATHS
@@ -148,104 +115,6 @@ def test_where_nothing_can_be_told_nothing_is_dropped(tmp_path: Path, sentence: 
         run = home.run(ITEMS)
         assert run.complete
         assert "unit" in run.records(ITEMS)[0]
-
-
-@PATHS
-def test_a_field_that_is_refused_again_changes_no_schema(tmp_path: Path, settings: dict[str, Any]) -> None:
-    """Target-postgres loads what came under the first SCHEMA last: the deletion after the row that came back."""
-    with lab(tmp_path, {ITEMS: 4}, deletions="tombstones", **settings) as home:
-        home.exact.refuse_field(ITEMS, "Description")
-        home.run(ITEMS)
-        assert home.run(ITEMS).complete
-        a_week_later(home, ITEMS)
-        key = home.table(ITEMS).keys()[0]
-        home.table(ITEMS).delete(key)
-        home.table(ITEMS).insert(ID=key)
-
-        run = home.run(ITEMS)
-
-        assert run.complete
-        assert errors(home), "it was tried"
-        assert [record["_sdc_deleted_at"] is None for record in run.records(ITEMS)] == [False, True]
-        assert len(schemas(run, ITEMS)) == 1
-
-
-@PATHS
-@pytest.mark.parametrize("first", [False, True])
-def test_a_deletion_that_a_target_loads_last_is_applied_again(
-    tmp_path: Path, settings: dict[str, Any], first: bool
-) -> None:
-    with lab(tmp_path, {ITEMS: 9}, deletions="tombstones", **settings) as home:
-        home.target = Target(hard_delete=False, batch=3)
-        if not first:
-            assert home.run(ITEMS).complete
-        key = home.table(ITEMS).keys()[0]
-        home.table(ITEMS).delete(key)
-        home.table(ITEMS).insert(ID=key)
-        for _ in range(4):
-            home.table(ITEMS).insert()
-        home.exact.refuse_field(ITEMS, "Description")
-
-        run = home.run(ITEMS)
-
-        assert "Description (column description)" in str(run.error)
-        assert len(schemas(run, ITEMS)) == 2
-        assert key not in home.live(ITEMS), "the target has loaded its deletion last"
-        run = home.run(ITEMS)
-        assert run.complete
-        assert home.live(ITEMS) == set(home.table(ITEMS).keys())
-        assert len(run.records(ITEMS)) == 1 + 5, "what came since the deletion, and no more"
-        assert not home.run(ITEMS).records(ITEMS), "once"
-
-
-@PATHS
-def test_a_field_that_is_back_after_a_deletion_makes_the_run_incomplete(
-    tmp_path: Path, settings: dict[str, Any]
-) -> None:
-    with lab(tmp_path, {ITEMS: 4}, deletions="tombstones", **settings) as home:
-        home.target = Target(hard_delete=False, batch=2)
-        home.exact.refuse_field(ITEMS, "Description")
-        home.run(ITEMS)
-        a_week_later(home, ITEMS)
-        home.exact.allow_field(ITEMS, "Description")
-        key = home.table(ITEMS).keys()[0]
-        home.table(ITEMS).delete(key)
-        home.table(ITEMS).insert(ID=key)
-        home.table(ITEMS).insert()
-
-        run = home.run(ITEMS)
-
-        assert key not in home.live(ITEMS)
-        assert "after deletions had been written" in str(run.error)
-        assert "Run again: soon" in str(run.error)
-        assert home.run(ITEMS).complete
-        assert home.live(ITEMS) == set(home.table(ITEMS).keys())
-
-
-@pytest.mark.parametrize("cut", ["kill", "term"])
-@pytest.mark.parametrize("after", [9, 12, 15])
-def test_a_run_that_is_cut_after_another_schema_loses_no_row_that_came_back(
-    tmp_path: Path, after: int, cut: Any
-) -> None:
-    """One administration learns that the field is gone when the deletions of the other are written already."""
-    other = HOME + 1
-    with lab(tmp_path, {ITEMS: 4}, deletions="tombstones", page_rows=2, max_parallel_divisions=2) as home:
-        home.target = Target(hard_delete=False, batch=2)
-        home.exact.add_division(other, rows={ITEMS: 4})
-        assert home.run(ITEMS).complete
-        table = home.table(ITEMS, other)
-        key = table.keys()[0]
-        table.delete(key)
-        table.insert(ID=key)
-        for _ in range(8):
-            table.insert()
-        home.exact.refuse_field(ITEMS, "Description")
-
-        home.run(ITEMS, after=after, cut=cut)
-
-        home.run(ITEMS)
-        assert home.run(ITEMS).complete
-        assert home.live(ITEMS, other) == set(table.keys())
 
 
 @pytest.mark.parametrize("field", ["ID", "Timestamp"])
