@@ -22,15 +22,22 @@ Key = Any  # the value of a single key, a tuple for a composite one
 
 
 class Row:
-    """One row: a template shared with others, and the values of its own."""
+    """One row: a template shared with others, and the values of its own.
 
-    __slots__ = ("base", "key", "own", "pos", "rv")
+    Attributes:
+        changed: When it was changed last, which a table without ``Modified`` does not show.
+    """
 
-    def __init__(self, base: dict[str, Any], own: list[Any], key: Key, rv: int) -> None:
+    __slots__ = ("base", "changed", "key", "own", "pos", "rv")
+
+    def __init__(
+        self, base: dict[str, Any], own: list[Any], key: Key, rv: int, changed: datetime | None = None
+    ) -> None:
         self.base = base
         self.own = own
         self.key = key
         self.rv = rv
+        self.changed = changed
         self.pos = -1
 
 
@@ -141,7 +148,7 @@ class Table:
             else:
                 own.append(moment)
         key = own[0] if len(self.key) == 1 else tuple(own[: len(self.key)])
-        return Row(self._templates[number % generate.TEMPLATES], own, key, rv)
+        return Row(self._templates[number % generate.TEMPLATES], own, key, rv, moment)
 
     @property
     def count(self) -> int:
@@ -193,6 +200,7 @@ class Table:
                 [known.get(n) for n in self.own],
                 key,
                 rv,
+                self.exact.now(),
             )
             if key in rows:
                 raise ValueError(f"{self.name} has a row {key!r}")
@@ -207,7 +215,7 @@ class Table:
             if set(values) & {*self.key, "Timestamp"}:
                 raise ValueError("an update changes neither the key nor the Timestamp")
             self._forget(row)
-            row.rv = self.division.next_rv()
+            row.rv, row.changed = self.division.next_rv(), self.exact.now()
             self._set(row, {n: self.exact.now() for n in generate.MODIFIED if n in self._at} | values)
             row.own[self._at["Timestamp"]] = row.rv
             self._append(row)
@@ -351,10 +359,11 @@ class Table:
 
     def modified_since(self, moment: datetime) -> Row | None:
         """The first row that was modified then or later: in order of Timestamp, or of when it was modified."""
-        if not self._modified:
-            return None
-        at = self._modified[0]
-        rows = (row for row in self.by_timestamp(-1) if row.own[at] >= moment)
+
+        def changed(row: Row) -> datetime:
+            return row.own[self._modified[0]] if self._modified else row.changed or moment
+
+        rows = (row for row in self.by_timestamp(-1) if changed(row) >= moment)
         if self.exact.switches.sync_timestamp == "by_modified":
-            return min(rows, key=lambda row: row.own[at], default=None)
+            return min(rows, key=changed, default=None)
         return next(rows, None)
