@@ -150,8 +150,10 @@ def _look_at_rows(read: StreamRead, state: State, logger: logging.Logger) -> Non
         return
     entry = state.stream(read.name)
     wanted = set(read.delivered())
-    before, maps = entry.columns, entry.maps
+    before, other_maps = entry.columns, entry.maps not in (None, read.maps)
     entry.maps = read.maps
+    if other_maps:
+        _apply_log_again(read.name, state)
     begun = state.begun(read.name)
     if before is None or not begun:
         entry.columns = tuple(sorted(wanted))
@@ -160,7 +162,7 @@ def _look_at_rows(read: StreamRead, state: State, logger: logging.Logger) -> Non
     added = wanted - set(before) - read.doubtful()
     if added:
         reason = f"lack {shorten(sorted(added))}"
-    elif maps not in (None, read.maps):
+    elif other_maps:
         reason = "were changed in another way (stream_maps, flattening, timezone)"
     else:
         entry.columns = tuple(sorted(wanted & set(before)))
@@ -172,6 +174,13 @@ def _look_at_rows(read: StreamRead, state: State, logger: logging.Logger) -> Non
     for division in begun:
         state.update(read.name, division, RESET)
     entry.columns = tuple(sorted(wanted))
+
+
+def _apply_log_again(stream: str, state: State) -> None:
+    """The stream maps of before may have kept deletions from the target."""
+    for division, bookmark in [*state.bookmarks(stream)]:
+        if bookmark.log.timestamp is not None:
+            state.update(stream, division, {"deletions": replace(bookmark.log, timestamp=None)})
 
 
 def tell_left_alone(divisions: Sequence[Division], state: State, logger: logging.Logger) -> None:
