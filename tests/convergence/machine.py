@@ -314,14 +314,21 @@ class Histories(RuleBasedStateMachine):
             settings["deletions"] = "log" if self.world.tombstones else "tombstones"
         elif what == "column":
             self.world.deselect(self.tables[stream % len(self.tables)], which)
-        elif what == "start_date":
-            settings["start_date"] = START_DATES[which % len(START_DATES)]
-        elif what == "maps":
-            self.world.filter_out(self.tables[stream % len(self.tables)], self._code(which))
+        elif what in ("start_date", "maps"):
+            # With versions the next run takes away what is not asked for now; a state from before would not read it again
+            # (docs/reading-again.md).
+            self.world.states.clear()
+            self._ask_for_other_rows(what, which, stream)
         elif settings.pop("exclude_divisions", None) is None and self._readable_without(
             code := self._code(which)
         ):
             settings["exclude_divisions"] = [code]
+
+    def _ask_for_other_rows(self, what: str, which: int, stream: int) -> None:
+        if what == "start_date":
+            self.world.settings["start_date"] = START_DATES[which % len(START_DATES)]
+        else:
+            self.world.filter_out(self.tables[stream % len(self.tables)], self._code(which))
 
     def _readable_without(self, code: int) -> bool:
         """Whether another administration would be left to read."""
