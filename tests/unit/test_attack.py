@@ -24,6 +24,7 @@ def wrong(figures: list[Figure]) -> list[str]:
     return [f"{one.what}: {one.result}" for one in figures if one.bad]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", QUICK, ids=lambda theme: theme.__name__.rpartition(".")[2])
 def test_nothing_goes_wrong(theme: ModuleType) -> None:
     assert wrong(theme.attack(Effort(seed=20261128, scale=QUICK[theme]))) == []

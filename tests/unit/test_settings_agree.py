@@ -62,6 +62,7 @@ def test_meltano_describes_a_setting_as_the_code_does(plugin: dict[str, Any], na
     assert words(setting["description"]) == words(schema["description"])
 
 
+@pytest.mark.slow
 def test_meltano_sets_nothing_for_the_settings_of_the_sdk(plugin: dict[str, Any]) -> None:
     for setting in plugin["settings"]:
         if setting["name"] not in own_settings():

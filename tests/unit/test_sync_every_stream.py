@@ -55,6 +55,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     return done
 
 
+@pytest.mark.slow
 def test_each_record_of_each_stream_is_what_its_schema_says(run: InProcessRun) -> None:
     schemas = {m["stream"]: m for m in run.messages if m["type"] == "SCHEMA"}
     assert schemas.keys() == {endpoint.name for endpoint in chosen()}

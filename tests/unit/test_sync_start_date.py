@@ -60,6 +60,7 @@ def resolved(records: Records) -> tuple[set[Reference], set[Reference]]:
     return found
 
 
+@pytest.mark.slow
 def test_what_resolves_without_a_start_date_resolves_with_it(tmp_path: Path) -> None:
     everything = read_all(tmp_path / "whole")
     good, bad = resolved(everything)
