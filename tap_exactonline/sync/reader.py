@@ -166,8 +166,8 @@ class Reader:
     def _pages_above(self, cursor: int, order: ReadOrder) -> Iterator[PageLines]:
         """All pages above a Timestamp. After a full page without a link, it is asked for what comes behind it."""
         yield from self._pages(timestamp_filter(cursor))
-        while self._ending.is_full and (order.seen or 0) > cursor:
-            cursor = order.seen or 0
+        while self._ending.is_full and (seen := order.seen or 0) > cursor:
+            cursor = seen
             yield from self._pages(timestamp_filter(cursor))
 
     def _once_more(self, cursor: int) -> Iterator[Batch]:
