@@ -135,9 +135,9 @@ def aged(home: SyncFixture, days: float) -> None:
 
 
 @pytest.mark.parametrize("deletions", ["log", "tombstones"])
-@pytest.mark.parametrize(("days", "anew"), [(54, False), (56, True)])
+@pytest.mark.parametrize(("days", "starts_over"), [(54, False), (56, True)])
 def test_after_55_days_the_streams_concerned_start_over(
-    tmp_path: Path, deletions: str, days: int, anew: bool
+    tmp_path: Path, deletions: str, days: int, starts_over: bool
 ) -> None:
     other = "sync_financial_sales_entries"  # the log does not cover it
     with lab(tmp_path, {ITEMS: 5, other: 5}, deletions=deletions) as home:
@@ -145,23 +145,23 @@ def test_after_55_days_the_streams_concerned_start_over(
         aged(home, days)
         run = home.run(ITEMS, other, LOG)
         assert run.complete
-        assert len(run.records(ITEMS)) == (5 if anew else 0)
+        assert len(run.records(ITEMS)) == (5 if starts_over else 0)
         assert run.records(other) == []
-        assert run.said(f"{days} days ago", "start over", ITEMS) is anew
+        assert run.said(f"{days} days ago", "start over", ITEMS) is starts_over
 
 
 @pytest.mark.parametrize("deletions", ["log", "tombstones"])
-@pytest.mark.parametrize(("days", "anew"), [(-0.5, False), (-300, True)])
+@pytest.mark.parametrize(("days", "starts_over"), [(-0.5, False), (-300, True)])
 def test_a_moment_that_has_yet_to_come_hides_no_gap_in_the_log(
-    tmp_path: Path, deletions: str, days: float, anew: bool
+    tmp_path: Path, deletions: str, days: float, starts_over: bool
 ) -> None:
     with lab(tmp_path, {ITEMS: 5}, deletions=deletions) as home:
         assert home.run(ITEMS, LOG).complete
         aged(home, days)
         run = home.run(ITEMS, LOG)
         assert run.complete
-        assert run.said("by a clock that was wrong", "start over", ITEMS) is anew
-        assert len(run.records(ITEMS)) == (5 if anew else 0)
+        assert run.said("by a clock that was wrong", "start over", ITEMS) is starts_over
+        assert len(run.records(ITEMS)) == (5 if starts_over else 0)
         assert not home.run(ITEMS, LOG).said("start over"), "once"
 
 
