@@ -186,7 +186,10 @@ class TapExactOnline(Tap):
         # They have failures of their own, and say which columns the maps are made for.
         for stream in self.streams.values():
             _ = stream.metadata
+        # The SDK takes `__else__` out of the maps that it is given: the settings are for other runs, too.
+        given = self._config
         try:
+            self._config = {**given, "stream_maps": {**(given.get("stream_maps") or {})}}
             super().setup_mapper()
         except ConfigValidationError:
             raise
@@ -195,6 +198,8 @@ class TapExactOnline(Tap):
                 raise
             text = f"Setting 'stream_maps': {described(exc)}"
             raise ConfigValidationError(text, errors=[text]) from exc
+        finally:
+            self._config = given
 
     def discover_streams(self) -> Sequence[Stream]:
         """Every endpoint; only the selected ones if there is a catalog.

@@ -69,7 +69,7 @@ def fingerprint(
     Args:
         config: All settings.
         stream: Name of the stream.
-        removed: The maps let none of its rows through. The SDK takes the word for it (``__else__``) out of the setting.
+        removed: The maps let none of its rows through, maybe by ``__else__``.
         nested: Some column holds objects, so that flattening makes others of it.
         zone: By which its moments are converted to UTC; None: they are not.
     """

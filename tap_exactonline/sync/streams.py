@@ -211,7 +211,6 @@ class ExactStream(Stream):
         held = {*self.naming.key(self.endpoint), stamp, DELETED_AT}
         maps = for_deletions(self.config.get("stream_maps") or {}, columns, held)
         mapper = PluginMapper({**self.config, "stream_maps": maps}, self.logger)
-        mapper.default_mapper_type = self._tap.mapper.default_mapper_type  # what it was told, it has removed
         whole = self.stream_maps[0].raw_schema
         kept = {name: kind for name, kind in whole["properties"].items() if name in held}
         try:

@@ -43,7 +43,6 @@ def test_a_deletion_goes_through_every_stream_map(tmp_path: Path, definition: di
         assert len(target.live()) == 3
 
 
-# To be copied: the SDK takes `__else__` out of what it is given.
 NOTHING = pytest.mark.parametrize(
     "maps",
     [{ACCOUNTS: {"__filter__": f"division != {HOME}"}}, {ACCOUNTS: None}, {"__else__": None}],
@@ -54,7 +53,7 @@ NOTHING = pytest.mark.parametrize(
 def test_a_deletion_that_maps_kept_back_comes_when_they_go(tmp_path: Path, maps: dict[str, Any]) -> None:
     with lab(tmp_path, {ACCOUNTS: 4}, deletions="tombstones") as home:
         assert home.run(ACCOUNTS).complete
-        home.settings["stream_maps"] = {**maps}
+        home.settings["stream_maps"] = maps
         home.table(ACCOUNTS).delete(home.table(ACCOUNTS).keys()[0])
         assert home.run(ACCOUNTS).complete
         assert len(home.live(ACCOUNTS)) == 4
@@ -65,11 +64,11 @@ def test_a_deletion_that_maps_kept_back_comes_when_they_go(tmp_path: Path, maps:
 
 @NOTHING
 def test_maps_that_let_no_row_through_let_no_deletion_through(tmp_path: Path, maps: dict[str, Any]) -> None:
-    with lab(tmp_path, {ACCOUNTS: 4}, deletions="tombstones", stream_maps={**maps}) as home:
+    with lab(tmp_path, {ACCOUNTS: 4}, deletions="tombstones", stream_maps=maps) as home:
         home.table(ACCOUNTS).delete(home.table(ACCOUNTS).keys()[0])
-        run = home.run(ACCOUNTS)
-        assert run.complete
-        assert not run.records(ACCOUNTS)
+        for run in (home.run(ACCOUNTS), home.run(ACCOUNTS)):
+            assert run.complete
+            assert not run.records(ACCOUNTS)
 
 
 @pytest.mark.parametrize(
