@@ -84,10 +84,11 @@ class Writer:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         # Stream → the fields that the last records lack, and the columns that the last SCHEMA lacks.
         self._introduced: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
-        # Stream and division under way → up to where the log was applied before this run wrote deletions; and the streams of
-        # which those are followed by another SCHEMA.
-        self._log_places: dict[tuple[str, int], int | None] = {}
-        self._torn: set[str] = set()
+        # Stream → SCHEMAs written in this run.
+        self._schemas: Counter[str] = Counter()
+        # Stream and division under way → up to where the log was applied before this run wrote deletions, and the number of the
+        # SCHEMA under which it wrote the first.
+        self._log_places: dict[tuple[str, int], tuple[int | None, int]] = {}
         self._under_way: Counter[tuple[str, int]] = Counter()
         self._home = 0
         self._totals: defaultdict[int, DivisionTotal] = defaultdict(DivisionTotal)
@@ -213,9 +214,9 @@ class Writer:
             read, content = payload.read, payload.content
             if payload.without is not None:
                 self._introduce(read, payload.without)
-            if payload.lowest is not None and read.name not in self._torn:
-                place = self._state.get(read.name, event.division).log
-                self._log_places.setdefault((read.name, event.division), place.timestamp)
+            if payload.lowest is not None:
+                place = self._state.get(read.name, event.division).log.timestamp
+                self._log_places.setdefault((read.name, event.division), (place, self._schemas[read.name]))
             if not isinstance(content, bytes):
                 exact_stream = self._streams[read.name]
                 ordinary = payload.lowest is None
@@ -284,8 +285,7 @@ class Writer:
         if self._batches is not None:
             self._batches.close(read.name)  # its records fit the schema from before
         self._streams[read.name].write_schema(missing)
-        if written is not None:
-            self._torn.add(read.name)
+        self._schemas[read.name] += 1
         # Rows without the column need it once it is back.
         columns = self._state.known(read.name).columns
         lacking = {read.columns[name] for name in without if name in read.columns}
@@ -297,8 +297,8 @@ class Writer:
 
         A target may load what came under one SCHEMA after what came under the next: a deletion after the row that came back.
         """
-        for (stream, division), timestamp in self._log_places.items():
-            if stream in self._torn:
+        for (stream, division), (timestamp, schema) in self._log_places.items():
+            if schema < self._schemas[stream]:
                 # Behind: so that rows which were renumbered since are read again, too.
                 log = replace(self._state.get(stream, division).log, timestamp=timestamp, behind=True)
                 self._state.update(stream, division, {"deletions": log})
@@ -306,11 +306,8 @@ class Writer:
     def _doubt_deletions(self, outcome: Outcome, division: int) -> None:
         """A stream is not complete if the target may have loaded its deletions last."""
         self._take_log_back()
-        place = outcome.stream, division
-        if place not in self._log_places:
-            return
-        del self._log_places[place]
-        if outcome.stream in self._torn and outcome.status is Status.OK:
+        _, schema = self._log_places.pop((outcome.stream, division), (None, self._schemas[outcome.stream]))
+        if schema < self._schemas[outcome.stream] and outcome.status is Status.OK:
             outcome.status, outcome.note, outcome.again = Status.INCOMPLETE, _TORN, SOON
 
     def _activate(self) -> None:

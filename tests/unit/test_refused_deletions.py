@@ -61,6 +61,56 @@ def test_a_deletion_that_a_target_loads_last_is_applied_again(
 
 
 @PATHS
+def test_it_is_applied_again_where_no_timestamp_tells_which_rows_came_back(
+    tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    """A move numbers rows and deletions in no order, so that all rows are read again."""
+    with lab(tmp_path, {ITEMS: 9}, deletions="tombstones", **settings) as home:
+        home.target = Target(hard_delete=False, batch=3)
+        assert home.run(ITEMS).complete
+        key = home.table(ITEMS).keys()[0]
+        home.table(ITEMS).delete(key)
+        home.table(ITEMS).insert(ID=key)
+        home.exact.move_division(HOME, 20_000)
+        home.exact.refuse_field(ITEMS, "Description")
+        home.run(ITEMS)
+        assert key not in home.live(ITEMS), "the target has loaded its deletion last"
+
+        assert home.run(ITEMS).complete
+
+        assert home.live(ITEMS) == set(home.table(ITEMS).keys())
+        assert not home.run(ITEMS).records(ITEMS), "once"
+
+
+def test_it_is_applied_again_after_a_third_schema(tmp_path: Path) -> None:
+    """One administration refuses a field, another one a second field, when its deletions are written already."""
+    other = HOME + 1
+    with lab(tmp_path, {ITEMS: 4}, deletions="tombstones", max_parallel_divisions=1) as home:
+        home.target = Target(hard_delete=False, batch=3)
+        home.exact.add_division(other, rows={ITEMS: 4})
+        assert home.run(ITEMS).complete
+        home.table(ITEMS).insert()
+        table = home.table(ITEMS, other)
+        key = table.keys()[0]
+        table.delete(key)
+        table.insert(ID=key)
+        for _ in range(4):
+            table.insert()
+        home.exact.refuse_field(ITEMS, "Description")
+        end = home.exact.on_page(
+            lambda call: home.exact.refuse_field(ITEMS, "Barcode") if call.division == other else None
+        )
+        run = home.run(ITEMS)
+        end()
+        assert len(schemas(run, ITEMS)) == 3
+        assert key not in home.live(ITEMS, other), "the target has loaded its deletion last"
+
+        assert home.run(ITEMS).complete
+
+        assert home.live(ITEMS, other) == set(table.keys())
+
+
+@PATHS
 def test_a_field_that_is_back_after_a_deletion_makes_the_run_incomplete(
     tmp_path: Path, settings: dict[str, Any]
 ) -> None:
