@@ -291,6 +291,7 @@ class TapExactOnline(Tap):
                 return
             if self._is_paused():
                 return
+            self._remembered.select(name for name, stream in self._exact_streams().items() if stream.selected)
             log = RunLog(self.run_context, self._own_stream(RUN_LOG), self._remembered)
             # Before anything is asked: a run that can't even log in is told in the log.
             log.begin()
@@ -340,8 +341,11 @@ class TapExactOnline(Tap):
             unread=[division.code for division in (self._run.divisions if self._run else ())],
         )
 
+    def _exact_streams(self) -> dict[str, ExactStream]:
+        return {name: stream for name, stream in self.streams.items() if isinstance(stream, ExactStream)}
+
     def _make_run(self) -> Run:
-        streams = {name: stream for name, stream in self.streams.items() if isinstance(stream, ExactStream)}
+        streams = self._exact_streams()
         refused = self._refused(streams)
         streams = {name: stream for name, stream in streams.items() if name not in refused}
         log_stream = None

@@ -255,6 +255,11 @@ class Histories(RuleBasedStateMachine):
         self._prepare(before, during)
         self.world.run(after=after, cut=cut, applied=1.0 if cut == "term" else applied, committed=committed)
 
+    @rule(before=before, during=during, after=st.integers(0, 90))
+    def full_refresh(self, before: list[Event], during: list[tuple[int, Event]], after: int) -> None:
+        self._prepare(before, during)
+        self.world.refresh(after)
+
     @rule(
         before=before,
         during=during,

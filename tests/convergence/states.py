@@ -28,6 +28,19 @@ def _changed(
     return dict(copy)
 
 
+def merged(partial: Mapping[str, Any], completed: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The state that Meltano hands to the run after one with ``--full-refresh`` (Meltano 4.4, ``meltano.core.utils.merge``).
+
+    Args:
+        partial: What the run with ``--full-refresh`` wrote.
+        completed: What it found, and did not hand to the tap.
+    """
+    made = dict(completed or {})
+    for name, value in partial.items():
+        made[name] = merged(value, made.get(name)) if isinstance(value, dict) else value
+    return made
+
+
 def older(state: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """The state as it is after two months in which no run took place."""
 

@@ -14,7 +14,7 @@ from tests.exact_online import Call, ExactOnline
 from tests.support.in_process import Cut, InProcessRun, run_tap
 
 from . import comparing
-from .states import older, without_doubt, without_refusals
+from .states import merged, older, without_doubt, without_refusals
 from .subjects import LOG, LOG_FORGETS, ONCE, SYNC, TALLY, Change, Diverged, Place
 from .target import DELETED_AT, Key, Target
 
@@ -209,6 +209,14 @@ class World:
         comparing.nothing_taken_away(self, before)
         comparing.nothing_emptied(self, values)
         return run
+
+    def refresh(self, after: int) -> None:
+        """A run with Meltano's ``--full-refresh`` that is asked to end after so many messages."""
+        found, self.state = self.state, None
+        self.run(after=after, cut="term")
+        self.state = merged(self.state or {}, found)
+        # As after a lost state, older ones must not come back.
+        self.states.clear()
 
     def _arm(self) -> list[Callable[[], None]]:
         waiting = sorted(self.unlucky, key=lambda item: item[0])

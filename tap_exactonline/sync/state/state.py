@@ -21,7 +21,7 @@ Unknown members of a known stream are dropped: this version can't keep them true
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -44,8 +44,11 @@ class StateError(ValueError):
     """The state can't be used. The message says where it is wrong and what to do."""
 
 
-class StreamState(msgspec.Struct, omit_defaults=True):
+class StreamState(msgspec.Struct):
     """What is remembered of a stream. Changed in the writer's thread only.
+
+    Every member is written, nothing and an empty list too. Meltano merges the state of a run with ``--full-refresh`` into the one
+    before: what is absent stays as it was, and bookmarks of before would stand beside the version of the new rows.
 
     Attributes:
         version: The table version that records carry. Set by `versions`.
@@ -150,6 +153,11 @@ class State:
             index[division] = len(entry.partitions) - 1
         else:
             entry.partitions[position] = after(entry.partitions[position], changes)
+
+    def select(self, streams: Iterable[str]) -> None:
+        """Speak of these streams from the first STATE on, also where nothing is remembered of them."""
+        for stream in streams:
+            self.stream(stream)
 
     def stream(self, stream: str) -> StreamState:
         """What is remembered of a stream as a whole, to be changed."""
