@@ -6,7 +6,7 @@ import gzip
 import shutil
 import tempfile
 import time
-from typing import IO, Any
+from typing import IO, Any, Self
 from uuid import uuid4
 
 import msgspec
@@ -34,7 +34,8 @@ class _Open(msgspec.Struct):
 class Batches(msgspec.Struct):
     """Writes records into files, a stream at a time in each, and the message about a file when it is complete.
 
-    A file lies in the temporary directory until then, so that memory stays flat and no target sees half of one.
+    A file lies in the temporary directory until then, so that memory stays flat and no target sees half of one. As a context, it
+    lets nothing more be written if it is left while rows have not reached the target: the bookmarks are past them already.
 
     Attributes:
         config: Where to, in which encoding, and how many records a file has.
@@ -45,6 +46,15 @@ class Batches(msgspec.Struct):
     output: LineWriter
     _open: dict[str, _Open] = msgspec.field(default_factory=dict)
     _flushed: float = msgspec.field(default_factory=time.monotonic)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._open:
+            self.output.shut()
+        for under_way in self._open.values():
+            under_way.file.close()
 
     @property
     def due(self) -> bool:
@@ -77,7 +87,7 @@ class Batches(msgspec.Struct):
         Raises:
             OutputError: If the file can't be put where it belongs.
         """
-        under_way = self._open.pop(stream, None)
+        under_way = self._open.get(stream)
         if under_way is None:
             return
         storage, encoding = self.config.storage, self.config.encoding
@@ -101,6 +111,7 @@ class Batches(msgspec.Struct):
         if under_way.version is not None:
             message["version"] = under_way.version
         self.output.write_object(message)
+        del self._open[stream]
 
     def flush(self) -> None:
         """Complete all files."""

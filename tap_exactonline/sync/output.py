@@ -45,6 +45,10 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
         self.write(line)
         return len(line)
 
+    def shut(self) -> None:
+        """Write nothing any more: it would follow rows that are lost."""
+        self._whole = False
+
     def write(self, lines: bytes) -> None:
         """Write whole lines at once, so that a target sees a page as soon as it is there.
 
@@ -52,10 +56,11 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
         from a signal handler, nothing is written any more: it would follow a broken line.
 
         Raises:
-            OutputError: If the target is gone, the disk is full, or an earlier write was cut short.
+            OutputError: If the target is gone, the disk is full, an earlier write was cut short, or nothing may be written any
+                more (`shut`).
         """
         if not self._whole:
-            raise OutputError("an earlier line was written in part, and nothing may follow it")
+            raise OutputError("an earlier line was written in part or not at all, and nothing may follow it")
         self._whole = False
         stdout: IO[str] | None = sys.stdout
         if stdout is None:

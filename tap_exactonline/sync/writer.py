@@ -136,11 +136,12 @@ class Writer:
             # Stream maps that need what is refused can't be made for a schema without it; no row of the stream will come.
             self._introduce(read, frozenset() if read.uses(doubtful) else doubtful)
         self._home = home.code
-        workers = self._start_workers(home)
-        failure = self._write_until_over(workers)
-        if failure is None and not self._context.stop.is_set():
-            self._activate()
-        self._write_state(force=True)
+        with self._batches or contextlib.nullcontext():
+            workers = self._start_workers(home)
+            failure = self._write_until_over(workers)
+            if failure is None and not self._context.stop.is_set():
+                self._activate()
+            self._write_state(force=True)
         self.report.outcomes += [
             Outcome(stream, division, Status.INCOMPLETE, rows=rows, note="not finished", again=SOON)
             for (stream, division), rows in self._under_way.items()

@@ -39,6 +39,9 @@ def test_files_of_batches_arrive_as_messages_do(  # noqa: PLR0917 - fixtures
         {
             "TARGET_POSTGRES_SQLALCHEMY_URL": database.sqlalchemy_url,
             "TAP_EXACTONLINE_BATCH_CONFIG": json.dumps(config),
+            # A target that gets no version with a file removes its rows at the end.
+            "TAP_EXACTONLINE_EMIT_ACTIVATE_VERSION_MESSAGES": "true",
+            "TARGET_POSTGRES_HARD_DELETE": "true",
         },
     )
     done = project.run("run", "tap-exactonline", "target-postgres")

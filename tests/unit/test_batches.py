@@ -91,12 +91,26 @@ def test_a_folder_that_can_not_be_written_is_one_line_and_moves_no_bookmark(
     runner: TapRunner, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("not a folder")
-    runner.config["batch_config"] = batch_config(tmp_path / "file/below")
-    done = runner.sync(ACCOUNTS)
+    runner.config["batch_config"] = batch_config(tmp_path / "file/below", batch_size=1000)
+    done = runner.sync(ACCOUNTS, "run_log")
     assert done.code != 0
     assert "batch_config" in done.err
     assert "Traceback" not in done.err
-    assert not any(m["type"] in ("BATCH", "STATE") for m in done.messages)
+    assert [m["type"] for m in done.messages] == ["STATE", "SCHEMA"], "of the beginning"
+    assert reached(done) == {}
+
+
+def test_rows_of_files_carry_their_version(runner: TapRunner, tmp_path: Path) -> None:
+    runner.config |= {
+        "batch_config": batch_config(tmp_path / "files"),
+        "emit_activate_version_messages": True,
+    }
+    done = runner.sync(JOURNALS)
+    (rows,) = read_files(done, JOURNALS)
+    (activated,) = [m["version"] for m in done.messages if m["type"] == "ACTIVATE_VERSION"]
+    assert {row["_sdc_table_version"] for row in rows} == {activated}
+    kinds = [m["type"] for m in done.messages]
+    assert kinds.index("BATCH") < kinds.index("ACTIVATE_VERSION")
 
 
 @pytest.mark.parametrize(

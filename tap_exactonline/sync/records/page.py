@@ -144,7 +144,7 @@ class PageMaker(msgspec.Struct, frozen=True):
         if not self.fast:
             content = plain_records(records)
         elif self.bare:
-            content = _encoder.encode_lines(records)
+            content = bare_lines(records, read.version)
         else:
             content = record_lines(records, read.name, read.version)
         return Payload(read, content, len(records), without, lowest)
@@ -185,6 +185,17 @@ def record_lines(records: Sequence[Any], stream: str, version: int | None = None
         else [_VersionedMessage(stream, record, version, now) for record in records]
     )
     return _encoder.encode_lines(messages)
+
+
+def bare_lines(records: Sequence[Any], version: int | None = None) -> bytes:
+    """Records (structs or dictionaries) without a message around them, one a line.
+
+    Targets of the SDK take a table version from the message of a single record, but of a file from its records only: without it,
+    rows of a file are declared gone (Singer SDK 0.54, ``Sink.process_batch_files``).
+    """
+    lines = _encoder.encode_lines(records)
+    # A line break in a text is escaped.
+    return lines if version is None else lines.replace(b"}\n", b',"_sdc_table_version":%d}\n' % version)
 
 
 def plain_records(records: Sequence[Any]) -> list[dict[str, Any]]:
