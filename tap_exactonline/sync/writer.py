@@ -13,8 +13,6 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from msgspec.structs import replace
-
 from tap_exactonline.exact.divisions import Division
 from tap_exactonline.sync.again import SOON
 from tap_exactonline.sync.batches import Batches
@@ -28,6 +26,7 @@ from tap_exactonline.sync.report import (
     log_outcome,
     shorten,
 )
+from tap_exactonline.sync.schema_changes import SchemaChanges
 from tap_exactonline.sync.slots import OPEN_DIVISIONS
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes
 from tap_exactonline.sync.state.resets import moved_meanwhile, start_over, tell_left_alone
@@ -42,7 +41,10 @@ from tap_exactonline.sync.worker import DivisionWorker
 _STATE_SHARE = 20
 _AHEAD = timedelta(days=1)
 _STATE_SECONDS = 10.0
-_TORN = "a column came or went after deletions had been written, and a target may load those last. The next run applies them again"
+_TORN = (
+    "a column came or went after rows or deletions had been written, and a target may load those last. The next run delivers "
+    "them again"
+)
 
 
 class Writer:
@@ -84,11 +86,7 @@ class Writer:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         # Stream → the fields that the last records lack, and the columns that the last SCHEMA lacks.
         self._introduced: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
-        # Stream → SCHEMAs written in this run.
-        self._schemas: Counter[str] = Counter()
-        # Stream and division under way → up to where the log was applied before this run wrote deletions, and the number of the
-        # SCHEMA under which it wrote the first.
-        self._log_places: dict[tuple[str, int], tuple[int | None, int]] = {}
+        self._schema_changes = SchemaChanges(state)
         self._under_way: Counter[tuple[str, int]] = Counter()
         self._home = 0
         self._totals: defaultdict[int, DivisionTotal] = defaultdict(DivisionTotal)
@@ -216,8 +214,9 @@ class Writer:
             if payload.without is not None:
                 self._introduce(read, payload.without)
             if payload.lowest is not None:
-                place = self._state.get(read.name, event.division).log.timestamp
-                self._log_places.setdefault((read.name, event.division), (place, self._schemas[read.name]))
+                self._schema_changes.deletions(read.name, event.division)
+            elif read.endpoint.kind == "sync":
+                self._schema_changes.rows(read.name, event.division)
             if not isinstance(content, bytes):
                 exact_stream = self._streams[read.name]
                 ordinary = payload.lowest is None
@@ -240,8 +239,12 @@ class Writer:
         self.report.outcomes.append(outcome)
         code = outcome.division
         self._under_way.pop((outcome.stream, code or self._home), None)
-        if code is not None:
-            self._doubt_deletions(outcome, code)
+        if (
+            code is not None
+            and self._schema_changes.ended(outcome.stream, code)
+            and outcome.status is Status.OK
+        ):
+            outcome.status, outcome.note, outcome.again = Status.INCOMPLETE, _TORN, SOON
         left = self._client.budget(code).day_left if code is not None else None
         log_outcome(outcome, self._names.get(code, "") if code is not None else "", left, self._logger)
         log_metrics(outcome, event.read.endpoint.path)
@@ -286,30 +289,12 @@ class Writer:
         if self._batches is not None:
             self._batches.close(read.name)  # its records fit the schema from before
         self._streams[read.name].write_schema(missing)
-        self._schemas[read.name] += 1
+        self._schema_changes.written(read.name)
         # Rows without the column need it once it is back.
         columns = self._state.known(read.name).columns
         lacking = {read.columns[name] for name in without if name in read.columns}
         if lacking and columns is not None:
             self._state.stream(read.name).columns = tuple(sorted(set(columns) - lacking))
-
-    def _take_log_back(self) -> None:
-        """Let the next run apply deletions again that a target may load last, and read the rows from the first of them on.
-
-        A target may load what came under one SCHEMA after what came under the next: a deletion after the row that came back.
-        """
-        for (stream, division), (timestamp, schema) in self._log_places.items():
-            if schema < self._schemas[stream]:
-                # Behind: so that rows which were renumbered since are read again, too.
-                log = replace(self._state.get(stream, division).log, timestamp=timestamp, behind=True)
-                self._state.update(stream, division, {"deletions": log})
-
-    def _doubt_deletions(self, outcome: Outcome, division: int) -> None:
-        """A stream is not complete if the target may have loaded its deletions last."""
-        self._take_log_back()
-        _, schema = self._log_places.pop((outcome.stream, division), (None, self._schemas[outcome.stream]))
-        if schema < self._schemas[outcome.stream] and outcome.status is Status.OK:
-            outcome.status, outcome.note, outcome.again = Status.INCOMPLETE, _TORN, SOON
 
     def _activate(self) -> None:
         if self.report.problems:
@@ -347,7 +332,7 @@ class Writer:
         enough = self._output.written - bytes_then >= _STATE_SHARE * self._state_size
         if not (force or enough or time.monotonic() - time_then >= _STATE_SECONDS):
             return
-        self._take_log_back()
+        self._schema_changes.take_back()
         self._state_size = self._output.write_object({"type": "STATE", "value": self._state.written()})
         self._state_at = (self._output.written, time.monotonic())
         self._state_due = False

@@ -19,7 +19,7 @@ from .subjects import LOG, LOG_FORGETS, ONCE, SYNC, TALLY, Change, Diverged, Pla
 from .target import DELETED_AT, Key, Target
 
 COLUMN_GONE = "which is left out: what was delivered before stays as it is"
-DELETIONS_LAST = "a column came or went after deletions had been written"
+DELETIONS_LAST = "a column came or went after rows or deletions had been written"
 MANY_REFUSED = ("forms of the query one after the other", "refused several times within")
 
 

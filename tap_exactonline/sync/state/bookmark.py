@@ -25,7 +25,8 @@ class LogPlace(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         timestamp: Every deletion up to it was applied. Set by `deletions`.
         read_at: Since then the log has been read without a gap, in UTC. Set by `deletions`, `start` and `resets`.
-        behind: The rows were begun when the log had not been read: what it tells may be older than they are. Set by `start`.
+        behind: The rows were begun when the log had not been read: what it tells may be older than they are. Set by `start` and
+            `schema_changes`.
     """
 
     timestamp: int | None = None
@@ -41,7 +42,7 @@ class Bookmark(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         replication_key: Name of the bookmark's column. Set by `reader`.
         replication_key_value: Of a sync stream: every row up to this Timestamp was delivered. Of others: every row that
             was modified before, in the administration's wall clock. None: the next read begins at the beginning. Set by
-            `reader`, taken back by `deletions` and `resets`.
+            `reader`, taken back by `deletions`, `schema_changes` and `resets`.
         seen: The highest Timestamp that Exact has given. A bookmark above it was written by nobody. Set by `reader`.
         move_date: ``DivisionMoveDate`` of the Timestamps here, those in ``deletions`` included; another one makes them void.
             Set by `resets.origin`.

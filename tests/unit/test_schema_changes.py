@@ -1,4 +1,4 @@
-"""Deletions and another SCHEMA in one run: a target loads what came under the first one last."""
+"""Another SCHEMA in the middle of a run: a target loads what came under the first one last."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ from typing import Any
 
 import pytest
 
+from tap_exactonline.endpoints import by_name
 from tests.convergence.target import Target
-from tests.support.refusals import PATHS, a_week_later, errors, schemas
+from tests.exact_online import faults
+from tests.exact_online.faults import Match
+from tests.exact_online.reading import unknown_field
+from tests.exact_online.record import Call
+from tests.exact_online.wire import error
+from tests.support.refusals import PATHS, a_week_later, column, errors, schemas
 from tests.support.sync import HOME, ITEMS, lab
 
 
@@ -128,7 +134,7 @@ def test_a_field_that_is_back_after_a_deletion_makes_the_run_incomplete(
         run = home.run(ITEMS)
 
         assert key not in home.live(ITEMS)
-        assert "after deletions had been written" in str(run.error)
+        assert "after rows or deletions had been written" in str(run.error)
         assert "Run again: soon" in str(run.error)
         assert home.run(ITEMS).complete
         assert home.live(ITEMS) == set(home.table(ITEMS).keys())
@@ -158,3 +164,47 @@ def test_a_run_that_is_cut_after_another_schema_loses_no_row_that_came_back(
         home.run(ITEMS)
         assert home.run(ITEMS).complete
         assert home.live(ITEMS, other) == set(table.keys())
+
+
+@PATHS
+@pytest.mark.parametrize("first", [False, True])
+def test_a_row_that_changes_while_another_schema_comes_gets_its_newest_value(
+    tmp_path: Path, settings: dict[str, Any], first: bool
+) -> None:
+    """One administration refuses a field, while another one gives it and a row of its first page changes."""
+    other = HOME + 1
+    with lab(tmp_path, {ITEMS: 4}, page_rows=4, max_parallel_divisions=2, **settings) as home:
+        home.target = Target(hard_delete=False, batch=20)
+        home.exact.add_division(other, rows={ITEMS: 4})
+        table = home.table(ITEMS)
+        if not first:
+            assert home.run(ITEMS).complete
+            home.exact.clear_log()
+            home.table(ITEMS, other).insert()
+        for _ in range(30):
+            table.insert()
+        changing = table.rows()[0 if first else 4]["ID"]
+        refusal = error(400, unknown_field(home.exact, by_name(ITEMS), "Description"))
+        home.exact.faults.add(Match(ITEMS, other), faults.answer(lambda: refusal))
+        meeting = faults.together(2)
+        home.exact.faults.add(Match(ITEMS, other), meeting)
+        home.exact.faults.add(Match(ITEMS, HOME, nth=3), meeting)
+
+        def while_it_is_read(_call: Call) -> None:
+            if home.exact.calls(HOME, ITEMS) == 2:
+                end()
+                table.update(changing, Code="newest")
+                for _ in range(40):
+                    table.insert()
+
+        end = home.exact.on_page(while_it_is_read)
+        assert "after rows or deletions had been written" in str(home.run(ITEMS).error)
+
+        run = home.run(ITEMS)
+
+        assert run.complete
+        assert "newest" in {record["code"] for record in run.records(ITEMS)}, (
+            "or the older value may have been loaded last"
+        )
+        assert column(home, ITEMS, "code")[changing] == "newest"
+        assert not home.run(ITEMS).records(ITEMS), "once"
