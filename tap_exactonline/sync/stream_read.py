@@ -26,7 +26,7 @@ class StreamRead(msgspec.Struct):
         query: Its query, shared by all divisions.
         bookmark_column: Name of the bookmark's column, None for a full table.
         version: Version that each record carries, if versions are wanted.
-        columns: Field → what of it arrives in the target: the column's name, and its clock if that is a choice.
+        columns: Field → what of it arrives in the target: the column's name, and its clock and type if these are a choice.
         mapped: The columns from which the setting ``stream_maps`` computes something.
         maps: Tells one way in which settings change rows (stream maps, flattening, time zone) from another; empty if they do not.
     """

@@ -13,7 +13,7 @@ from singer_sdk.mapper import PluginMapper, RemoveRecordTransform, StreamMap
 from singer_sdk.singerlib import Catalog, Metadata, MetadataMapping
 
 from tap_exactonline.catalog import REMEDY, CatalogError
-from tap_exactonline.endpoints import Endpoint
+from tap_exactonline.endpoints import Endpoint, Field
 from tap_exactonline.exact.errors import DivisionError, SettingsError, StreamError
 from tap_exactonline.stdout import OutputError
 from tap_exactonline.sync.deletions import LOG_FIELDS
@@ -113,12 +113,7 @@ class ExactStream(Stream):
         self._emitted = frozenset(codec.columns)
         if codec.tombstones and not self._run.fast:
             self._maps_for_deletions = self._map_deletions(codec.columns)
-        columns = {
-            field.name: self.naming.column(field)
-            + (" (UTC)" if self._checked.utc and field.name in AUDIT else "")
-            for field in fields
-            if field.name not in internal
-        }
+        columns = {field.name: self._arrives_as(field) for field in fields if field.name not in internal}
         query = AdaptiveQuery(self.endpoint, fields, self.logger, with_fields)
         maps = self.config.get("stream_maps") or {}
         changed = fingerprint(
@@ -139,6 +134,15 @@ class ExactStream(Stream):
             mapped=columns_used(maps, self.name, codec.columns),
             maps=changed,
         )
+
+    def _arrives_as(self, field: Field) -> str:
+        """What of a field arrives: its column, and its clock and its type where these are a choice.
+
+        Values that did not fit the type that somebody wrote into ``extra_streams`` became null.
+        """
+        clock = " (UTC)" if self._checked.utc and field.name in AUDIT else ""
+        kind = f" ({field.type})" if self.endpoint.definition else ""
+        return self.naming.column(field) + clock + kind
 
     def write_schema(self, without: frozenset[str]) -> None:
         """Write the SCHEMA as the target should know it from now on.

@@ -77,6 +77,24 @@ def test_a_new_sync_endpoint_is_read_by_timestamp(exact: ExactOnline, runner: Ta
     assert [r["name"] for r in second.records("new_sync")] == ["later"]
 
 
+def test_a_type_that_is_corrected_fills_the_column_in_all_rows(exact: ExactOnline, runner: TapRunner) -> None:
+    add_things(exact)
+    columns = {"ID": "guid", "Name": "int32", "Modified": "datetime"}
+    things = THINGS | {"columns": columns, "key": "ID", "bookmark": "Modified"}
+    runner.config["extra_streams"] = [things]
+    first = runner.sync("things")
+    assert {record["name"] for record in first.records("things")} == {None}
+    assert "3 values of Name are not of the type" in first.err
+
+    runner.config["extra_streams"] = [things | {"columns": columns | {"Name": "string"}}]
+    second = runner.sync("things", state=first.state)
+
+    assert second.code == 0, second.err
+    assert len(second.records("things")) == 3
+    assert None not in {record["name"] for record in second.records("things")}
+    assert "things: the rows delivered before lack name (string)" in second.err
+
+
 def test_a_field_that_the_tap_does_not_know_yet(exact: ExactOnline, runner: TapRunner) -> None:
     add_things(exact)
     runner.config["extra_streams"] = [THINGS | {"columns": {"ID": "guid", "Nothing": "string"}, "key": "ID"}]
