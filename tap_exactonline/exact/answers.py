@@ -22,15 +22,38 @@ _NAMESPACE = b"http://schemas.microsoft.com/ado/2007/08/dataservices"
 _XML_ERROR = re.compile(rb"<(?:\w+:)?error\b")
 # Plain text: `re` compiles and keeps a pattern when it is first used, which most runs never do.
 _ALONE = r"(?:forbidden|verboden|access (?:is )?denied|toegang (?:is )?geweigerd)\W*"
-_LACK = r"(?:\b(?:no|not|cannot|insufficient|missing|lacks?|without|geen|niet|onvoldoende|ontbre\w*)|n['\u2019]t)\b"
+# What a user or a customer may lack, and what such a one is not.
 _THING = (
-    r"\b(?:rights?|permissions?|access(?! token)|licen[cs]ed?|module\w*|authori[sz]\w*|entitled|"
-    r"rechten|toegang|licentie\w*|bevoegd\w*|gemachtigd|geautoriseerd|autorisatie)\b"
+    r"(?:rights?|permissions?|access(?! token)|licen[cs]es?|modules?|authori[sz]ations?|"
+    r"rechten|toegang|licenties?|bevoegdheid|bevoegdheden|autorisaties?)\b"
 )
-_RIGHTS = rf"{_LACK}[^.]{{0,80}}{_THING}|{_THING}[^.]{{0,80}}{_LACK}"
-_MISSING = r"\bresource\b[^.]*\bnot found\b|\bniet gevonden\b"
-# A sentence of this kind tells of a moment, even if it speaks of rights.
-_PASSING = r"temporar|tijdelijk|try again|\blater\b|opnieuw|maintenance|onderhoud|time.?out|\bbusy\b|\bbezet\b|moment"
+_STATE = r"(?:authori[sz]ed|licen[cs]ed|entitled|permitted|bevoegd|gemachtigd|geautoriseerd)\b"
+# Between "not" and the thing only words that say nothing else may stand: "not check your rights" is another matter.
+_FILLING = (
+    r"(?:(?:have|has|had|been|be|include|covered?|part|in|of|by|for|the|an?|any|your|this|required|necessary|sufficient|enough|proper|valid|"
+    r"hebben|heeft|de|het|een|van|voor|uw|deze|dit|juiste|vereiste|nodige|benodigde|voldoende|geldige)\s+)*"
+)
+_GIVEN = (
+    r"(?:included|granted|assigned|purchased|activated|enabled|inbegrepen|verleend|toegekend|aangeschaft|geactiveerd|actief|"
+    r"toereikend)\b"
+)
+_RIGHTS = (
+    rf"\b(?:no|insufficient|missing|lacks?|lacking|without|geen|onvoldoende|zonder)\s+{_FILLING}(?:user\s+)?{_THING}",
+    rf"(?:\b(?:not|niet)|n['\u2019]t)\s+{_FILLING}(?:{_THING}|{_STATE})",
+    rf"\b{_THING}(?:\s+[\w']+){{0,3}}?\s+(?:is\s+|are\s+)?(?:missing|insufficient|ontbre\w+|onvoldoende)\b",
+    rf"\b{_THING}(?:\s+[\w']+){{0,3}}?\s+(?:not|niet)\s+(?:been\s+)?{_GIVEN}",
+)
+_MISSING = (
+    r"\bresource\s+(?:(?:is|was|could|can|be)\s+)*(?:not|cannot)\s+(?:be\s+)?found\b",
+    r"\b(?:bron|resource|pagina|endpoint)\s+(?:(?:is|werd|wordt|kan|kon)\s+)*niet\s+(?:worden\s+)?gevonden\b",
+    r"^niet gevonden\W*$",
+)
+# A sentence of this kind tells of a moment, or of something that failed, even if it speaks of rights.
+_OTHERWISE = (
+    r"temporar|tijdelijk|try again|\blater\b|opnieuw|maintenance|onderhoud|time.?out|\bbusy\b|\bbezet\b|moment|"
+    r"server|database|connect|verbinding|network|session|sessie|expired|verlopen|token|signature|requests|quota|\blimit|"
+    r"restor|herstel|convert|conver[st]i|back-?up|\bcache|respond|fail|\berror|\bfout|verif|factor|\bip.?ad|\bterms\b|voorwaarden"
+)
 _MOST_REASON = 100
 
 USER_REASONS = {
@@ -97,15 +120,25 @@ class Answer(msgspec.Struct, frozen=True):
     @property
     def about_rights(self) -> bool:
         """Whether Exact says, in words that are known, that the licence or the user's rights do not suffice."""
-        if _search(_PASSING, self.message):
-            return False
         alone = re.fullmatch(_ALONE, self.message.strip(), re.IGNORECASE)
-        return bool(alone or _search(_RIGHTS, self.message))
+        return bool(alone) or self._says(_RIGHTS)
 
     @property
     def about_missing(self) -> bool:
         """Whether Exact says, in words that are known, that there is no such endpoint."""
-        return bool(_search(_MISSING, self.message)) and not _search(_PASSING, self.message)
+        return self._says(_MISSING)
+
+    @property
+    def about_scope(self) -> bool:
+        """Whether Exact says that the app registration lacks a scope."""
+        named = "scope violated" in self.message.lower() or "scopeviolat" in self.plain_reason
+        return named and self.form is Form.EXACT
+
+    def _says(self, patterns: Iterable[str]) -> bool:
+        """Whether the message is one of these sentences, and of nothing else."""
+        if _search(_OTHERWISE, self.message):
+            return False
+        return any(_search(pattern, self.message) for pattern in patterns)
 
 
 def form_of(body: bytes) -> Form:

@@ -144,7 +144,7 @@ def _user_refused(answer: Answer) -> LoginError | None:
 
 
 def _scope_refused(answer: Answer, context: RequestContext) -> ScopeViolated | None:
-    if "scope violated" not in answer.message.lower() and "scopeviolat" not in answer.plain_reason:
+    if not answer.about_scope:
         return None
     needed = f"the scope '{context.scope}'" if context.scope and context.scope != "-" else "a scope"
     return context.error(

@@ -14,6 +14,7 @@ from .wire import JSON, Reply, encode, error
 Refusal = Literal[
     "scope", "division", "licence", "blocked", "plain", "not_found", "rights",
     "firewall", "iis", "empty", "unknown_reason", "unknown_words", "wrong_division", "unauthorized",
+    "gateway_scope", "licence_unknown", "record_missing",
 ]  # fmt: skip
 
 AKAMAI = (
@@ -53,9 +54,10 @@ def redirect(location: str = "/maintenance.html") -> Reply:
     return page(302, MOVED, Location=location)
 
 
-def oauth_error(code: str = "invalid_request", status: int = 400) -> Reply:
+def oauth_error(code: str = "invalid_request", status: int = 400, said: str = "") -> Reply:
     """The form in which the token endpoint refuses; seen of ``current/Me``, too (picqer #553)."""
-    return Reply(status, encode({"error": code}), {"Content-Type": JSON})
+    description = {"error_description": said} if said else {}
+    return Reply(status, encode({"error": code, **description}), {"Content-Type": JSON})
 
 
 def unauthorized(form: Literal["empty", "words", "page"] = "empty") -> Reply:
@@ -90,6 +92,12 @@ def refusal(kind: str, scope: str = "") -> Reply:
             return error(403, "Forbidden", "TenantQuarantined")
         case "unknown_words":
             return error(403, "The weekly reconciliation of this ledger is under way.")
+        case "licence_unknown":
+            return error(403, "The licence server could not be reached.")
+        case "record_missing":
+            return error(404, "De administratie is niet gevonden.")
+        case "gateway_scope":
+            return oauth_error("insufficient_scope", 403, "Application Scope Violated")
         case "wrong_division":
             return error(403, "Forbidden", "WrongDivision")
         case "unauthorized":

@@ -88,6 +88,10 @@ FOREIGN = {
     "other JSON": Reply(403, b'{"Message": "Forbidden"}'),
     "no message": Reply(403, b'{"error": {"code": "forbidden"}}'),
     "as the token endpoint": Reply(403, b'{"error": "access_denied"}'),
+    "a gateway's scope": Reply(
+        403, b'{"error": "insufficient_scope", "error_description": "Application Scope Violated"}'
+    ),
+    "a scope in plain text": Reply(403, b"Forbidden - Application Scope Violated. Cannot read"),
     "IIS": Reply(404, front.IIS_404),
     "404 without a body": Reply(404, b""),
     "IIS, 400": Reply(400, front.IIS_400),
@@ -142,7 +146,9 @@ def test_a_reason_counts_whatever_the_body_is(w):
     "Forbidden", "Forbidden.", "Verboden", "Access denied", "Forbidden - The module is not in your licence",
     "You do not have the required permissions.", "You don't have access to this administration's payroll",
     "U heeft onvoldoende rechten om deze gegevens te raadplegen.", "Niet geautoriseerd voor deze actie",
-    "De module Projecten ontbreekt in uw licentie.", "Insufficient rights", "Geen toegang",
+    "De module Projecten ontbreekt in uw licentie.", "Insufficient rights", "Geen toegang", "No user rights",
+    "U hebt niet de juiste rechten", "Your licence does not include this module", "Customer is not licensed for Projects",
+    "The module Manufacturing is not included", "Lacking the necessary permission",
 ])  # fmt: skip
 def test_words_that_tell_of_rights_or_licences(w, text):
     w.server.default = problem(403, text)
@@ -154,6 +160,11 @@ def test_words_that_tell_of_rights_or_licences(w, text):
 @pytest.mark.parametrize("text", [
     "The rights service is temporarily not available", "No access token was found", "Er is geen toegang wegens onderhoud",
     "Something went wrong", "Rights", "Not allowed at this moment: no licence server", "Reset your modules",
+    "The licence service could not be reached.", "Could not check your permissions", "De toegang kan niet worden gecontroleerd.",
+    "Access is not possible while the company is being restored.", "Geen toegang: er wordt een back-up gemaakt.",
+    "Not authorized: request quota exceeded.", "You are not authorized to make this many requests", "The module is not responding.",
+    "Access from this IP address is not allowed", "Your access is blocked because not all invoices were paid.",
+    "Licentie kon niet worden opgehaald.", "No access: your session has expired", "You have no access without two-factor login",
 ])  # fmt: skip
 def test_words_that_do_not(w, text):
     w.server.default = problem(403, text)
@@ -161,7 +172,17 @@ def test_words_that_do_not(w, text):
         w.get()
 
 
-@pytest.mark.parametrize("text", ["", "Busy. Resource not found, try again later", "Item 12 is gone"])
+@pytest.mark.parametrize("text", ["Resource not found", "The requested resource could not be found.", "Bron niet gevonden", "Niet gevonden."])  # fmt: skip
+def test_words_that_tell_of_an_endpoint_that_is_not_there(w, text):
+    w.server.default = problem(404, text)
+    with pytest.raises(EndpointMissing):
+        w.get()
+
+
+@pytest.mark.parametrize("text", [
+    "", "Busy. Resource not found, try again later", "Item 12 is gone", "Administratie niet gevonden", "Database niet gevonden",
+    "The resource server of this division was not found", "Resource not found: the database is being restored",
+])  # fmt: skip
 def test_a_404_needs_known_words_as_well(w, text):
     w.server.default = problem(404, text)
     with pytest.raises(UnclearRefusal):

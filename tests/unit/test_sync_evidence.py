@@ -24,7 +24,9 @@ ROWS = dict.fromkeys((*KINDS, OTHER), 4)
 
 # In words that are known, and in others.
 KNOWN = ("plain", "scope", "not_found")
-UNKNOWN = ("firewall", "iis", "empty", "unknown_reason", "unknown_words")
+UNKNOWN = (
+    "firewall", "iis", "empty", "gateway_scope", "unknown_reason", "unknown_words", "licence_unknown", "record_missing",
+)  # fmt: skip
 
 
 def verdict(run: InProcessRun) -> str:
