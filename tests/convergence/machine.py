@@ -201,8 +201,9 @@ class Histories(RuleBasedStateMachine):
         stream=small,
         which=small,
         how=st.sampled_from(["refuse", "refuse", "add", "withdraw filter", "demand filter"]),
+        where=st.none() | small,
     )
-    def change_the_schema(self, stream: int, which: int, how: str) -> None:
+    def change_the_schema(self, stream: int, which: int, how: str, where: int | None) -> None:
         name = self.tables[stream % len(self.tables)]
         if how == "add":
             self.exact.add_field(name, "BrandNew", {"deep": [1]})
@@ -216,7 +217,7 @@ class Histories(RuleBasedStateMachine):
         elif how.endswith("filter"):
             pass
         elif sum(map(len, self.world.refused.values())) < 3:
-            self.world.refuse(name, which)
+            self.world.refuse(name, which, None if where is None else self._code(where))
 
     # -- the tap
 

@@ -102,8 +102,8 @@ class World:
         """In the next run, while the answer to so many calls is on its way."""
         self.unlucky.append((calls, happening))
 
-    def refuse(self, stream: str, which: int) -> None:
-        """Exact no longer knows a field."""
+    def refuse(self, stream: str, which: int, division: int | None) -> None:
+        """Exact no longer knows a field, everywhere or in one administration."""
         endpoint = by_name(stream)
         names = [
             f.name
@@ -111,7 +111,7 @@ class World:
             if not f.hidden and f.name not in (*endpoint.key, endpoint.bookmark)
         ]
         name = names[which % len(names)]
-        self.exact.refuse_field(stream, name)
+        self.exact.refuse_field(stream, name, division)
         self.refused[stream].add(endpoint.field(name).column)
 
     def take_back(self) -> None:

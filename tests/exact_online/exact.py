@@ -62,7 +62,7 @@ class ExactOnline(Record):
         self.current: int | None = None
         self.people: dict[str, tuple[int, ...]] = {}
         self.asking = ""
-        self.refused_fields: dict[str, set[str]] = {}
+        self.refused_fields: dict[str, dict[str, int | None]] = {}
         self.withheld_fields: dict[str, set[str]] = {}
         self.type_names: dict[str, str] = {}
         self.extra_fields: dict[str, dict[str, Any]] = {}
@@ -204,7 +204,7 @@ class ExactOnline(Record):
         names = columns or [n for n, kind in kinds.items() if kind not in ("collection", "complex")]
         with self.lock:
             rows = self.listed(endpoint) if stream in LISTS else self.table(division, stream).rows()
-            refused = self.refused_fields.get(stream, set())
+            refused = self.refused_in(division if isinstance(division, int) else division.code, stream)
             return [{n: None if n in refused else coerce(r.get(n), kinds[n]) for n in names} for r in rows]
 
     def listed(self, endpoint: Endpoint) -> list[dict[str, Any]]:
@@ -255,13 +255,21 @@ class ExactOnline(Record):
         with self.lock:
             self.limits_of(division).day.at(self.clock.now()).used += calls
 
-    def refuse_field(self, stream: str, name: str) -> None:
-        """From now on the endpoint does not know the field; `switches.unknown_field` says in which words."""
-        self.refused_fields.setdefault(stream, set()).add(name)
+    def refuse_field(self, stream: str, name: str, division: int | None = None) -> None:
+        """From now on the endpoint does not know the field, everywhere or in one administration.
+
+        `switches.unknown_field` says in which words.
+        """
+        self.refused_fields.setdefault(stream, {})[name] = division
 
     def allow_field(self, stream: str, name: str) -> None:
         """The endpoint knows the field again."""
-        self.refused_fields[stream].discard(name)
+        self.refused_fields[stream].pop(name, None)
+
+    def refused_in(self, division: int | None, stream: str) -> set[str]:
+        """The fields that the endpoint does not know in an administration."""
+        known = self.refused_fields.get(stream, {})
+        return {name for name, where in known.items() if where in (None, division)}
 
     def add_field(self, stream: str, name: str, value: Any) -> None:
         """From now on each row of the endpoint has a field that nobody asked for."""

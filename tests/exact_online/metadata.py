@@ -86,7 +86,7 @@ def _set(path: str) -> str:
 
 
 def _type(exact: ExactOnline, endpoint: Endpoint) -> str:
-    refused = exact.refused_fields.get(endpoint.name, set())
+    refused = exact.refused_in(None, endpoint.name)
     key = ("Timestamp",) if endpoint.kind == "sync" else endpoint.key
     lines = [f"<Key>{''.join(f'<PropertyRef Name={quoteattr(name)}/>' for name in key)}</Key>"] if key else []
     if endpoint.name not in NO_DIVISION:

@@ -29,9 +29,9 @@ KNOWN = {"$select", "$filter", "$top", "$skip", "$orderby", "$expand", "$inlinec
 _SAFE = "',()*:/"
 
 
-def columns(exact: ExactOnline, endpoint: Endpoint, query: dict[str, str]) -> list[str]:
+def columns(exact: ExactOnline, endpoint: Endpoint, code: int | None, query: dict[str, str]) -> list[str]:
     """The selected fields; QueryError where Exact refuses the selection."""
-    refused = exact.refused_fields.get(endpoint.name, set())
+    refused = exact.refused_in(code, endpoint.name)
     known = [f.name for f in endpoint.fields if f.name not in refused]
     if endpoint.name not in NO_DIVISION:
         known.append("Division")
@@ -136,7 +136,7 @@ def read(
             raise QueryError(f"The query parameter '{name}' begins with a system-reserved '$' character.")
     if "$skip" in query and endpoint.kind != "single":
         raise QueryError("$skip is not supported for this endpoint.")
-    selected = columns(exact, endpoint, query)
+    selected = columns(exact, endpoint, code, query)
     node = condition(exact, endpoint, query)
     division = exact.divisions.get(code or 0) or next(iter(exact.divisions.values()), None)
     table: Any

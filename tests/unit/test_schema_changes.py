@@ -7,13 +7,10 @@ from typing import Any
 
 import pytest
 
-from tap_exactonline.endpoints import by_name
 from tests.convergence.target import Target
 from tests.exact_online import faults
 from tests.exact_online.faults import Match
-from tests.exact_online.reading import unknown_field
 from tests.exact_online.record import Call
-from tests.exact_online.wire import error
 from tests.support.refusals import PATHS, a_week_later, column, errors, schemas
 from tests.support.sync import HOME, ITEMS, lab
 
@@ -184,10 +181,9 @@ def test_a_row_that_changes_while_another_schema_comes_gets_its_newest_value(
         for _ in range(30):
             table.insert()
         changing = table.rows()[0 if first else 4]["ID"]
-        refusal = error(400, unknown_field(home.exact, by_name(ITEMS), "Description"))
-        home.exact.faults.add(Match(ITEMS, other), faults.answer(lambda: refusal))
+        home.exact.refuse_field(ITEMS, "Description", other)
         meeting = faults.together(2)
-        home.exact.faults.add(Match(ITEMS, other), meeting)
+        home.exact.faults.add(Match(ITEMS, other, nth=2), meeting)
         home.exact.faults.add(Match(ITEMS, HOME, nth=3), meeting)
 
         def while_it_is_read(_call: Call) -> None:
