@@ -31,7 +31,7 @@ def column(home: SyncFixture, stream: str, name: str) -> dict[Any, Any]:
 def a_week_later(home: SyncFixture, stream: str) -> None:
     """What was refused is tried again."""
     assert home.state is not None
-    learnt = home.state["bookmarks"][stream]["learnt"]
+    learnt = home.state["bookmarks"][stream]["learnt"] or {}
     then = (datetime.now(UTC) - timedelta(days=8)).isoformat()
     learnt.get("fields", {}).update(dict.fromkeys(learnt.get("fields", {}), then))
     learnt.get("filter", {})["at"] = then

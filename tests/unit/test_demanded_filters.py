@@ -234,7 +234,7 @@ def test_what_was_learnt_is_tried_again_after_a_week(tmp_path: Path) -> None:
         home.exact.clear_log()
         assert home.run(stream).complete
         assert home.filters(stream) == [None]
-        assert "learnt" not in home.state["bookmarks"][stream]
+        assert home.state["bookmarks"][stream]["learnt"] is None
 
 
 def test_a_filter_of_an_earlier_version_that_loses_rows_is_not_used(tmp_path: Path) -> None:
