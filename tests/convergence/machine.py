@@ -69,11 +69,12 @@ class Histories(RuleBasedStateMachine):
         divisions=st.integers(1, 2),
         start_date=st.sampled_from(START_DATES),
         batch=st.sampled_from([1, 1, 3]),
+        files=st.sampled_from([False, False, False, True]),
     )
     def begin(
         self, *, sync: set[str], others: set[str], log: bool, deletions: str, versions: bool, hard: bool, lanes: int, sdk_path: bool,
         rows: int, page_rows: int, first: int, int64_as: Any, full_page: bool, order: Any, null: Any, divisions: int,
-        start_date: str | None, batch: int,
+        start_date: str | None, batch: int, files: bool,
     ) -> None:  # fmt: skip
         self.exact = ExactOnline(
             page_rows=page_rows,
@@ -96,10 +97,16 @@ class Histories(RuleBasedStateMachine):
             "max_parallel_divisions": lanes,
             "start_date": start_date,
             **({"stream_map_config": {"anything": True}} if sdk_path else {}),
+            **({"batch_config": self._files()} if files else {}),
         }
         self.world = World(
             self.exact, Path(self._home.name), settings, self.streams, hard_delete=hard, batch=batch
         )
+
+    def _files(self) -> dict[str, Any]:
+        """The setting for records that go into small files."""
+        root = Path(self._home.name, "files").as_uri()
+        return {"encoding": {"format": "jsonl"}, "storage": {"root": root}, "batch_size": 3}
 
     def _open(self, code: int) -> None:
         self.exact.add_division(code, rows=dict.fromkeys(self.tables, self.rows), first_rowversion=self.first)
