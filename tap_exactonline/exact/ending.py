@@ -1,7 +1,8 @@
 """Whether the page without a link was really the last one.
 
 Exact says so by leaving out the link and in no other way. A page with room for more rows confirms it. One that is full
-does not: had its link been lost, all rows behind it would be missing in each run.
+does not: had its link been lost, all rows behind it would be missing in each run. Nor does one that was announced and holds
+nothing: so Exact answers also to a user who lost the right to see the rows while they were read.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from tap_exactonline.exact.context import RequestContext
 from tap_exactonline.exact.errors import BrokenAnswer, StreamError, TemporaryError
 from tap_exactonline.exact.odata import announced
 
+_REMEDY = "Run again later; if this lasts, report it"
 _MOST_ERRORS = 2
 """So many errors of an endpoint within an hour, and nothing more is asked about its end: a few more would close it to reads."""
 
@@ -42,9 +44,19 @@ class Ending:
         """Whether the last page has as many rows as the first, which was not the last; else, as many as Exact documents."""
         return self._last >= self._first if self._first else 0 < self._last == self._page_size
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the last page was announced by one with rows, and has none."""
+        return self._last == 0 < self.rows
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the last page does not confirm that it is the last."""
+        return self.is_full or self.is_empty
+
 
 def check_end(client: ExactClient, ending: Ending, context: RequestContext, query: str) -> None:
-    """Ask how many rows there are where the last page is full; nothing is known if Exact does not tell it.
+    """Ask how many rows there are where the last page does not confirm it; nothing is known if Exact does not tell it.
 
     Args:
         client: The way to Exact.
@@ -53,10 +65,10 @@ def check_end(client: ExactClient, ending: Ending, context: RequestContext, quer
         query: How, encoded.
 
     Raises:
-        BrokenAnswer: If there are more than came.
+        BrokenAnswer: If there are more than came, or none any more.
         ExactError: As the client.
     """
-    if not ending.is_full or client.errors(context) >= _MOST_ERRORS:
+    if not ending.is_doubtful or client.errors(context) >= _MOST_ERRORS:
         return
     try:
         there = client.get(context, query=f"{query}&$inlinecount=allpages", decode=announced)
@@ -66,5 +78,16 @@ def check_end(client: ExactClient, ending: Ending, context: RequestContext, quer
         raise context.error(
             BrokenAnswer,
             f"Exact has {there:,} rows, and gave {ending.rows:,} without a link to the others",
-            "Run again later; if this lasts, report it",
+            _REMEDY,
         )
+    if there == 0:
+        raise shown_no_more(context)
+
+
+def shown_no_more(context: RequestContext) -> BrokenAnswer:
+    """The error for rows that Exact does not show any more at the end of their own read."""
+    return context.error(
+        BrokenAnswer,
+        "Exact announced more rows, and then showed none any more, not even those that it had given",
+        _REMEDY,
+    )

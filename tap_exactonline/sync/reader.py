@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from tap_exactonline.endpoints import Endpoint
 from tap_exactonline.endpoints.variants import Variant, variants
 from tap_exactonline.exact.divisions import Division
-from tap_exactonline.exact.ending import Ending, check_end
+from tap_exactonline.exact.ending import Ending, check_end, shown_no_more
 from tap_exactonline.exact.errors import EndpointMissing, QueryRefused, StreamError
 from tap_exactonline.exact.foreign_text import shown
 from tap_exactonline.exact.odata import EVER, modified_filter, timestamp_filter
@@ -26,7 +26,7 @@ from tap_exactonline.sync.order import ReadOrder
 from tap_exactonline.sync.query import Query
 from tap_exactonline.sync.records.page import PageLines, PageMaker, Payload, Share
 from tap_exactonline.sync.records.values import earlier
-from tap_exactonline.sync.start import begin, first_date, left_out, proven
+from tap_exactonline.sync.start import begin, first_date, left_out, shown_from
 from tap_exactonline.sync.state.bookmark import Bookmark, Changes, after
 from tap_exactonline.sync.state.resets import moved_since, origin
 from tap_exactonline.sync.stream_read import StreamRead
@@ -154,8 +154,8 @@ class Reader:
             yield from self._by_timestamp(believe=False)
             return
         if start.continued and seen is None:
-            decode = partial(self._read.codec.decode, division=self._division.code)
-            if not proven(self._client, self._endpoint, self._division.code, start.cursor, decode):
+            # The bookmark does not tell which Timestamps Exact has shown: it may be too high.
+            if self._shown_from(start.cursor) == []:
                 yield from self._once_more(start.cursor)
                 return
             seen = start.cursor
@@ -164,11 +164,28 @@ class Reader:
         yield Batch((), {**self._remember(reached, seen), **start.over} if moved else start.empty)
 
     def _pages_above(self, cursor: int, order: ReadOrder) -> Iterator[PageLines]:
-        """All pages above a Timestamp. After a full page without a link, it is asked for what comes behind it."""
+        """All pages above a Timestamp. After one that does not confirm that it is the last, it is asked for what comes behind."""
         yield from self._pages(timestamp_filter(cursor))
-        while self._ending.is_full and (seen := order.seen or 0) > cursor:
+        while self._ending.is_doubtful and (seen := order.seen or 0) > cursor:
             cursor = seen
+            if self._ending.is_empty and not self._goes_on(cursor):
+                return
             yield from self._pages(timestamp_filter(cursor))
+
+    def _goes_on(self, cursor: int) -> bool:
+        """Whether there may be rows with a higher Timestamp than the highest one that came.
+
+        Raises:
+            BrokenAnswer: If Exact does not even show that one any more.
+        """
+        shown = self._shown_from(cursor)
+        if shown == []:
+            raise shown_no_more(self._endpoint.asked_in(self._division.code))
+        return shown is None or max(shown) > cursor
+
+    def _shown_from(self, cursor: int) -> list[int] | None:
+        decode = partial(self._read.codec.decode, division=self._division.code)
+        return shown_from(self._client, self._endpoint, self._division.code, cursor, decode)
 
     def _once_more(self, cursor: int) -> Iterator[Batch]:
         """Read from the beginning, as if there were no bookmark."""

@@ -136,17 +136,18 @@ def left_out(endpoint: Endpoint, bookmark: Bookmark, since: datetime | None) -> 
     return {"oldest": since.isoformat() if since else ""}
 
 
-def proven(
+def shown_from(
     client: ExactClient, endpoint: Endpoint, division: int, cursor: int, decode: Callable[[bytes], Rows]
-) -> bool:
-    """Whether a row with the Timestamp of a bookmark, or a higher one, is there.
+) -> list[int] | None:
+    """The Timestamps of rows from a given one on, that one included, as many as a page has; None if that can't be asked.
 
-    Asked where a bookmark does not tell which Timestamps Exact has shown, and nothing comes after it: it may be too high.
+    Where nothing comes after a Timestamp, this tells whether Exact has rows up to there, and shows them.
     """
     if endpoint.parameters or endpoint.filter:
-        return True
+        return None
     query = select_query(["Timestamp"], timestamp_filter(cursor - 1))
-    return client.get(endpoint.asked_in(division), query=query, decode=decode).count > 0
+    rows = client.get(endpoint.asked_in(division), query=query, decode=decode)
+    return [stamp for stamp in rows.values("Timestamp") if stamp is not None]
 
 
 def internal_fields(endpoint: Endpoint, start_date: datetime | None) -> frozenset[str]:

@@ -256,7 +256,7 @@ class _DivisionRead:
 
         errors = self._errors(log)
         failure = self._guarded(outcome, read, had_rows=lambda: known or tombstones.rows > 0)
-        self._tell_values(reader, LOG)
+        self._look_closer(reader, outcome)
         if failure is None and outcome.status is Status.OK:
             trusted = self._trust(outcome, log, tombstones.rows, tombstones.read_at(), known=known)
             if read_at := trusted.get("read_at"):

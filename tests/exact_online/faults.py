@@ -305,6 +305,11 @@ def without_next() -> Action:
     return edit(lambda page: page["d"].pop("__next", None) and None, "without next")
 
 
+def without_rows() -> Action:
+    """A page without rows and link, as for a user who may not see."""
+    return edit(lambda page: page.update(d={"results": []}), "without rows")
+
+
 def duplicate_row() -> Action:
     return edit_rows(lambda rows: rows.append(dict(rows[-1])), "duplicate row")
 

@@ -84,7 +84,7 @@ def test_a_row_that_moves_from_the_first_page_to_the_end(tmp_path: Path) -> None
 
 
 def test_a_row_inserted_behind_a_read_by_modified_comes_with_the_next_run(tmp_path: Path) -> None:
-    with lab(tmp_path, {COSTUNITS: 9}) as home:
+    with lab(tmp_path, {COSTUNITS: 8}) as home:
         table = home.table(COSTUNITS)
         # Pages go by key, so this one lies on a page that has been read when it is born.
         while_reading(home, COSTUNITS, 3, lambda: table.insert(ID="00000000-0000-4000-8000-000000000001"))
@@ -189,6 +189,50 @@ def test_a_list_of_administrations_that_lost_its_link_is_not_the_whole_list(tmp_
         assert len(home.target.tables[COSTUNITS].rows) == 16
 
 
+@pytest.mark.parametrize("stream", [COSTUNITS, ATTACHMENTS])
+@pytest.mark.parametrize("rights", [True, False], ids=["by accident", "rights withdrawn"])
+def test_an_announced_page_without_rows_is_no_end_if_exact_has_more_or_shows_none_any_more(
+    tmp_path: Path, stream: str, *, rights: bool
+) -> None:
+    with lab(tmp_path, {stream: 9}, emit_activate_version_messages=True) as home:
+        assert home.run(stream).complete
+        home.exact.clock.advance(100_000)
+        for row in home.table(stream).rows():
+            home.exact.clock.advance(-10_000)  # the highest Modified lies on the first page
+            home.table(stream).update(row["ID"])
+        if rights:
+            home.exact.faults.add(faults.Match(stream=stream, nth=2), faults.without_rows())
+        else:
+            forbidden = home.exact.divisions[HOME].forbidden
+            home.exact.clear_log()
+            while_reading(home, stream, 1, lambda: forbidden.update({stream: "rights"}))
+        run = home.run(stream)
+        assert not run.complete
+        said = (
+            "Exact has 9 rows, and gave 3" if rights else "announced more rows, and then showed none any more"
+        )
+        assert said in str(run.error)
+        assert not run.activated(), "no row is gone"
+        home.exact.divisions[HOME].forbidden.clear()
+        assert home.run(stream).complete
+        equal(home, stream)
+
+
+def test_behind_an_announced_page_without_rows_it_is_asked_by_timestamp(tmp_path: Path) -> None:
+    with lab(tmp_path, {ACCOUNTS: 9}) as home:
+        home.exact.faults.add(faults.Match(stream=ACCOUNTS, nth=2), faults.without_rows())
+        assert home.run(ACCOUNTS).complete
+        equal(home, ACCOUNTS)
+        for row in home.table(ACCOUNTS).rows():
+            home.table(ACCOUNTS).update(row["ID"])
+        forbidden = home.exact.divisions[HOME].forbidden
+        home.exact.clear_log()
+        while_reading(home, ACCOUNTS, 1, lambda: forbidden.update({ACCOUNTS: "rights"}))
+        run = home.run(ACCOUNTS)
+        assert not run.complete
+        assert "announced more rows, and then showed none any more" in str(run.error)
+
+
 @pytest.mark.parametrize(
     ("pages", "documented", "full"),
     [
@@ -222,11 +266,14 @@ def test_rows_behind_a_full_page_without_a_link_are_asked_for_by_timestamp(
 
 
 @pytest.mark.parametrize("stream", [ACCOUNTS, COSTUNITS, ATTACHMENTS])
-def test_a_full_page_that_is_the_last_one_costs_a_call(tmp_path: Path, stream: str) -> None:
-    with lab(tmp_path, {stream: 6}, next_on_full_page=False) as home:
+@pytest.mark.parametrize(("announced", "calls"), [(False, 3), (True, 4)])
+def test_a_full_page_that_is_the_last_one_costs_a_call(
+    tmp_path: Path, stream: str, calls: int, *, announced: bool
+) -> None:
+    with lab(tmp_path, {stream: 6}, next_on_full_page=announced) as home:
         assert home.run(stream).complete
         equal(home, stream)
-        assert home.exact.calls(HOME, stream) == 3
+        assert home.exact.calls(HOME, stream) == calls
 
 
 def test_a_link_to_another_host_is_not_followed(tmp_path: Path) -> None:
