@@ -74,8 +74,12 @@ def test_members_of_unknown_streams_stay_and_those_of_known_streams_go() -> None
     gone = {"partitions": [{"context": {"division": 7}, "odd": 1}], "odd": 2}
     known = {"partitions": [{"context": {"division": 8}, "odd": 1, "seen": 5, "version": None}], "odd": 2}
     state, remarks = State.read({"bookmarks": {"gone": gone, ITEMS: known}, "beside": 3}, ENDPOINTS)
+    nothing = {"had_rows": False} | dict.fromkeys(("version", "activated", "columns", "maps", "learnt"))
     assert json.loads(msgspec.json.encode(state.written())) == {
-        "bookmarks": {"gone": gone, ITEMS: {"partitions": [{"context": {"division": 8}, "seen": 5}]}},
+        "bookmarks": {
+            "gone": gone,
+            ITEMS: {**nothing, "partitions": [{"context": {"division": 8}, "seen": 5}]},
+        },
         "beside": 3,
         "state_version": 1,
     }

@@ -218,7 +218,7 @@ def test_a_run_that_is_killed_in_between_does_not_forget_which_rows_lack_the_col
         home.exact.refuse_field(ITEMS, "Description")
         home.run(ITEMS, after=after)
         home.exact.allow_field(ITEMS, "Description")
-        if "learnt" in (home.state or {})["bookmarks"][ITEMS]:
+        if (home.state or {})["bookmarks"][ITEMS]["learnt"]:
             a_week_later(home, ITEMS)
         for _ in range(3):
             assert home.run(ITEMS).complete
