@@ -95,6 +95,7 @@ FOREIGN = {
     "IIS": Reply(404, front.IIS_404),
     "404 without a body": Reply(404, b""),
     "IIS, 400": Reply(400, front.IIS_400),
+    "a refused field in plain text": Reply(400, b"Could not find a property named 'Name' on type 'Account'."),
     "410": Reply(410, b""),
     "451": Reply(451, front.AKAMAI),
 }
@@ -186,6 +187,13 @@ def test_words_that_tell_of_an_endpoint_that_is_not_there(w, text):
 def test_a_404_needs_known_words_as_well(w, text):
     w.server.default = problem(404, text)
     with pytest.raises(UnclearRefusal):
+        w.get()
+
+
+@pytest.mark.parametrize(("status", "text"), [(403, "You have no rights"), (404, "Resource not found")])
+def test_known_words_do_not_outweigh_an_unknown_reason(w, status, text):
+    w.server.default = problem(status, text, "TenantQuarantined")
+    with pytest.raises(UnclearRefusal, match="TenantQuarantined"):
         w.get()
 
 
