@@ -196,6 +196,21 @@ def test_current_me_that_refuses(home: Home, capsys: pytest.CaptureFixture[str],
     assert 0 < home.most <= 4
 
 
+@pytest.mark.parametrize("what", ["plain", "firewall", "unauthorized"])
+def test_current_me_that_does_not_say_whose_a_new_login_is(home: Home, what: Any) -> None:
+    assert home.run().complete
+    home.settings["divisions"] = [101, 102]  # from now on nothing else asks it
+    home.exact.clock.advance(700)
+    home.settings["refresh_token"] = home.exact.issue_login(age=700)
+    home.exact.faults.add("system_me", faults.refusal(what), times=None)
+    for _ in range(RUNS):
+        assert not home.run().complete
+    assert home.most == 4
+    home.exact.faults.clear()
+    home.exact.clock.advance(HOUR)
+    assert home.run().complete
+
+
 def test_401_to_everything(home: Home) -> None:
     assert home.run().complete
     home.exact.faults.add(None, faults.unauthorized(), when=lambda call: call.stream != "token", times=None)

@@ -99,6 +99,29 @@ def test_outage_ends_after_a_bounded_wait_and_keeps_the_login(lab: TokenFixture)
     assert lab.works(lab.credentials().access_token())
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [faults.firewall(403), faults.status(400), faults.json_body({"message": "Forbidden"}, 401)],
+    ids=["firewall", "no body", "gateway"],
+)
+def test_a_refusal_that_says_nothing_of_the_login_is_met_a_few_times_an_hour(
+    lab: TokenFixture, fault: faults.Action
+) -> None:
+    lab.logged_in()
+    lab.advance(700)
+    lab.exact.clear_log()
+    lab.exact.faults.add("token", fault, times=None)
+    for _ in range(12):  # runs every five minutes
+        with pytest.raises(TemporaryError, match="The login itself is intact"):
+            lab.credentials().access_token()
+        lab.advance(300)
+    times = [call.time for call in lab.exact.log]
+    assert max(sum(at <= other < at + 3_600 for other in times) for at in times) == 4
+    lab.exact.faults.clear()
+    lab.advance(1_800)
+    assert lab.works(lab.credentials().access_token())
+
+
 def test_no_connection_is_no_attempt(lab: TokenFixture) -> None:
     credentials = lab.logged_in()
     lab.advance(700)

@@ -81,7 +81,7 @@ class Credentials:
         clock: Local time, epoch seconds. What is stored is Exact's time, as far as it is known.
         sleep: Waits that many seconds; default: waits for ``stop``.
         token_timeout: Seconds to wait for a token at most; default: minutes, as long as a run may well wait.
-        notes: Where it is remembered that a login was refused for good; by default, only in this process.
+        notes: Where it is remembered what Exact refused, a login for good or calls; by default, only in this process.
 
     Raises:
         SettingsError: ``api_url`` is not one that a secret may be sent to, or a secret can't be one.
@@ -110,7 +110,7 @@ class Credentials:
         check_secret("refresh_token", self._seed)
         check_secret("access_token", self._given)
         self._endpoint = TokenEndpoint(
-            check_api_url(api_url), client_id, client_secret, user_agent, clock=self._clock
+            check_api_url(api_url), client_id, client_secret, user_agent, clock=self._clock, notes=notes
         )
         self._store = store
         self._dead = DeadLogins(notes, client_id, client_secret, self._clock.now)

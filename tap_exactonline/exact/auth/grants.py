@@ -13,9 +13,12 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from tap_exactonline.exact.answers import Answer
 from tap_exactonline.exact.auth.tokens import LIFETIME, User, user_in
 from tap_exactonline.exact.bodies import BOM, MalformedPage, decode_json, mend
 from tap_exactonline.exact.clock import ServerClock, retry_after
+from tap_exactonline.exact.context import RequestContext
+from tap_exactonline.exact.error_budget import ErrorBudget
 from tap_exactonline.exact.errors import (
     ExactError,
     NotConnected,
@@ -31,6 +34,8 @@ from tap_exactonline.exact.urls import check_api_url
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tap_exactonline.exact.notes import Notes
+
 # `store.LOCK_TIMEOUT` and `signals.SETTLE_TIMEOUT` are longer: those who wait for this request outlast it.
 BOUNDS = Bounds(connect=10.0, silence=30.0, total=40.0, body=MEGABYTE)
 """What a token request may take."""
@@ -39,6 +44,16 @@ BOUNDS = Bounds(connect=10.0, silence=30.0, total=40.0, body=MEGABYTE)
 _TIME_BOUNDS = Bounds(connect=5.0, silence=5.0, total=8.0)
 _MAX_RETRY_AFTER = 600.0
 _MOST_TEXT = 200
+_UNTOLD = "Exact Online does not say whose the new login is"
+# What RFC 6749, section 5.2, has for a token endpoint that refuses.
+_FINAL = {
+    "invalid_request",
+    "invalid_client",
+    "invalid_grant",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_scope",
+}
 _SECRET = {"client_secret", "refresh_token", "code"}
 
 
@@ -104,6 +119,7 @@ class TokenEndpoint:
         user_agent: Name and version of the program.
         clock: Learns from each answer.
         bounds: What a request may take; `BOUNDS` by default.
+        notes: Where refusals are remembered over runs; by default, only in this one.
     """
 
     def __init__(
@@ -115,8 +131,10 @@ class TokenEndpoint:
         *,
         clock: ServerClock | None = None,
         bounds: Bounds | None = None,
+        notes: Notes | None = None,
     ) -> None:
         self._clock = clock or ServerClock(time.time)
+        self._errors = ErrorBudget(self._clock.now, notes)
         self._start_page = f"{api_url}/"
         self._url = f"{api_url}/api/oauth2/token"
         self._me = f"{api_url}/api/v1/current/Me?$select=UserID,FullName"
@@ -137,8 +155,15 @@ class TokenEndpoint:
         """Ask ``current/Me`` whose access token it is; that does not count towards any daily limit.
 
         Raises:
-            ExactError: Exact does not say.
+            ExactError: Exact does not say, or has refused to lately.
         """
+        context = RequestContext("current/Me", None)
+        seconds = self._errors.blocked_for(context)
+        if seconds is not None:
+            raise ServerFault(
+                _UNTOLD,
+                f"It has refused to several times. Start this again in {max(1, round(seconds / 60))} min",
+            )
         response = self._transport.get(self._me, access_token)
         self._learn(response)
         user = None
@@ -146,11 +171,10 @@ class TokenEndpoint:
             with contextlib.suppress(MalformedPage):
                 user = user_in(read_rows(response.body).rows)
         if user is None:
-            raise ServerFault(
-                "Exact Online does not say whose the new login is",
-                "Start this again later",
-                status=response.status,
+            self._errors.count(
+                Answer.of(response.status, response.headers, response.body, (access_token,)), context
             )
+            raise ServerFault(_UNTOLD, "Start this again later", status=response.status)
         return user
 
     def ask_time(self) -> None:
@@ -193,7 +217,7 @@ def read_answer(
     code, described = _text(data, "error"), _text(data, "error_description")
     own = (_text(data, "refresh_token"), _text(data, "access_token"))
     said = clean_text(described or code, (*secrets, *own), most=_MOST_TEXT)
-    outcome = _classify(status, headers, code.lower(), described.lower(), shape)
+    outcome = _classify(status, headers, code.lower(), described.lower())
     told = f"Exact Online's token service answered {status}" + (f": {said}" if said else "")
     rotated = _text(data, "refresh_token") or None
     return TokenAnswer(outcome, told, status, refresh_token=rotated, retry_after=_retry_after(headers))
@@ -234,7 +258,7 @@ def _read_success(status: int, data: dict[str, Any], shape: str) -> TokenAnswer:
     )
 
 
-def _classify(status: int, headers: Mapping[str, str], code: str, described: str, shape: str) -> GrantOutcome:
+def _classify(status: int, headers: Mapping[str, str], code: str, described: str) -> GrantOutcome:
     reason = str(headers.get("Reason") or "").lower()
     if "access_token not expired" in described or reason.startswith("tooearly"):
         return GrantOutcome.TOO_EARLY
@@ -244,10 +268,10 @@ def _classify(status: int, headers: Mapping[str, str], code: str, described: str
         return GrantOutcome.UNCERTAIN
     if 300 <= status < 400 or status in {404, 405}:  # noqa: PLR2004 - HTTP
         return GrantOutcome.STRANGE
-    return _classify_refusal(code, described, shape)
+    return _classify_refusal(code, described)
 
 
-def _classify_refusal(code: str, described: str, shape: str) -> GrantOutcome:
+def _classify_refusal(code: str, described: str) -> GrantOutcome:
     about_token = "refresh token" in described or "refresh_token" in described
     if about_token and "expired" in described:
         return GrantOutcome.EXPIRED
@@ -255,9 +279,8 @@ def _classify_refusal(code: str, described: str, shape: str) -> GrantOutcome:
         return GrantOutcome.SUPERSEDED
     if code in {"invalid_client", "unauthorized_client"} and not about_token:
         return GrantOutcome.APP_REFUSED
-    if shape != "json":
-        return GrantOutcome.BUSY  # a firewall's page or nothing at all: says nothing about the login
-    return GrantOutcome.REFUSED
+    # A firewall's page, nothing at all, a gateway's JSON, "temporarily_unavailable": that says nothing about the login.
+    return GrantOutcome.REFUSED if code in _FINAL else GrantOutcome.BUSY
 
 
 def _lifetime(value: object) -> float:

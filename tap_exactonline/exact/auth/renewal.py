@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from tap_exactonline.exact.auth.grants import GrantOutcome, TokenAnswer
 from tap_exactonline.exact.auth.tokens import LIFETIME, About, Tokens, fingerprint
 from tap_exactonline.exact.clock import local_time
+from tap_exactonline.exact.error_budget import COUNTED_ERRORS
 from tap_exactonline.exact.errors import (
     AppRefused,
     BrokenAnswer,
@@ -34,12 +35,14 @@ LONGEST_RENEWAL = 55.0
 USABLE_UNTIL = 0.99
 LOGIN = "Run 'tap-exactonline login'"
 _BACKOFF = (1.0, 4.0, 10.0, 20.0, 40.0)
+# After answers that Exact counts as errors, of which ten an hour block the key: four an hour, all runs together.
+_COUNTED_BACKOFF = (10.0, 60.0, 1800.0)
 # Together 570 s: after these, whatever was issued before the first "too early" is old enough. Few, since Exact may
 # count each as an error.
 _EARLY_BACKOFF = (15.0, 60.0, 150.0, 345.0)
 _EARLY_STEP = 10.0
 # A longer one means that the clock was set back since it was written.
-_LONGEST_WAIT = 700.0
+_LONGEST_WAIT = 1900.0
 _MOST_SKEW = 300.0
 Refusal = LoginError | NotExactOnline | SettingsError
 """A definite no: asking again does not help."""
@@ -236,7 +239,8 @@ def after_failure(renewal: Renewal, marked: Tokens, answer: TokenAnswer, now: fl
             until = now + _pick(_BACKOFF, marked.tries)
         case GrantOutcome.NOT_SENT | GrantOutcome.BUSY:
             attempted = renewal.lost
-            until = now + max(_pick(_BACKOFF, marked.tries), answer.retry_after)
+            steps = _COUNTED_BACKOFF if answer.status in COUNTED_ERRORS else _BACKOFF
+            until = now + max(_pick(steps, marked.tries), answer.retry_after)
         case GrantOutcome.TOO_EARLY if renewal.lost:
             # The lost answer exists: Exact issued a token then. The old refresh token may work once more when that
             # access token is 570 s old, and is said to be honoured for about ten minutes: do not miss it.
