@@ -68,18 +68,21 @@ class Batches(msgspec.Struct):
             OutputError: If a file can't be written.
         """
         under_way = self._open.get(stream)
-        if under_way is None:
-            file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
-            compressed = self.config.encoding.compression == "gzip"
-            inner: Any = gzip.GzipFile(fileobj=file, mode="wb", compresslevel=_LEVEL) if compressed else file
-            under_way = self._open[stream] = _Open(file, inner, version)
         try:
+            if under_way is None:
+                under_way = self._open[stream] = self._begin(version)
             under_way.lines.write(lines)
         except OSError as exc:
             raise _failed(exc) from exc
         under_way.rows += rows
         if under_way.rows >= self.config.batch_size:
             self.close(stream)
+
+    def _begin(self, version: int | None) -> _Open:
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        compressed = self.config.encoding.compression == "gzip"
+        lines: Any = gzip.GzipFile(fileobj=file, mode="wb", compresslevel=_LEVEL) if compressed else file
+        return _Open(file, lines, version)
 
     def close(self, stream: str) -> None:
         """Complete the file of a stream, if there is one, and tell the target.

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import io
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from tap_exactonline.config.sdk_settings import batch_config as from_settings
+from tap_exactonline.stdout import OutputError
+from tap_exactonline.sync.batches import Batches
+from tap_exactonline.sync.output import LineWriter
 from tests.exact_online import ExactOnline
 from tests.support.tap_runs import TapRun, TapRunner
 
@@ -98,6 +105,27 @@ def test_a_folder_that_can_not_be_written_is_one_line_and_moves_no_bookmark(
     assert "Traceback" not in done.err
     assert [m["type"] for m in done.messages] == ["STATE", "SCHEMA"], "of the beginning"
     assert reached(done) == {}
+
+
+@pytest.mark.parametrize("where", ["no room for another file", "no room in it"])
+def test_a_temporary_directory_that_is_full_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    class Full(io.BytesIO):
+        def write(self, _: Any, /) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def begin() -> Full:
+        full = Full()
+        if where == "no room for another file":
+            full.write(b"")
+        return full
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", begin)
+    config = from_settings({"batch_config": batch_config(tmp_path, encoding={"format": "jsonl"})})
+    assert config is not None
+    with pytest.raises(OutputError, match="No space left"), Batches(config, LineWriter()) as batches:
+        batches.add(ACCOUNTS, b"{}\n", 1, None)
 
 
 def test_rows_of_files_carry_their_version(runner: TapRunner, tmp_path: Path) -> None:
