@@ -21,7 +21,7 @@ from tap_exactonline.exact.auth.tokens import About, fingerprint
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.contract_calls import ContractCalls
 from tap_exactonline.exact.divisions import Chosen, Division, ask_me, choose, list_divisions
-from tap_exactonline.exact.errors import OtherUser, SettingsError
+from tap_exactonline.exact.errors import DivisionError, OtherUser, SettingsError
 from tap_exactonline.exact.foreign_text import clean_text
 from tap_exactonline.exact.notes import Notes
 from tap_exactonline.exact.places import LargeAnswers
@@ -29,6 +29,9 @@ from tap_exactonline.exact.refused_fields import RefusedFields
 from tap_exactonline.exact.shared_list import SharedList
 from tap_exactonline.exact.transport import MEGABYTE
 from tap_exactonline.exact.urls import address_of
+
+_BUSY = "wanted, and Exact keeps it closed now: it is {}"
+_WAIT = "A run after that goes on from here; or leave it out: exclude_divisions"
 
 
 def tap_version() -> str:
@@ -244,6 +247,20 @@ class Connection:
             refused=self.list_refusals,
             told=self.credentials.bind,
         )
+
+    @property
+    def closed_for_now(self) -> list[DivisionError]:
+        """Administrations of this part that are wanted, since all are, and that Exact keeps closed for a while."""
+        if self.config.divisions:
+            return []
+        excluded, owns = self.config.exclude_divisions, self.config.shard.owns
+        wanted = [one for one in self.accessible if one.code not in excluded and owns(one.code)]
+        found = [
+            DivisionError(_BUSY.format(one.busy), _WAIT, division=one.code) for one in wanted if one.busy
+        ]
+        for error in found:
+            error.temporary = True
+        return found
 
     @cached_property
     def chosen(self) -> Chosen:

@@ -45,7 +45,7 @@ PAGE_SIZE = 60
 MOVED, HR_LINKED = "DivisionMoveDate", "DivisionHRLinkUnlinkDate"
 
 _ACTIVE = 1
-_STATUS = {0: "inactive", 1: "active", 2: "archived"}
+_PUT_AWAY: Mapping[int | None, str] = {0: "inactive", 2: "archived"}
 _BLOCKING = {
     1: "being backed up or restored",
     2: "being converted",
@@ -116,14 +116,14 @@ class Division:
     @property
     def closed(self) -> str:
         """Why it cannot be read, such as ``archived``; empty if it can."""
-        if self.status is not None and self.status != _ACTIVE:
-            return _STATUS.get(self.status, f"in status {self.status}")
-        return self.busy
+        return _PUT_AWAY.get(self.status) or self.busy
 
     @property
     def busy(self) -> str:
-        """Why an active one cannot be read for the moment, such as ``being converted``; empty if it can."""
-        if not self.blocking_status or self.status not in (None, _ACTIVE):
+        """Why one that is neither inactive nor archived cannot be read now, such as ``being converted``; empty if it can."""
+        if self.status not in (None, _ACTIVE, *_PUT_AWAY):
+            return f"in status {self.status}"
+        if not self.blocking_status or self.status in _PUT_AWAY:
             return ""
         return _BLOCKING.get(self.blocking_status, f"blocked (status {self.blocking_status})")
 

@@ -46,8 +46,6 @@ _MOST_SAID = 1000
 _NOTHING_TO_READ = "There is no administration to read. `tap-exactonline divisions` lists them"
 _VANISHED = "read before, and no longer among those that the login may open"
 _BRING_BACK = f"{MANAGE_COMPANIES}; or leave it out: exclude_divisions"
-_BUSY = "read before, and Exact keeps it closed now: it is {}"
-_WAIT = "A run after that goes on from here; or leave it out: exclude_divisions"
 
 
 class RunIncomplete(Exception):
@@ -246,28 +244,25 @@ class Run:
         )
 
     def _missed(self) -> list[DivisionError]:
-        """Administrations that delivered rows and can't be read now, although Exact has not closed them for good.
+        """Administrations that delivered rows and are not listed any more, and those that Exact keeps closed for a while.
 
         Configured ones are told by themselves.
         """
-        if self.context.config.divisions:
+        config, connection = self.context.config, self.context.connection
+        if config.divisions:
             return []
-        listed = {division.code: division for division in self.context.connection.accessible}
         delivering = {
             code
             for stream in self.state.streams()
             for code, bookmark in self.state.bookmarks(stream)
             if bookmark.delivered
         }
-        missed = []
-        for code in sorted(delivering - set(self.context.config.exclude_divisions)):
-            if code not in listed:
-                missed.append(DivisionError(_VANISHED, _BRING_BACK, division=code))
-            elif busy := listed[code].busy:
-                error = DivisionError(_BUSY.format(busy), _WAIT, division=code)
-                error.temporary = True
-                missed.append(error)
-        return missed
+        gone = delivering - {division.code for division in connection.accessible}
+        vanished = [
+            DivisionError(_VANISHED, _BRING_BACK, division=code)
+            for code in sorted(gone - set(config.exclude_divisions))
+        ]
+        return vanished + connection.closed_for_now
 
     def _closed(self) -> set[int]:
         """Administrations that are wanted and can't be read now: archived, blocked."""

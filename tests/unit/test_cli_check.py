@@ -124,6 +124,12 @@ def test_a_refusal_that_is_not_understood_fails(here: CliFixture, kind: Any) -> 
     assert stream in said(found, "streams", "failure")
 
 
+def test_an_administration_that_exact_keeps_closed_fails(here: CliFixture) -> None:
+    here.exact.divisions[102].blocking_status = 1
+    found = check(here, "--quick", code=1)
+    assert "102: wanted, and Exact keeps it closed now" in said(found, "administrations", "failure")
+
+
 def test_what_came_before_and_is_not_covered_now_fails(here: CliFixture) -> None:
     for division in here.exact.divisions.values():
         division.forbidden["sync_crm_accounts"] = "rights"

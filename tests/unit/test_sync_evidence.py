@@ -304,17 +304,33 @@ def test_an_administration_that_has_left_does_not_hold_back_what_the_others_decl
         assert "system_divisions" in run.activated(), "the list of administrations itself is whole"
 
 
-def test_an_administration_that_is_closed_for_the_moment_is_missed_once_it_was_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", [False, True], ids=["never read", "read before"])
+@pytest.mark.parametrize(
+    ("name", "value", "word"),
+    [
+        ("blocking_status", 1, "being backed up"),
+        ("blocking_status", 9, "status 9"),
+        ("status", 5, "status 5"),
+    ],
+)
+def test_an_administration_that_is_closed_for_the_moment_is_missed(
+    tmp_path: Path, name: str, value: int, word: str, *, before: bool
+) -> None:
     with lab(tmp_path, ROWS) as home:
         home.exact.add_division(102, rows=ROWS)
-        home.exact.add_division(103, rows=ROWS, blocking_status=6)  # never read
-        assert home.run(*ROWS).complete
-        home.exact.divisions[102].blocking_status = 2
+        if before:
+            assert home.run(*ROWS).complete
+        usual = getattr(home.exact.divisions[102], name)
+        setattr(home.exact.divisions[102], name, value)
+        home.table(OTHER).insert()
         home.table(OTHER, 102).insert()
         run = home.run(*ROWS)
-        assert incomplete(run, "division 102", "being converted", "exclude_divisions", "Run again: soon")
+        assert incomplete(run, "division 102", word, "exclude_divisions", "Run again: soon")
         assert run.records(OTHER), "the others are read"
-        home.exact.divisions[102].blocking_status = 0
+        home.settings["exclude_divisions"] = [102]
+        assert home.run(*ROWS).complete
+        del home.settings["exclude_divisions"]
+        setattr(home.exact.divisions[102], name, usual)
         assert home.run(*ROWS).complete
         assert home.live(OTHER, 102) == set(home.table(OTHER, 102).keys())
 
