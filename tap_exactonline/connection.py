@@ -155,7 +155,19 @@ class Connection:
     @cached_property
     def notes(self) -> Notes:
         """What Exact refused lately. An access token alone, which ends in ten minutes, keeps none."""
-        return self.store.notes() if self.has_record else Notes()
+        config = self.config
+        if self.has_record:
+            return self.store.notes()
+        if not config.access_token_command:
+            return Notes()
+        # Its logins are kept elsewhere. Another command may give tokens of another app or user.
+        place = open_store(
+            config.token_store,
+            client_id=fingerprint(config.access_token_command),
+            api_url=config.api_url,
+            connection=config.connection,
+        )
+        return place.notes()
 
     @cached_property
     def credentials(self) -> Credentials | CommandCredentials:

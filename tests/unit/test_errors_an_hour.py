@@ -151,6 +151,24 @@ def test_what_is_not_covered_while_no_state_is_kept(home: Home, kind: Any) -> No
     assert len(home.run().records(ITEMS)) == 4
 
 
+def test_with_tokens_of_a_command_refusals_are_remembered_over_runs_too(home: Home) -> None:
+    del home.settings["refresh_token"]
+    printed = home.folder / "printed"
+    home.settings["access_token_command"] = f"cat {printed}"
+    for division in home.exact.divisions.values():
+        division.forbidden[ITEMS] = "scope"
+    for _ in range(RUNS):
+        printed.write_text(json.dumps({"access_token": home.exact.issue_access_token(), "expires_in": 540}))
+        assert home.run().complete
+    assert home.most == 4
+    assert str(printed) not in (home.folder / "tokens.json.notes").read_text()
+    # Another command may give tokens of another app, which has the scope.
+    for division in home.exact.divisions.values():
+        division.forbidden.clear()
+    home.settings["access_token_command"] = f"cat  {printed}"
+    assert len(home.run().records(ITEMS)) == 4
+
+
 def test_check_with_a_missing_scope(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     scopes = {endpoint.scope for endpoint in load() if endpoint.selected}
     missing = sorted(scopes - {"", "-", "Organization administration"})[:2]
