@@ -101,8 +101,13 @@ def test_outage_ends_after_a_bounded_wait_and_keeps_the_login(lab: TokenFixture)
 
 @pytest.mark.parametrize(
     "fault",
-    [faults.firewall(403), faults.status(400), faults.json_body({"message": "Forbidden"}, 401)],
-    ids=["firewall", "no body", "gateway"],
+    [
+        faults.firewall(403),
+        faults.status(400),
+        faults.json_body({"message": "Forbidden"}, 401),
+        faults.firewall(404),
+    ],
+    ids=["firewall", "no body", "gateway", "404"],
 )
 def test_a_refusal_that_says_nothing_of_the_login_is_met_a_few_times_an_hour(
     lab: TokenFixture, fault: faults.Action

@@ -233,7 +233,12 @@ def _inherited(base: Tokens | None, *, another: bool) -> _Inherited:
 def after_failure(renewal: Renewal, marked: Tokens, answer: TokenAnswer, now: float) -> Tokens | Refusal:
     """The record after a failure that may pass, or the error after one that will not."""
     life = renewal.base.expires_in
-    match answer.outcome:
+    outcome = answer.outcome
+    if outcome is GrantOutcome.STRANGE and renewal.stored is not None:
+        outcome = (
+            GrantOutcome.BUSY
+        )  # the stored login was granted at this address: something else answers there now
+    match outcome:
         case GrantOutcome.UNCERTAIN:
             attempted = marked.attempted_at
             until = now + _pick(_BACKOFF, marked.tries)
@@ -258,8 +263,8 @@ def after_failure(renewal: Renewal, marked: Tokens, answer: TokenAnswer, now: fl
         attempted_by="",
         not_before=until,
         tries=marked.tries + 1,
-        early=answer.outcome is GrantOutcome.TOO_EARLY,
-        trouble=answer.text or answer.outcome.value,
+        early=outcome is GrantOutcome.TOO_EARLY,
+        trouble=answer.text or outcome.value,
     )
     if answer.refresh_token and (not renewal.is_seed or renewal.stored is None):
         # Seen in the wild: a refusal that rotates the token all the same. The newest is the one to keep.
