@@ -235,9 +235,8 @@ def after_failure(renewal: Renewal, marked: Tokens, answer: TokenAnswer, now: fl
     life = renewal.base.expires_in
     outcome = answer.outcome
     if outcome is GrantOutcome.STRANGE and renewal.stored is not None:
-        outcome = (
-            GrantOutcome.BUSY
-        )  # the stored login was granted at this address: something else answers there now
+        # The stored login was granted at this address, so something else answers there now.
+        outcome = GrantOutcome.BUSY
     match outcome:
         case GrantOutcome.UNCERTAIN:
             attempted = marked.attempted_at
