@@ -55,6 +55,15 @@ def test_a_deleted_row_gets_its_key_and_the_moment(tmp_path: Path, stream: str) 
         assert not home.run(stream).records(stream), "told once"
 
 
+def test_deletions_that_follow_one_another_are_told_run_by_run(tmp_path: Path) -> None:
+    with lab(tmp_path, {ITEMS: 5}, **TOMBSTONES) as home:
+        assert home.run(ITEMS).complete
+        for number in range(3):
+            delete(home, ITEMS)  # its Timestamp is the next one
+            assert home.run(ITEMS).complete
+            assert home.live(ITEMS) == set(home.table(ITEMS).keys()), number
+
+
 @pytest.mark.parametrize("streams", [(ITEMS,), (ITEMS, LOG)])
 def test_a_row_that_is_none_in_the_log_is_told(tmp_path: Path, streams: tuple[str, ...]) -> None:
     with lab(tmp_path, {ITEMS: 5}, **TOMBSTONES) as home:

@@ -49,6 +49,17 @@ def test_a_modified_that_has_yet_to_come(tmp_path: Path, value: str) -> None:
         assert not home.run(COSTUNITS).said("start over"), "once"
 
 
+def test_a_row_of_tomorrow_does_not_hide_those_of_today(tmp_path: Path) -> None:
+    with lab(tmp_path, {COSTUNITS: 4}) as home:
+        table = home.table(COSTUNITS)
+        table.update(table.keys()[0], Modified=home.exact.now() + timedelta(hours=20))
+        assert home.run(COSTUNITS).complete
+        home.exact.clock.advance(4 * 3600)
+        table.insert()
+        assert home.run(COSTUNITS).complete
+        equal(home, COSTUNITS)
+
+
 @pytest.mark.parametrize("ahead", [timedelta(hours=-3), timedelta(hours=20)])
 def test_clocks_that_differ_by_hours_start_nothing_over(tmp_path: Path, ahead: timedelta) -> None:
     with lab(tmp_path, {COSTUNITS: 4}) as home:

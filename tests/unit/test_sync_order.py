@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_exactonline.endpoints import by_name
-from tap_exactonline.sync import worker
+from tap_exactonline.sync import worker, writer
 from tap_exactonline.sync.order import MANY_ROWS, ReadOrder, token
 from tap_exactonline.sync.reader import Reader
 from tap_exactonline.sync.state.bookmark import Bookmark, LogPlace
@@ -27,6 +27,12 @@ LOG = "sync_deleted"
 Order = Literal["timestamp", "any", "across", "key"]
 Cut = Literal["kill", "term", "pipe"]
 ORDERS: list[Order] = ["timestamp", "any", "across", "key"]
+
+
+@pytest.fixture(autouse=True)
+def a_state_behind_each_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside pages of three rows a STATE is large, and comes at the end only: no cut would see a bookmark on its way."""
+    monkeypatch.setattr(writer, "_STATE_SHARE", 0)
 
 
 def cut_everywhere(
@@ -264,6 +270,14 @@ def test_when_disorder_is_seen_the_bookmark_goes_back() -> None:
     moves = [order.page(page, link) for page, link in zip(pages, links, strict=True)]
     assert moves == [None, 3, 5, 1, None]
     assert order.disordered
+    assert order.end() == 3, "as far as the first page"
+
+
+def test_links_that_go_on_from_the_highest_do_not_outweigh_rows_that_come_late() -> None:
+    order = ReadOrder(1)
+    for page, link in (([2, 3], 3), ([8, 9], 9), ([6, 7], 9)):
+        order.page(page, f"/a?$skiptoken={link}L")
+    order.page([10, 11], None)
     assert order.end() == 3, "as far as the first page"
 
 

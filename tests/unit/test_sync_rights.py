@@ -95,6 +95,17 @@ def test_if_nobody_says_whether_there_are_rights_it_is_told_and_no_failure(
         assert run.said(stream, "does not say whether the user has the rights")
 
 
+def test_a_table_without_its_rows_is_a_failure_if_nobody_says_whether_there_are_rights(
+    tmp_path: Path,
+) -> None:
+    with lab(tmp_path, ROWS) as home:
+        assert home.run(FULL, OTHER).complete
+        home.exact.divisions[HOME].forbidden |= {FULL: "rights", "UserHasRights": "plain"}
+        run = home.run(FULL, OTHER)
+        assert not run.complete
+        assert "no rows where there were some" in str(run.error)
+
+
 def test_sync_streams_are_asked_about_every_two_weeks(tmp_path: Path) -> None:
     streams = (ITEMS, CONTACTS)
     with lab(tmp_path, {**ROWS, CONTACTS: 3}) as home:

@@ -47,6 +47,18 @@ def test_an_administration_that_answers_only_so_is_not_asked_stream_after_stream
         assert all(len(run.records(stream)) == 2 for stream in MORE)
 
 
+def test_three_streams_that_answer_so_do_not_close_an_administration_that_gave_rows(tmp_path: Path) -> None:
+    with lab(tmp_path, dict.fromkeys(MORE, 2)) as home:
+        order = list(dict.fromkeys(m["stream"] for m in home.run(*MORE).messages if m["type"] == "RECORD"))
+        assert set(order) == set(MORE)
+        home.state = None
+        for stream in order[1:4]:
+            home.exact.faults.add(stream, faults.unauthorized(), times=None)
+        run = home.run(*MORE)
+        assert not run.complete
+        assert all(run.records(stream) for stream in [order[0], *order[4:]])
+
+
 @pytest.mark.parametrize("form", ["empty", "words", "page"])
 @pytest.mark.parametrize("stream", STREAMS)
 def test_one_stream_that_answers_so_is_one_stream(tmp_path: Path, stream: str, form: Any) -> None:
