@@ -21,7 +21,7 @@ from tap_exactonline.exact.auth.tokens import About, fingerprint
 from tap_exactonline.exact.client import ExactClient
 from tap_exactonline.exact.contract_calls import ContractCalls
 from tap_exactonline.exact.divisions import Chosen, Division, ask_me, choose, list_divisions
-from tap_exactonline.exact.errors import DivisionError, OtherUser, SettingsError
+from tap_exactonline.exact.errors import DivisionError, ExactError, OtherUser, SettingsError
 from tap_exactonline.exact.foreign_text import clean_text
 from tap_exactonline.exact.notes import Notes
 from tap_exactonline.exact.places import LargeAnswers
@@ -110,6 +110,14 @@ class Connection:
         if self.config.divisions is None and about.divisions is not None:
             self.config = replace(self.config, divisions=about.divisions)
         return about
+
+    @property
+    def paused(self) -> bool:
+        """Whether runs read nothing. A store that can't be used does not say: the run meets the same failure, and tells it."""
+        try:
+            return self.about.paused
+        except ExactError:
+            return False
 
     def _find_address(self) -> bool:
         """Go to the country in which the connection is kept, if there is one."""

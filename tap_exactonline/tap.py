@@ -33,7 +33,7 @@ from tap_exactonline.endpoints import Endpoint, by_name, load
 from tap_exactonline.exact.auth.signals import settle
 from tap_exactonline.exact.counted import counted
 from tap_exactonline.exact.divisions import recall_refused
-from tap_exactonline.exact.errors import ExactError, SettingsError
+from tap_exactonline.exact.errors import SettingsError
 from tap_exactonline.extra_streams.stream import remarks
 from tap_exactonline.sync.messages import RunContext
 from tap_exactonline.sync.output import LineWriter
@@ -289,7 +289,11 @@ class TapExactOnline(Tap):
                     if own := self._own_stream(name):
                         own.write(())
                 return
-            if self._is_paused():
+            if self.connection.paused:
+                self.logger.info(
+                    "The connection %s is paused: nothing is read. `tap-exactonline connections resume %s` lets runs read again",
+                    self.checked.connection, self.checked.connection,
+                )  # fmt: skip
                 return
             self._remembered.select(name for name, stream in self._exact_streams().items() if stream.selected)
             log = RunLog(self.run_context, self._own_stream(RUN_LOG), self._remembered)
@@ -302,19 +306,6 @@ class TapExactOnline(Tap):
                 self._end_run_log(log, exc)
                 raise
             self._end_run_log(log)
-
-    def _is_paused(self) -> bool:
-        """Whether the connection is paused; then the log says so."""
-        try:
-            paused = self.connection.about.paused
-        except ExactError:
-            return False  # the run meets the same failure, and tells it in its log
-        if paused:
-            self.logger.info(
-                "The connection %s is paused: nothing is read. `tap-exactonline connections resume %s` lets runs read again",
-                self.checked.connection, self.checked.connection,
-            )  # fmt: skip
-        return paused
 
     def run_connection_test(self) -> bool:  # type: ignore[misc]
         """Log in, list the administrations, and write them.
