@@ -8,11 +8,20 @@ from typing import Any
 import pytest
 
 from tests.convergence.target import Target
-from tests.exact_online import faults
+from tests.exact_online import Call, Table, faults
 from tests.exact_online.faults import Match
-from tests.exact_online.record import Call
 from tests.support.refusals import PATHS, a_week_later, column, errors, schemas
 from tests.support.sync import HOME, ITEMS, lab
+
+
+def one_comes_back(table: Table, new: int = 0) -> Any:
+    """A row is deleted and created again with its key, which is returned; after it others are created."""
+    key = table.keys()[0]
+    table.delete(key)
+    table.insert(ID=key)
+    for _ in range(new):
+        table.insert()
+    return key
 
 
 @PATHS
@@ -23,9 +32,7 @@ def test_a_field_that_is_refused_again_changes_no_schema(tmp_path: Path, setting
         home.run(ITEMS)
         assert home.run(ITEMS).complete
         a_week_later(home, ITEMS)
-        key = home.table(ITEMS).keys()[0]
-        home.table(ITEMS).delete(key)
-        home.table(ITEMS).insert(ID=key)
+        key = one_comes_back(home.table(ITEMS))
 
         run = home.run(ITEMS)
 
@@ -44,11 +51,7 @@ def test_a_deletion_that_a_target_loads_last_is_applied_again(
         home.target = Target(hard_delete=False, batch=3)
         if not first:
             assert home.run(ITEMS).complete
-        key = home.table(ITEMS).keys()[0]
-        home.table(ITEMS).delete(key)
-        home.table(ITEMS).insert(ID=key)
-        for _ in range(4):
-            home.table(ITEMS).insert()
+        key = one_comes_back(home.table(ITEMS), new=4)
         home.exact.refuse_field(ITEMS, "Description")
 
         run = home.run(ITEMS)
@@ -71,9 +74,7 @@ def test_it_is_applied_again_where_no_timestamp_tells_which_rows_came_back(
     with lab(tmp_path, {ITEMS: 9}, deletions="tombstones", **settings) as home:
         home.target = Target(hard_delete=False, batch=3)
         assert home.run(ITEMS).complete
-        key = home.table(ITEMS).keys()[0]
-        home.table(ITEMS).delete(key)
-        home.table(ITEMS).insert(ID=key)
+        key = one_comes_back(home.table(ITEMS))
         home.exact.move_division(HOME, 20_000)
         home.exact.refuse_field(ITEMS, "Description")
         home.run(ITEMS)
@@ -94,11 +95,7 @@ def test_it_is_applied_again_after_a_third_schema(tmp_path: Path) -> None:
         assert home.run(ITEMS).complete
         home.table(ITEMS).insert()
         table = home.table(ITEMS, other)
-        key = table.keys()[0]
-        table.delete(key)
-        table.insert(ID=key)
-        for _ in range(4):
-            table.insert()
+        key = one_comes_back(table, new=4)
         home.exact.refuse_field(ITEMS, "Description")
         end = home.exact.on_page(
             lambda call: home.exact.refuse_field(ITEMS, "Barcode") if call.division == other else None
@@ -123,10 +120,7 @@ def test_a_field_that_is_back_after_a_deletion_makes_the_run_incomplete(
         home.run(ITEMS)
         a_week_later(home, ITEMS)
         home.exact.allow_field(ITEMS, "Description")
-        key = home.table(ITEMS).keys()[0]
-        home.table(ITEMS).delete(key)
-        home.table(ITEMS).insert(ID=key)
-        home.table(ITEMS).insert()
+        key = one_comes_back(home.table(ITEMS), new=1)
 
         run = home.run(ITEMS)
 
@@ -149,11 +143,7 @@ def test_a_run_that_is_cut_after_another_schema_loses_no_row_that_came_back(
         home.exact.add_division(other, rows={ITEMS: 4})
         assert home.run(ITEMS).complete
         table = home.table(ITEMS, other)
-        key = table.keys()[0]
-        table.delete(key)
-        table.insert(ID=key)
-        for _ in range(8):
-            table.insert()
+        one_comes_back(table, new=8)
         home.exact.refuse_field(ITEMS, "Description")
 
         home.run(ITEMS, after=after, cut=cut)
