@@ -32,7 +32,7 @@ def test_a_field_that_is_refused_again_changes_no_schema(tmp_path: Path, setting
         home.run(ITEMS)
         assert home.run(ITEMS).complete
         a_week_later(home, ITEMS)
-        key = one_comes_back(home.table(ITEMS))
+        one_comes_back(home.table(ITEMS))
 
         run = home.run(ITEMS)
 
