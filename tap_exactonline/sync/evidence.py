@@ -20,6 +20,7 @@ from tap_exactonline.sync.state.cooldown import SPAN, Cooldown
 NOT_COVERED = (ScopeViolated, NotLicensed, EndpointMissing)
 _NOT_COVERED_KINDS = frozenset(error.refusal_kind for error in NOT_COVERED)
 _STANDS_STILL = "Rows were delivered before; they are kept, and nothing new comes until then"
+_GONE_STAY = "Until then rows that are gone stay in their tables. If they may, set deletions to log"
 
 
 _ENOUGH_401 = 3
@@ -79,6 +80,13 @@ def of_cooldown(rest: Cooldown, *, had_rows: bool) -> tuple[Status, str]:
         note += ". Give the app the scope and the user the rights, or deselect the stream"
         return (Status.INCOMPLETE, f"{note}. {_STANDS_STILL}") if had_rows else (Status.NOT_COVERED, note)
     return Status.INCOMPLETE, f"{note}. The log of the runs before says what the refusals were"
+
+
+def of_needed_log(status: Status, note: str) -> tuple[Status, str]:
+    """The same of the log of deletions, where tables lack what it tells (setting ``deletions: tombstones``)."""
+    if status is not Status.NOT_COVERED:
+        return status, note
+    return Status.INCOMPLETE, f"{note.rstrip('. ')}. {_GONE_STAY}"
 
 
 def sentence(error: ExactError) -> str:

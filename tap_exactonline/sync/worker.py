@@ -23,7 +23,7 @@ from tap_exactonline.exact.errors import (
 )
 from tap_exactonline.sync.again import SOON, as_text
 from tap_exactonline.sync.deletions import NO_RIGHTS, Tombstones, log_is_due
-from tap_exactonline.sync.evidence import DivisionAnswers, of_cooldown, of_refusal
+from tap_exactonline.sync.evidence import DivisionAnswers, of_cooldown, of_needed_log, of_refusal
 from tap_exactonline.sync.messages import Event, PageReady, RunContext, StreamDone, Task, WorkerDone
 from tap_exactonline.sync.reader import Reader
 from tap_exactonline.sync.records.page import Payload
@@ -239,7 +239,7 @@ class _DivisionRead:
         known = bookmark.delivered or any(
             self._bookmarks[stream.name].log.timestamp is not None for stream in targets
         )
-        if self._is_left_alone(log, outcome, bookmark, had_rows=known):
+        if self._is_left_alone(log, outcome, bookmark, had_rows=known, needed=bool(targets)):
             return tombstones
         start = tombstones.start()
         reader = Reader(
@@ -262,19 +262,37 @@ class _DivisionRead:
             if read_at := trusted.get("read_at"):
                 self._worker.hand_over(self._code, [], tombstones.complete(read_at))
         changes = self._after(outcome, bookmark, failure, self._errors(log) - errors)
+        if targets:
+            outcome.status, outcome.note = of_needed_log(outcome.status, outcome.note)
         if wanted:
             _mark_left_out(outcome, reader, log)
         self._worker.done(log, outcome, changes)
         return tombstones
 
     def _is_left_alone(
-        self, stream: StreamRead, outcome: Outcome, bookmark: Bookmark, *, had_rows: bool
+        self,
+        stream: StreamRead,
+        outcome: Outcome,
+        bookmark: Bookmark,
+        *,
+        had_rows: bool,
+        needed: bool = False,
     ) -> bool:
-        """Whether the stream is not asked for, because it was refused again and again; then it has ended."""
+        """Whether the stream is not asked for, because it was refused again and again; then it has ended.
+
+        Args:
+            stream: Which.
+            outcome: Its outcome, to be completed.
+            bookmark: What is remembered of it.
+            had_rows: Rows of it came before.
+            needed: It is the log of deletions, and other streams need it.
+        """
         rest = cooldown(bookmark, datetime.now(UTC))
         if rest is None:
             return False
         outcome.status, outcome.note = of_cooldown(rest, had_rows=had_rows)
+        if needed:
+            outcome.status, outcome.note = of_needed_log(outcome.status, outcome.note)
         outcome.again = as_text(rest.until)
         self._worker.done(stream, outcome)
         return True

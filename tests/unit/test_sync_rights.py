@@ -279,3 +279,26 @@ def test_a_mark_holds_for_two_weeks_and_never_from_the_future(days: float) -> No
 @pytest.mark.parametrize("mark", [None, "", "soon", 5, ["x"]])
 def test_an_unreadable_mark_is_none(mark: Any) -> None:
     assert is_due(mark, NOW)
+
+
+@pytest.mark.parametrize("kind", ["scope", "plain", "rights"])
+def test_without_the_log_of_deletions_a_run_that_needs_it_is_not_complete(tmp_path: Path, kind: Any) -> None:
+    with lab(tmp_path, {ITEMS: 4, OTHER: 4}, deletions="tombstones") as home:
+        home.exact.divisions[HOME].forbidden[LOG] = kind
+        for _ in range(6):
+            run = home.run(ITEMS, OTHER)
+            assert not run.complete
+            assert "rows that are gone stay in their tables" in str(run.error)
+            assert "set deletions to log" in str(run.error)
+        assert home.exact.calls(HOME, LOG) == (6 if kind == "rights" else 4), (
+            "ten errors an hour block the key"
+        )
+        assert len(home.live(ITEMS)) == 4, "the rows come all the same"
+        home.table(ITEMS).delete(home.table(ITEMS).keys()[0])
+        home.settings["deletions"] = "log"
+        assert home.run(ITEMS, OTHER).complete
+        home.settings["deletions"] = "tombstones"
+        home.exact.divisions[HOME].forbidden.clear()
+        home.bookmark(LOG).pop("refused", None)  # an hour later
+        assert home.run(ITEMS, OTHER).complete
+        assert home.live(ITEMS) == set(home.table(ITEMS).keys())
