@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tap_exactonline.endpoints import by_name
+from tap_exactonline.sync import batches, writer
 from tests.exact_online import Call, ExactOnline, faults
 
 from .subjects import FULL, LOG, MODIFIED, ONCE, SYNC, TALLY, Change, hiccups
@@ -49,6 +52,7 @@ class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._home = tempfile.TemporaryDirectory()
+        self._patches = ExitStack()
 
     @initialize(
         sync=st.sets(st.sampled_from(SYNC), min_size=1, max_size=3),
@@ -70,12 +74,15 @@ class Histories(RuleBasedStateMachine):
         start_date=st.sampled_from(START_DATES),
         batch=st.sampled_from([1, 1, 3]),
         files=st.sampled_from([False, False, False, True]),
+        often=st.booleans(),
     )
     def begin(
         self, *, sync: set[str], others: set[str], log: bool, deletions: str, versions: bool, hard: bool, lanes: int, sdk_path: bool,
         rows: int, page_rows: int, first: int, int64_as: Any, full_page: bool, order: Any, null: Any, divisions: int,
-        start_date: str | None, batch: int, files: bool,
+        start_date: str | None, batch: int, files: bool, often: bool,
     ) -> None:  # fmt: skip
+        if often:
+            self._write_states_often()
         self.exact = ExactOnline(
             page_rows=page_rows,
             int64_as=int64_as,
@@ -103,6 +110,11 @@ class Histories(RuleBasedStateMachine):
             self.exact, Path(self._home.name), settings, self.streams, hard_delete=hard, batch=batch
         )
 
+    def _write_states_often(self) -> None:
+        """A STATE behind each page and file. Beside so few rows it is large, and the tap would write it at the end only."""
+        for module, name in ((writer, "_STATE_SHARE"), (batches, "_STATE_SECONDS")):
+            self._patches.enter_context(mock.patch.object(module, name, 0))
+
     def _files(self) -> dict[str, Any]:
         """The setting for records that go into small files."""
         root = Path(self._home.name, "files").as_uri()
@@ -120,6 +132,7 @@ class Histories(RuleBasedStateMachine):
             if hasattr(self, "exact"):
                 self.exact.stop()
             self._home.cleanup()
+            self._patches.close()
 
     def _final(self) -> None:
         """Whatever happened: one undisturbed run of everything, and all is equal; a second one changes nothing."""
