@@ -262,6 +262,7 @@ class Histories(RuleBasedStateMachine):
         cut=st.sampled_from(["kill", "term", "pipe"]),
         applied=shares,
         committed=shares,
+        loaded=st.none() | st.none() | st.sets(small, max_size=3),
     )
     def run_that_is_cut(
         self,
@@ -272,9 +273,17 @@ class Histories(RuleBasedStateMachine):
         cut: Any,
         applied: float,
         committed: float,
+        loaded: set[int] | None,
     ) -> None:
         self._prepare(before, during)
-        self.world.run(after=after, cut=cut, applied=1.0 if cut == "term" else applied, committed=committed)
+        streams = None if loaded is None else {self.streams[one % len(self.streams)] for one in loaded}
+        self.world.run(
+            after=after,
+            cut=cut,
+            applied=1.0 if cut == "term" else applied,
+            committed=committed,
+            loaded=streams,
+        )
 
     @rule(before=before, during=during, after=st.integers(0, 90))
     def full_refresh(self, before: list[Event], during: list[tuple[int, Event]], after: int) -> None:

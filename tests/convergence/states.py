@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +39,16 @@ def merged(partial: Mapping[str, Any], completed: Mapping[str, Any] | None) -> d
     for name, value in partial.items():
         made[name] = merged(value, made.get(name)) if isinstance(value, dict) else value
     return made
+
+
+def partly(
+    begun: Mapping[str, Any] | None, state: Mapping[str, Any], streams: Collection[str]
+) -> dict[str, Any]:
+    """The state with which a run began, and of some streams what a later one says."""
+    found = {**(begun or {})}
+    later = {name: entry for name, entry in state["bookmarks"].items() if name in streams}
+    found["bookmarks"] = {**found.get("bookmarks", {}), **later}
+    return found
 
 
 def older(state: Mapping[str, Any] | None) -> dict[str, Any] | None:

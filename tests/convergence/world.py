@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from tests.exact_online import Call, ExactOnline
 from tests.support.in_process import Cut, InProcessRun, run_tap
 
 from . import comparing
-from .states import merged, older, without_doubt, without_refusals
+from .states import merged, older, partly, without_doubt, without_refusals
 from .subjects import LOG, LOG_FORGETS, ONCE, SYNC, TALLY, Change, Diverged, Place
 from .target import DELETED_AT, Key, Target
 
@@ -164,6 +164,7 @@ class World:
         cut: Cut = "kill",
         applied: float = 1.0,
         committed: float = 1.0,
+        loaded: Collection[str] | None = None,
     ) -> InProcessRun:
         """Run the tap; load what it wrote; keep the state that the target would have confirmed.
 
@@ -172,6 +173,8 @@ class World:
             cut: How.
             applied: The share of a cut run's messages that reached the tables.
             committed: The share of those whose state was confirmed.
+            loaded: Only rows of these streams were loaded until then; of the others the target confirms what the run began with,
+                as target-duckdb and those of pipelinewise do (``flush_streams``). None: all.
         """
         before = {
             place: set(comparing.live(self, *place))
@@ -201,11 +204,12 @@ class World:
             TALLY.cut += 1
             lines = lines[: round(len(lines) * applied)]
         confirmed = lines if run.complete else lines[: round(len(lines) * committed)]
-        self.target.load(lines)
+        self.target.load(lines if loaded is None else [line for line in lines if _reaches(line, loaded)])
         states = [json.loads(line)["value"] for line in confirmed if line.startswith(b'{"type":"STATE"')]
         if states:
-            self.state = states[-1]
-            self.states.append(states[-1])
+            state = states[-1] if loaded is None else partly(self.state, states[-1], loaded)
+            self.state = state
+            self.states.append(state)
         comparing.nothing_taken_away(self, before)
         comparing.nothing_emptied(self, values)
         return run
@@ -272,3 +276,9 @@ class World:
             said += comparing.compare_divisions(self)
         if said:
             raise Diverged("\n".join(said[:12]))
+
+
+def _reaches(line: bytes, streams: Collection[str]) -> bool:
+    """Whether a message has an effect in a target that has loaded these streams only."""
+    message = json.loads(line)
+    return message["type"] == "SCHEMA" or message.get("stream") in streams
