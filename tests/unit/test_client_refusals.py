@@ -190,6 +190,15 @@ def test_a_404_needs_known_words_as_well(w, text):
         w.get()
 
 
+def test_an_endpoint_left_alone_for_refusals_of_two_kinds_has_failed(w):
+    for number in range(4):
+        w.say(problem(403, "Forbidden" if number % 2 else SCOPE))
+        with pytest.raises((NotLicensed, ScopeViolated)):
+            w.get(query=f"$select=F{number}")
+    with pytest.raises(KeyBlocked):
+        w.get(query="$select=Other")
+
+
 @pytest.mark.parametrize(("status", "text"), [(403, "You have no rights"), (404, "Resource not found")])
 def test_known_words_do_not_outweigh_an_unknown_reason(w, status, text):
     w.server.default = problem(status, text, "TenantQuarantined")

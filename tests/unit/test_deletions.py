@@ -55,6 +55,15 @@ def test_a_deleted_row_gets_its_key_and_the_moment(tmp_path: Path, stream: str) 
         assert not home.run(stream).records(stream), "told once"
 
 
+def test_a_log_that_is_wanted_later_is_read_from_its_beginning(tmp_path: Path) -> None:
+    with lab(tmp_path, {ITEMS: 5}, **TOMBSTONES) as home:
+        assert home.run(ITEMS).complete
+        delete(home, ITEMS)
+        assert home.run(ITEMS).complete
+        assert home.run(ITEMS, LOG).complete
+        assert home.live(LOG) == set(home.table(LOG).keys())
+
+
 def test_deletions_that_follow_one_another_are_told_run_by_run(tmp_path: Path) -> None:
     with lab(tmp_path, {ITEMS: 5}, **TOMBSTONES) as home:
         assert home.run(ITEMS).complete

@@ -91,8 +91,10 @@ def test_a_row_that_was_read_before_its_older_deletion_lives_wherever_the_run_is
     with lab(tmp_path, {ITEMS: 5}, deletions="tombstones") as home:
         assert home.run(ITEMS).complete
         table = home.table(ITEMS)
-        table.delete(key := table.keys()[0])
+        key, other = table.keys()[:2]
+        table.delete(key)
         table.insert(ID=key, Description="again")
+        table.delete(other)  # later, on the same page of the log
         home.exact.divisions[HOME].forbidden[LOG] = "scope"
         home.run(ITEMS)
         assert home.target.tables[ITEMS].live()[HOME, key]["description"] == "again"

@@ -106,6 +106,18 @@ def test_a_table_without_its_rows_is_a_failure_if_nobody_says_whether_there_are_
         assert "no rows where there were some" in str(run.error)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [{"UserHasRights": "False"}, {"results": [{"UserHasRights": False}]}, [{"UserHasRights": 0}], False],
+)
+def test_a_no_is_understood_in_every_shape(tmp_path: Path, answer: Any) -> None:
+    with lab(tmp_path, ROWS) as home:
+        assert home.run(MODIFIED, OTHER).complete
+        home.exact.divisions[HOME].forbidden[MODIFIED] = "rights"
+        home.exact.faults.add("UserHasRights", faults.json_body({"d": answer}))
+        assert "the rights were withdrawn" in str(home.run(MODIFIED, OTHER).error)
+
+
 def test_sync_streams_are_asked_about_every_two_weeks(tmp_path: Path) -> None:
     streams = (ITEMS, CONTACTS)
     with lab(tmp_path, {**ROWS, CONTACTS: 3}) as home:
