@@ -126,9 +126,7 @@ class Writer:
             tombstones=self._context.config.tombstones, logger=self._logger,
         )  # fmt: skip
         tell_left_alone(self._divisions, self._state, self._logger)
-        self._versions = Versions(
-            self._reads, self._divisions, self._state, on=self._context.versions, at=self._client.now()
-        )
+        self._versions = Versions(self._reads, self._divisions, self._state, on=self._context.versions)
         for read in self._reads:
             # A target may load what came under one SCHEMA after what comes under the next, a deletion after the row that came
             # back. So a field that is tried again is in the SCHEMA only once Exact has given it.

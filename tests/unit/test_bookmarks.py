@@ -219,7 +219,7 @@ def calls_of_a_start(streams: int, divisions: int) -> int:
             reads, known, state, now=datetime.now(UTC), latest=datetime(2026, 1, 1), start_date=None,  # noqa: DTZ001
             tombstones=False, logger=LOGGER,
         )  # fmt: skip
-        Versions(reads, known, state, on=True, at=0).ready()
+        Versions(reads, known, state, on=True).ready()
     finally:
         sys.setprofile(before)
     return calls

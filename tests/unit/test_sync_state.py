@@ -13,7 +13,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from tap_exactonline.endpoints import by_name, load
 from tap_exactonline.sync.deletions import log_is_due
 from tap_exactonline.sync.state.state import State, StateError
-from tests.exact_online import Clock, faults
+from tests.exact_online import faults
 from tests.support.sync import HOME, SyncFixture, lab
 
 ITEMS = "sync_logistics_items"
@@ -332,15 +332,6 @@ def test_a_table_that_was_emptied_is_empty(tmp_path: Path) -> None:
         assert home.run(ATTACHMENTS).activated() == [ATTACHMENTS]
         assert home.live(ATTACHMENTS) == set()
         assert home.run(ATTACHMENTS).complete
-
-
-def test_a_version_is_a_moment_of_exacts_clock(tmp_path: Path) -> None:
-    """By a machine's clock that was ahead once, a version after a lost state could be too low to remove what is gone."""
-    clock = Clock.manual()
-    with lab(tmp_path, {ATTACHMENTS: 2}, clock=clock, emit_activate_version_messages=True) as home:
-        done = home.run(ATTACHMENTS)
-        (version,) = [m["version"] for m in done.messages if m["type"] == "ACTIVATE_VERSION"]
-        assert abs(version / 1000 - clock.now()) < 5
 
 
 def test_an_empty_log_is_not_trusted_for_ever(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
@@ -16,24 +17,10 @@ class Versions:
 
     A version covers a whole table. It may be activated only when every division whose rows may be in the table was
     read completely under it.
-
-    Args:
-        reads: The selected streams.
-        divisions: The administrations to read.
-        state: What was delivered before; changed.
-        on: Versions are wanted.
-        at: This moment by Exact's clock, epoch seconds. By this machine's, which may have been ahead once, a version after a lost
-            state could be lower than that of rows which are gone.
     """
 
     def __init__(
-        self,
-        reads: Sequence[StreamRead],
-        divisions: Sequence[Division],
-        state: State,
-        *,
-        on: bool,
-        at: float,
+        self, reads: Sequence[StreamRead], divisions: Sequence[Division], state: State, *, on: bool
     ) -> None:
         self._state = state
         self._divisions = {division.code for division in divisions}
@@ -42,7 +29,7 @@ class Versions:
         """Streams that would be ready, were it not for administrations that can't be read."""
         # The log of deletions forgets, and what it has told stays true.
         self._reads = [read for read in reads if on and read.name != LOG]
-        now = int(at * 1000)
+        now = int(time.time() * 1000)
         for read in reads:
             if not on and state.known(read.name).version is not None:
                 # Rows delivered from now on carry none, and would be taken for gone under the old one.
