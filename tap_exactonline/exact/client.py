@@ -363,6 +363,7 @@ class ExactClient:
                     self._wait(context.division, seconds, why)
 
     def _wait(self, division: int | None, seconds: float, why: str) -> None:
+        self._check_stop()  # a wait that is told when the run has ended would stand behind its last line
         if self._on_wait is not None:
             self._on_wait(division, seconds, why)
         with self._idle():

@@ -10,7 +10,7 @@ import pytest
 
 from tap_exactonline.exact.errors import Stopped, Unreachable
 from tests.support.client_pages import PAGE, after_a_good_answer
-from tests.support.scripted import Reply, StopSpy, half, silence, trickle, world
+from tests.support.scripted import Reply, Request, StopSpy, half, silence, trickle, world
 
 
 @pytest.fixture
@@ -64,6 +64,17 @@ def test_a_stop_ends_the_waiting(w):
     with pytest.raises(Stopped):
         w.get(division=202)
     assert len(w.server.requests) == 1
+
+
+def test_no_wait_is_told_once_the_run_has_ended(w):
+    def ended_meanwhile(_: Request) -> Reply:
+        w.stop.set()
+        return Reply(503)
+
+    w.server.rule = ended_meanwhile
+    with pytest.raises(Stopped):
+        w.get()
+    assert w.told == []
 
 
 def test_a_real_stop_signal_ends_a_real_wait():
