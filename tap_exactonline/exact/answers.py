@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import Any
 
 import msgspec
 
@@ -69,6 +68,7 @@ class Form(Enum):
 
     EXACT = "one of Exact's errors"
     OAUTH = "an OAuth error"
+    PLAIN = "an error in the form of newer services"
     PAGE = "a web page"
     EMPTY = "no body"
     OTHER = "a body that is not one of Exact's errors"
@@ -145,7 +145,8 @@ def form_of(body: bytes) -> Form:
     """Tell Exact's own error from everything that may come in its place.
 
     Exact's is ``{"error": {"message": {"value": "…"}}}``, with ``odata.error`` for ``error`` in newer OData, and the
-    same in XML where XML was asked for. The token endpoint's is ``{"error": "invalid_request"}``.
+    same in XML where XML was asked for. The token endpoint's is ``{"error": "invalid_request"}``. With a text as ``message``
+    it is the form of today's gateways and clouds, and of OData 4, which Exact does not speak.
     """
     stripped = body.lstrip(BOM + b" \t\r\n")
     if not stripped:
@@ -154,21 +155,20 @@ def form_of(body: bytes) -> Form:
         head = stripped[:1000]
         return Form.EXACT if _NAMESPACE in head and _XML_ERROR.search(head) else Form.PAGE
     try:
-        document = msgspec.json.decode(stripped)
+        return _form_in(msgspec.json.decode(stripped))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Form.OTHER
-    if not isinstance(document, dict):
-        return Form.OTHER
-    error = document.get("error", document.get("odata.error"))
+
+
+def _form_in(document: object) -> Form:
+    error = document.get("error", document.get("odata.error")) if isinstance(document, dict) else None
     if isinstance(error, str):
         return Form.OAUTH
-    return Form.EXACT if _has_message(error) else Form.OTHER
+    message = error.get("message") if isinstance(error, dict) else None
+    if isinstance(message, str):
+        return Form.PLAIN
+    return Form.EXACT if isinstance(message, dict) and isinstance(message.get("value"), str) else Form.OTHER
 
 
 def _search(pattern: str, text: str) -> re.Match[str] | None:
     return re.search(pattern, text, re.IGNORECASE)
-
-
-def _has_message(error: Any) -> bool:
-    message = error.get("message") if isinstance(error, dict) else None
-    return isinstance(message.get("value") if isinstance(message, dict) else message, str)

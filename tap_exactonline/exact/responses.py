@@ -69,7 +69,7 @@ def failure(  # noqa: C901, PLR0911 -- a table in the form of a function
     status = answer.status
     if context.key == ME and answer.form is Form.OAUTH:
         return _login_refused(answer)
-    if status == 400 and answer.form is not Form.EXACT:  # noqa: PLR2004
+    if status == 400 and answer.form not in (Form.EXACT, Form.PLAIN):  # noqa: PLR2004
         return _foreign(answer, context, new_host=new_host)
     if status in (400, 414):
         message = answer.message or ("the address is too long" if status == 414 else "")  # noqa: PLR2004
@@ -231,7 +231,9 @@ def _missing(answer: Answer, context: RequestContext, *, new_host: str) -> Exact
 
 def _foreign(answer: Answer, context: RequestContext, *, new_host: str) -> ForeignAnswer:
     """A refusal by something that stands before Exact; about licences and rights it says nothing."""
-    said = f" with {answer.form.value}" if answer.form is not Form.OAUTH else _quoted(answer.message)
+    said = "" if answer.form is Form.OAUTH else f" with {answer.form.value}"
+    if answer.form in (Form.OAUTH, Form.PLAIN):
+        said += _quoted(answer.message)
     return context.error(
         ForeignAnswer,
         f"the address of Exact Online answers HTTP {answer.status}{said}; its API does not refuse so, but a "
