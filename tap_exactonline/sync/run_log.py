@@ -113,17 +113,11 @@ class RunLog:
     def begin(self) -> None:
         """Note that a run has begun, and whether the last one never ended.
 
-        A STATE comes before anything else, also without a log. When targets such as target-duckdb have loaded one stream, they
-        confirm of the others the first STATE of the run: behind a page, it would claim rows that are not in the table yet.
-
         Raises:
             OutputError: If standard output takes no more.
         """
-        if self.on:
-            self._open()
-        self._write_state()
-
-    def _open(self) -> None:
+        if not self.on:
+            return
         self._before = dict(_bookmarks(self._state))
         last = self._state.others.get("run")
         if isinstance(last, Mapping) and last.get("open") is True:
@@ -141,6 +135,7 @@ class RunLog:
             "open": True,
             "failed": None,
         }
+        self._write_state()
 
     def end(
         self,

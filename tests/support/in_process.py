@@ -180,7 +180,7 @@ def run_tap(
     tap.logger.setLevel(logging.INFO if talk else logging.CRITICAL + 1)
     try:
         tap.sync_all()
-    except (RunIncomplete, ExactError, OutputError, Killed, SystemExit) as exc:
+    except (RunIncomplete, ExactError, Killed) as exc:
         error = exc
     finally:
         tap.logger.removeHandler(ears)

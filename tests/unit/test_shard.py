@@ -113,7 +113,7 @@ def test_an_empty_part_ends_well_and_says_so(tmp_path: Path) -> None:
         run = run_tap(exact, [ITEMS, ONCE], home=tmp_path, settings={"shard": empty_part()})
     assert run.complete, run.error
     assert run.said("has nothing to read")
-    assert [message["type"] for message in run.messages] == ["STATE"]
+    assert not run.messages
 
 
 def test_part_0_reads_for_the_login_even_if_it_has_no_administration(tmp_path: Path) -> None:

@@ -96,8 +96,8 @@ def test_rows_that_came_in_this_run_are_evidence_too(tmp_path: Path, stream: str
 @pytest.mark.parametrize("cut", ["kill", "term"])
 def test_rows_of_a_run_that_was_cut_are_evidence_too(tmp_path: Path, stream: str, cut: Any) -> None:
     with lab(tmp_path, ROWS) as home:
-        # The first STATE, the SCHEMA messages of both, a page of three rows and its STATE; then it is cut.
-        run = home.run(stream, OTHER, after=1 + 2 + 3 + 1, cut=cut)
+        # The SCHEMA messages of both, a page of three rows and its STATE; then it is cut.
+        run = home.run(stream, OTHER, after=2 + 3 + 1, cut=cut)
         assert run.state is not None
         home.exact.divisions[HOME].forbidden[stream] = "plain"
         done = home.run(stream, OTHER)

@@ -354,14 +354,3 @@ def test_the_endpoints_of_these_tests_are_what_they_seem() -> None:
     assert by_name(ITEMS).entity_type is not None
     assert by_name(ATTACHMENTS).bookmark is None
     assert by_name(COSTUNITS).bookmark == "Modified"
-
-
-def test_a_run_begins_with_the_state_that_it_found(tmp_path: Path) -> None:
-    """Targets that load stream by stream confirm it of those which they have not loaded yet."""
-    with lab(tmp_path, {ITEMS: 2, ACCOUNTS: 2}) as home:
-        assert home.run(ITEMS, ACCOUNTS).complete
-        found = home.state
-        home.table(ITEMS).insert()
-        run = home.run(ITEMS, ACCOUNTS)
-        assert run.messages[0] == {"type": "STATE", "value": found}
-        assert run.state != found
