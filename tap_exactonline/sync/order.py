@@ -80,11 +80,14 @@ class ReadOrder:
         Rows that change while the read goes on get a Timestamp higher than all that existed when its first page was made.
         A read in another order may have passed their places already, so only that page's highest is certain.
         """
-        in_order = not self._across and not self._in_parts
+        several_parts = self._in_parts and self._pages > 1
+        return self._highest if self.certain and not several_parts else self._first_page
+
+    @property
+    def certain(self) -> bool:
+        """Whether every row came that was there all the time, also if it changed while the read went on."""
         deliberate = self._paged_by_timestamp or (not self.disordered and self._rows >= MANY_ROWS)
-        if self._pages <= 1 or (in_order and deliberate):
-            return self._highest
-        return self._first_page
+        return self._pages <= 1 or (not self._across and deliberate)
 
     def _compare(self, stamps: Sequence[int]) -> None:
         ordered = sorted(stamps)

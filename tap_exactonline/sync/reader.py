@@ -64,6 +64,7 @@ class Reader:
         unreadable: Field → values that could not be read and became null.
         nul: Characters U+0000 that were taken out of texts.
         keyless: Rows left out because they have no complete key.
+        certain: Every row came that was there all the time. False: one that changed meanwhile may come in the next read only.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Reader:
         self.unreadable: Counter[str] = Counter()
         self.nul = 0
         self.keyless = 0
+        self.certain = True
 
     @property
     def left_out(self) -> frozenset[str]:
@@ -159,7 +161,7 @@ class Reader:
                 yield from self._once_more(start.cursor)
                 return
             seen = start.cursor
-        reached = order.end()
+        reached, self.certain = order.end(), order.certain
         moved = start.continued or reached > start.cursor
         yield Batch((), {**self._remember(reached, seen), **start.over} if moved else start.empty)
 

@@ -49,7 +49,8 @@ class Outcome(msgspec.Struct):
         asking: Of these, the seconds that the calls themselves took.
         note: What happened and what to do, for whoever must act.
         from_scratch: Everything was read, not only what is new.
-        doubtful: No rows came, and nobody could tell whether the user may see any: no row may be declared gone by it.
+        doubtful: No row may be declared gone by it: no rows came, and nobody could tell whether the user may see any; or one that
+            changed while it was read may come in the next run only.
         began: When the read began, in seconds since 1970.
         deletions: Deletions written into the stream itself.
         what: What happened, if a failure says it; ``note`` may say more.

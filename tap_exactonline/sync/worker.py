@@ -365,6 +365,7 @@ class _DivisionRead:
     def _look_closer(self, reader: Reader, outcome: Outcome) -> None:
         """What a read without an error may still lack."""
         self._tell_values(reader, outcome.stream)
+        outcome.doubtful |= not reader.certain
         if reader.keyless:
             outcome.status = Status.INCOMPLETE
             outcome.note = (

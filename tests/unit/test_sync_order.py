@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from tap_exactonline.sync.reader import Reader
 from tap_exactonline.sync.state.bookmark import Bookmark, LogPlace
 from tap_exactonline.sync.state.state import State
 from tests.convergence.target import Target
+from tests.exact_online import Call
 from tests.support.sync import HOME, SyncFixture, lab
 
 ITEMS = "sync_logistics_items"
@@ -104,6 +106,33 @@ def test_a_row_that_was_read_before_its_older_deletion_lives_wherever_the_run_is
             assert home.live(ITEMS) == set(table.keys())
 
         cut_everywhere(home, (ITEMS,), how, check)
+
+
+@pytest.mark.parametrize("order", ["any", "across", "key"])
+def test_a_row_that_changes_while_it_is_read_is_not_declared_gone(tmp_path: Path, order: Order) -> None:
+    """Its place among the pages may have been passed already; the next run brings it."""
+    with lab(
+        tmp_path, {ACCOUNTS: 5}, sync_order=order, page_rows=3, emit_activate_version_messages=True
+    ) as home:
+        home.target = Target(hard_delete=True)
+        table = home.table(ACCOUNTS)
+        for key in [None, *table.keys()]:
+            home.state = None
+            home.exact.clear_log()
+            end = home.exact.on_page(partial(_change_behind_the_first_page, home, key))
+            assert home.run(ACCOUNTS).complete
+            end()
+            assert home.live(ACCOUNTS) == set(table.keys())
+
+        table.delete(table.keys()[0])
+        home.state = None
+        assert [ACCOUNTS] in [home.run(ACCOUNTS).activated() for _ in range(3)], "once a read was in order"
+        assert home.live(ACCOUNTS) == set(table.keys())
+
+
+def _change_behind_the_first_page(home: SyncFixture, key: Any, call: Call) -> None:
+    if key and call.stream == ACCOUNTS and home.exact.calls(HOME, ACCOUNTS) == 1:
+        home.table(ACCOUNTS).update(key)
 
 
 @pytest.mark.parametrize("order", ORDERS)
