@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -29,9 +29,6 @@ from tap_exactonline.exact.refused_fields import RefusedFields
 from tap_exactonline.exact.shared_list import SharedList
 from tap_exactonline.exact.transport import MEGABYTE
 from tap_exactonline.exact.urls import address_of
-
-_BUSY = "wanted, and Exact keeps it closed now: it is {}"
-_WAIT = "A run after that goes on from here; or leave it out: exclude_divisions"
 
 
 def tap_version() -> str:
@@ -268,32 +265,19 @@ class Connection:
             told=self.credentials.bind,
         )
 
-    @property
-    def closed_for_now(self) -> list[DivisionError]:
-        """Administrations of this part that are wanted, since all are, and that Exact keeps closed for a while."""
-        if self.config.divisions:
-            return []
-        excluded, owns = self.config.exclude_divisions, self.config.shard.owns
-        wanted = [one for one in self.accessible if one.code not in excluded and owns(one.code)]
-        found = [
-            DivisionError(_BUSY.format(one.busy), _WAIT, division=one.code) for one in wanted if one.busy
-        ]
-        for error in found:
-            error.temporary = True
-        return found
-
     @cached_property
     def chosen(self) -> Chosen:
-        """The administrations to read, and what is wrong with configured ones that can't be; of this part."""
+        """The administrations to read, and what is wrong with others that are wanted; of this part."""
         owns = self.config.shard.owns
         everything = self.everything
+
+        def ours(errors: Iterable[DivisionError]) -> list[DivisionError]:
+            return [error for error in errors if error.division is None or owns(error.division)]
+
         return Chosen(
-            [division for division in everything.selected if owns(division.code)],
-            [
-                problem
-                for problem in everything.problems
-                if problem.division is None or owns(problem.division)
-            ],
+            selected=[division for division in everything.selected if owns(division.code)],
+            problems=ours(everything.problems),
+            closed_for_now=ours(everything.closed_for_now),
         )
 
     @cached_property

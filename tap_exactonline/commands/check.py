@@ -135,7 +135,7 @@ def _administrations(found: Findings, connection: Connection) -> None:
         "accessible": len(every),
         "selected": [division.code for division in chosen.selected],
     }
-    for problem in [*chosen.problems, *connection.closed_for_now]:
+    for problem in [*chosen.problems, *chosen.closed_for_now]:
         found.add("failure", "administrations", f"{problem.division}: {problem.what}", problem.remedy)
     if not chosen.selected:
         found.add(

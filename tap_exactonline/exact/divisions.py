@@ -152,10 +152,17 @@ class Division:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The administrations to read, and an error for each configured one that cannot be."""
+    """The administrations to read, and an error for each other one that is wanted.
+
+    Attributes:
+        selected: Those to read.
+        problems: Of configured ones that can't be read.
+        closed_for_now: Where all are wanted: of those that Exact keeps closed for a while.
+    """
 
     selected: list[Division]
     problems: list[DivisionError]
+    closed_for_now: list[DivisionError]
 
 
 def recall_refused(refused: RefusedFields, stored: object) -> None:
@@ -270,13 +277,11 @@ def choose(
     left_out = set(excluded or ())
     by_code = {division.code: division for division in divisions}
     if not wanted:
+        others = [division for code, division in by_code.items() if code not in left_out]
         return Chosen(
-            [
-                division
-                for division in by_code.values()
-                if not division.closed and division.code not in left_out
-            ],
-            [],
+            selected=[division for division in others if not division.closed],
+            problems=[],
+            closed_for_now=[_closed_for_now(division) for division in others if division.busy],
         )
     selected: list[Division] = []
     problems: list[DivisionError] = []
@@ -296,7 +301,17 @@ def choose(
             )
         else:
             selected.append(division)
-    return Chosen(selected, problems)
+    return Chosen(selected, problems, closed_for_now=[])
+
+
+def _closed_for_now(division: Division) -> DivisionError:
+    error = DivisionError(
+        f"wanted, and Exact keeps it closed now: it is {division.busy}",
+        "A run after that goes on from here; or leave it out: exclude_divisions",
+        division=division.code,
+    )
+    error.temporary = True
+    return error
 
 
 def _absent(code: int, divisions: Sequence[Division]) -> DivisionNotInScope:

@@ -262,7 +262,7 @@ class Run:
             DivisionError(_VANISHED, _BRING_BACK, division=code)
             for code in sorted(gone - set(config.exclude_divisions))
         ]
-        return vanished + connection.closed_for_now
+        return vanished + connection.chosen.closed_for_now
 
     def _closed(self) -> set[int]:
         """Administrations that are wanted and can't be read now: archived, blocked."""
