@@ -157,7 +157,8 @@ class _DivisionRead:
     def _read(self, stream: StreamRead, bookmark: Bookmark, deletions: int) -> None:
         """Read one stream, of which the log of deletions has already brought ``deletions``."""
         outcome = Outcome(stream.name, self._place, from_scratch=not bookmark.begun, deletions=deletions)
-        if self._is_left_alone(stream, outcome, bookmark, had_rows=bookmark.delivered):
+        if self._is_left_alone(outcome, bookmark, had_rows=bookmark.delivered):
+            self._worker.done(stream, outcome)
             return
         reader = Reader(
             self._context, stream, self._division, bookmark, refusals=left(bookmark, datetime.now(UTC))
@@ -239,7 +240,8 @@ class _DivisionRead:
         known = bookmark.delivered or any(
             self._bookmarks[stream.name].log.timestamp is not None for stream in targets
         )
-        if self._is_left_alone(log, outcome, bookmark, had_rows=known, needed=bool(targets)):
+        if self._is_left_alone(outcome, bookmark, had_rows=known):
+            self._end_log(log, outcome, needed=bool(targets))
             return tombstones
         start = tombstones.start()
         reader = Reader(
@@ -262,39 +264,26 @@ class _DivisionRead:
             if read_at := trusted.get("read_at"):
                 self._worker.hand_over(self._code, [], tombstones.complete(read_at))
         changes = self._after(outcome, bookmark, failure, self._errors(log) - errors)
-        if targets:
-            outcome.status, outcome.note = of_needed_log(outcome.status, outcome.note)
         if wanted:
             _mark_left_out(outcome, reader, log)
-        self._worker.done(log, outcome, changes)
+        self._end_log(log, outcome, changes, needed=bool(targets))
         return tombstones
 
-    def _is_left_alone(
-        self,
-        stream: StreamRead,
-        outcome: Outcome,
-        bookmark: Bookmark,
-        *,
-        had_rows: bool,
-        needed: bool = False,
-    ) -> bool:
-        """Whether the stream is not asked for, because it was refused again and again; then it has ended.
+    def _end_log(
+        self, log: StreamRead, outcome: Outcome, changes: Changes | None = None, *, needed: bool
+    ) -> None:
+        """End the log of deletions; ``needed``: other streams lack what it tells, if it may not be read."""
+        if needed:
+            outcome.status, outcome.note = of_needed_log(outcome.status, outcome.note)
+        self._worker.done(log, outcome, changes)
 
-        Args:
-            stream: Which.
-            outcome: Its outcome, to be completed.
-            bookmark: What is remembered of it.
-            had_rows: Rows of it came before.
-            needed: It is the log of deletions, and other streams need it.
-        """
+    def _is_left_alone(self, outcome: Outcome, bookmark: Bookmark, *, had_rows: bool) -> bool:
+        """Whether a stream is not asked for, because it was refused again and again; then the outcome says so."""
         rest = cooldown(bookmark, datetime.now(UTC))
         if rest is None:
             return False
         outcome.status, outcome.note = of_cooldown(rest, had_rows=had_rows)
-        if needed:
-            outcome.status, outcome.note = of_needed_log(outcome.status, outcome.note)
         outcome.again = as_text(rest.until)
-        self._worker.done(stream, outcome)
         return True
 
     def _compare(self, outcome: Outcome, announced: Announced | None) -> Changes:
